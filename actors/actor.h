@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * actor.h - the 128 bytes of an actor, and a loop's tables of them.
+ *
+ *   address  63        54 53                     24 23              0
+ *           +------------+-------------------------+-----------------+
+ *           | loop       | slot                    | generation      |
+ *           +------------+-------------------------+-----------------+
+ *
+ * Whoever routes a message looks at the address alone. Actors stand in chunks that are never unmapped;
+ * a slot's generation grows with each use, so an old address finds nobody. A slot whose generations
+ * are used up is not used again (128 bytes lost every 16 million ends).
+ *
+ * All of this belongs to the actor's loop. Other loops, and other processes, ask by messages.
+ */
+#ifndef RP__ACTOR_H
+#define RP__ACTOR_H
+
+#include "loop/ids.h"
+#include "mailbox/mailbox.h"
+#include "reparto/actors.h"
+
+enum {
+    RP__A_BUSY = 1,       /* in the middle of a message: others go to its mailbox */
+    RP__A_RECV = 2,       /* its stack is parked in rp_recv: the next message goes straight there */
+    RP__A_COROUTINE = 4,  /* has `run` */
+    RP__A_NOWAIT = 8,
+    RP__A_STOPPED = 16,   /* told to end */
+    RP__A_ENDING = 32,    /* has ended; its children have not yet */
+    RP__A_WATCHED = 64,   /* somebody has ever monitored it: its failure is theirs */
+    RP__A_TOLD = 128,     /* its children know */
+    RP__A_INIT = 256      /* init has run, so fini will */
+};
+
+enum { RP__NOBODY = UINT32_MAX };
+
+struct rp__extra { /* what few actors have */
+    struct rp__hook watches; /* struct rp__watch, of those who monitor it */
+    struct rp__hook kids;    /* struct rp__kid, its children on other loops */
+    struct rp__hook timers;  /* struct rp__delayed */
+    char *name;              /* it is registered under */
+};
+
+struct rp__actor {
+    uint64_t addr; /* 0: free */
+    int (*handle)(rp_self *me, void *state, const rp_msg *m);
+    void *state;
+    rp_self *co;   /* the stack it has at present, or NULL */
+    struct rp__mailbox *box;
+    uint32_t flags;
+    uint32_t limit; /* messages in its mailbox */
+    const rp_actor *kind;
+    struct rp__extra *extra;
+
+    uint64_t parent;    /* address; 0: the root. Free: the next generation */
+    struct rp__kid *kid; /* its parent's record of it, on the parent's loop */
+    uint32_t first_child, next, prev; /* slots of children, and of siblings, on this loop */
+    uint32_t nchildren; /* on all loops */
+    uint32_t limit_bytes;
+    int32_t reason;
+    const char *why;
+    rp_overflow overflow;
+    uint32_t next_todo; /* among those that are to end (end.c) */
+    struct rp__spill *farewell; /* to a parent on another loop */
+};
+
+_Static_assert(sizeof(struct rp__actor) == 128, "two cache lines");
+
+enum { RP__CHUNK_ACTORS = 16384, RP__CHUNKS = 65536 };
+
+enum { RP__FULL_BUCKETS = 64 };
+
+struct rp__actors {
+    struct rp__actor **chunk; /* RP__CHUNKS pointers, touched as needed */
+    uint32_t count;           /* slots ever used */
+    uint32_t free;            /* RP__NOBODY: none */
+    uint32_t live;
+    uint32_t spread;          /* next loop for RP_SPREAD */
+    struct rp__types types;
+    struct rp__ids calls;     /* rp_self, of those who wait for a reply */
+    struct rp__ids timers;    /* struct rp__delayed */
+    struct rp__hook due;      /* struct rp__delayed whose time has come */
+    struct rp__full *full[RP__FULL_BUCKETS]; /* targets on any loop that are known to be full */
+    uint32_t nfull;
+    struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
+    uint32_t nreserve;
+    uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
+    bool ending;              /* somebody is at that list */
+};
+
+/* ---- addresses ----------------------------------------------------------------------------------- */
+
+static inline uint32_t rp__loop_of(uint64_t addr)
+{
+    return (uint32_t)(addr >> 54);
+}
+
+static inline uint32_t rp__slot_of(uint64_t addr)
+{
+    return (uint32_t)(addr >> 24) & 0x3fffffff;
+}
+
+static inline uint64_t rp__loop_addr(unsigned loop) /* the loop itself: for what is not an actor's */
+{
+    return (uint64_t)loop << 54;
+}
+
+static inline struct rp__actor *rp__actor_at(struct rp__actors *t, uint32_t slot)
+{
+    return &t->chunk[slot / RP__CHUNK_ACTORS][slot % RP__CHUNK_ACTORS];
+}
+
+/* NULL: has ended, or never was. */
+static inline struct rp__actor *rp__actor_find(struct rp__actors *t, uint64_t addr)
+{
+    uint32_t slot = rp__slot_of(addr);
+    if (__builtin_expect(slot >= t->count, 0))
+        return 0;
+    struct rp__actor *a = rp__actor_at(t, slot);
+    return __builtin_expect(a->addr == addr, 1) ? a : 0;
+}
+
+static inline rp_ref rp__ref(const struct rp_loop *l, uint64_t addr)
+{
+    return (rp_ref){addr ? l->node : 0, addr};
+}
+
+int  rp__actors_open(struct rp_loop *l);
+void rp__actors_close(struct rp_loop *l);
+struct rp__actor *rp__actor_new(struct rp_loop *l); /* zeroed but for its address; NULL: no memory */
+void rp__actor_free(struct rp_loop *l, struct rp__actor *a);
+struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a); /* made on first use; NULL: no memory */
+const char *rp__name_of(const rp_self *me);
+
+/* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
+
+enum rp__op {            /* body[] */
+    RP__OP_STOP = 1,     /* why */
+    RP__OP_MONITOR,      /* the link the watcher is behind, or 0; its number for the watch */
+    RP__OP_FULL,         /* the full target's address, its policy */
+    RP__OP_ROOM,         /* the target's address, how many may go on */
+    RP__OP_MORE,         /* (to the target) others still wait */
+    RP__OP_SPAWN,        /* struct rp__birth * */
+    RP__OP_BORN,         /* struct rp__birth * */
+    RP__OP_CHILD_ENDED,  /* struct rp__kid * */
+    RP__OP_NO_REPLY,     /* call id, error */
+    RP__OP_RUN           /* a struct rp__errand *: a floor above's own business, in order with messages */
+};
+
+static inline uint64_t rp__op_word(enum rp__op op)
+{
+    return RP__FLAG(RP__F_SYSTEM) | (uint64_t)op << 1;
+}
+
+static inline enum rp__op rp__op_of(uint64_t word)
+{
+    return (enum rp__op)((word & RP__TYPE_MASK) >> 1);
+}
+
+struct rp__errand {
+    void (*fn)(struct rp__errand *e, struct rp_loop *l);
+};
+
+/* Never fails: what can be sent at no other time. Takes from the reserve when memory is out; dispatch
+ * stops taking messages while the reserve is short. */
+void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, uint64_t a, uint64_t b);
+void rp__post_sure(struct rp_loop *l, const struct rp__slot *s); /* of one slot, to the loop in `to` */
+struct rp__spill *rp__spill_new(struct rp_loop *l); /* of one slot, for later; NULL: no memory */
+bool rp__reserve_ready(struct rp_loop *l);
+void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
+
+/* ---- messages ------------------------------------------------------------------------------------ */
+
+struct rp__out { /* one on its way out */
+    rp_ref to;
+    uint64_t from;
+    const rp_type *type;
+    const void *body;
+    rp_msg *msg;      /* the body is this message's: what it owns moves. The shell stays the caller's */
+    unsigned flags;   /* RP__F_CALL, RP__F_REPLY, RP__F_DEADLINE, RP__F_NODE */
+    uint64_t call;
+    uint64_t node;    /* of `from`, with RP__F_NODE */
+    uint64_t via;     /* and the link it came by */
+    rp_time deadline; /* of the call */
+};
+
+/* Sends it; where it must wait, `wait` says whether it may and `until` how long. Counts it as sent
+ * unless it is a message that moves. */
+int  rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until);
+
+/* Sends without waiting and beyond every bound: replies. 0 or -ENOMEM. */
+int  rp__send_sure(struct rp_loop *l, struct rp__out *o);
+
+rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o); /* a block of its own; not counted. NULL: no memory */
+
+void rp__dispatch(struct rp_loop *l);
+void rp__suspended(rp_self *me);
+void rp__discard(struct rp_loop *l, struct rp__slot *s);
+
+/* Ends a message whose reader is done with it, or has ended: settles its right to reply. */
+void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how);
+
+void rp__pay(struct rp_loop *l, struct rp__slot *s);
+void rp__no_reply(struct rp_loop *l, struct rp__slot *call, int err);
+rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a); /* NULL: empty */
+
+/* After an actor has taken a message out of its mailbox: senders may go on. */
+void rp__box_taken(struct rp_loop *l, struct rp__actor *a);
+void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s);
+void rp__box_gone(struct rp_loop *l, struct rp__actor *a);
+
+/* Sender's side. */
+struct rp__full *rp__full_find(struct rp_loop *l, uint64_t target);
+int  rp__full_wait(rp_self *me, struct rp__full *f, rp_time until);
+rp_overflow rp__full_policy(const struct rp__full *f);
+void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy);
+void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n);
+void rp__on_more(struct rp_loop *l, uint64_t target, unsigned loop);
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+struct rp__kid { /* a parent's record of a child on another loop */
+    struct rp__hook link;
+    uint64_t child, parent;
+    struct rp__spill *stop; /* what is sent when the parent ends */
+};
+
+struct rp__watch { /* the RP_DOWN that will be sent, ready but for the reason */
+    struct rp__hook link; /* in its actor's list */
+    struct rp__hook peer; /* in its watcher's link's list, on this loop */
+    uint64_t via;         /* the link its watcher is behind; 0: this process */
+    uint64_t id;          /* the watcher's number for it */
+    struct rp__spill *down;
+};
+
+struct rp__birth;
+void rp__on_spawn(struct rp_loop *l, struct rp__birth *b);
+void rp__on_born(struct rp_loop *l, struct rp__birth *b);
+int  rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg);
+
+void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, const char *why);
+void rp__actor_end(struct rp_loop *l, struct rp__actor *a, int reason); /* it will handle nothing more */
+void rp__actor_remains(struct rp_loop *l, struct rp__actor *a);         /* frees what it had */
+void rp__on_child_ended(struct rp_loop *l, struct rp__kid *kid);
+void rp__kid_gone(struct rp_loop *l, struct rp__kid *k);
+int  rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id);
+void rp__watch_free(struct rp_loop *l, struct rp__watch *w);
+void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a);
+void rp__watches_fire(struct rp_loop *l, struct rp__actor *a);
+void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d);
+
+void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err);
+bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s); /* false: nobody waits */
+
+struct rp__delayed *rp__timer_due(struct rp_loop *l); /* the next whose time has come; NULL: none */
+rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d);
+void rp__timers_end(struct rp_loop *l, struct rp__actor *a);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * call.c - questions and answers.
+ *
+ * Whoever asks gets a number in its loop's table; the reply carries it and finds the waiting coroutine
+ * by it, past the mailbox. Who gives up takes the number out, so a late reply finds nobody (Erlang
+ * leaked them into mailboxes until it had aliases). The right to reply is linear: it is used once, or
+ * ends with its message, and then the asker learns that there will be no reply.
+ */
+#include "actors/runtime.h"
+
+#include "loop/scope.h"
+
+#include <errno.h>
+
+static struct rp__slot *slot_of(const rp_msg *m)
+{
+    return (struct rp__slot *)(uintptr_t)&m->slot;
+}
+
+static bool leave_call(rp_self *me)
+{
+    struct rp__ids *calls = &me->loop->actors->calls;
+    if (rp__id_find(calls, (uint64_t)(uintptr_t)me->got) == me)
+        rp__id_free(calls, (uint64_t)(uintptr_t)me->got);
+    return true;
+}
+
+static rp_time earliest(const rp_self *me, rp_time deadline)
+{
+    return me->scope && me->scope->effective < deadline ? me->scope->effective : deadline;
+}
+
+int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret, rp_time deadline)
+{
+    struct rp_loop *l = me->loop;
+    struct rp__ids *calls = &l->actors->calls;
+    rp_time until = earliest(me, deadline);
+    int rc = rp__may_wait(me);
+    if (rc == 0)
+        rc = rp__keep_stack(me);
+    if (rc != 0)
+        return rc;
+    if (!me->actor)
+        return -EINVAL;
+    uint64_t id = rp__id_new(calls, &l->sys->mem, me);
+    if (!id)
+        return -ENOMEM;
+    struct rp__out o = {.to = to, .from = me->actor->addr, .type = t, .body = body, .call = id, .deadline = until};
+    o.flags = RP__F_CALL | (until == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
+    rc = rp__send(me, &o, true, deadline);
+    if (rc != 0) {
+        rp__id_free(calls, id);
+        return rc;
+    }
+    me->got = (void *)(uintptr_t)id;
+    rc = rp__park(me, "reply", (void *)(uintptr_t)to.local, leave_call, deadline);
+    if (rc == 0)
+        *ret = me->got;
+    return rc;
+}
+
+/* ---- the asker's loop ---------------------------------------------------------------------------- */
+
+RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
+{
+    struct rp__ids *calls = &l->actors->calls;
+    uint64_t id = *rp__call_of(s);
+    rp_self *asker = rp__id_find(calls, id);
+    if (!asker)
+        return false;
+    rp__id_free(calls, id);
+    rp_msg *m = rp__msg_hold(l, s);
+    asker->got = m;
+    asker->rc = m ? 0 : -ENOMEM;
+    if (!m)
+        rp__msg_end(l, s, RP__DROPPED);
+    rp__resume(me, asker);
+    return true;
+}
+
+void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err)
+{
+    struct rp__ids *calls = &l->actors->calls;
+    rp_self *asker = rp__id_find(calls, id);
+    if (!asker)
+        return;
+    rp__id_free(calls, id);
+    rp__wake(asker, err);
+}
+
+/* ---- the right to reply -------------------------------------------------------------------------- */
+
+static int take(const rp_msg *m, struct rp_loop *l, rp_token *k)
+{
+    struct rp__slot *s = slot_of(m);
+    unsigned f = rp__flags(s->type);
+    if ((f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) != RP__F_CALL)
+        return -EALREADY;
+    uint64_t node = l->node;
+    if (f & RP__F_NODE) /* back by the link it came by, whoever asked at the other end of it */
+        node = rp__runtime(l)->route->node_at(l, *rp__via_of(s) >> 32);
+    *k = (rp_token){{node, s->from}, *rp__call_of(s)};
+    return 0;
+}
+
+static int send_reply(struct rp_loop *l, const rp_token *k, uint64_t from, const rp_type *t, const void *body)
+{
+    struct rp__out o = {.to = k->asker, .from = from, .type = t, .body = body, .flags = RP__F_REPLY, .call = k->call};
+    return rp__send_sure(l, &o);
+}
+
+static int send_error(struct rp_loop *l, const rp_token *k, int err)
+{
+    if (k->asker.node != l->node) {
+        const struct rp__route *route = rp__runtime(l)->route;
+        return route ? route->no_reply(l, k->asker, k->call, err) : -EHOSTUNREACH;
+    }
+    rp__signal(l, k->asker.local, 0, RP__OP_NO_REPLY, k->call, (uint64_t)(int64_t)err);
+    return 0;
+}
+
+void rp__no_reply(struct rp_loop *l, struct rp__slot *s, int err)
+{
+    rp_token k;
+    if (take((rp_msg *)s, l, &k) != 0)
+        return;
+    s->type |= RP__FLAG(RP__F_SPENT);
+    (void)send_error(l, &k, err); /* an asker in a lost process has nobody to tell */
+}
+
+static uint64_t address(const rp_self *me)
+{
+    return me->actor ? me->actor->addr : 0;
+}
+
+int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
+{
+    rp_token k;
+    int rc = take(m, me->loop, &k);
+    if (rc == 0)
+        rc = send_reply(me->loop, &k, address(me), t, body);
+    if (rc == 0)
+        slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
+    return rc;
+}
+
+int rp_reply_error(rp_self *me, const rp_msg *m, int err)
+{
+    rp_token k;
+    int rc = err < 0 ? take(m, me->loop, &k) : -EINVAL;
+    if (rc == 0)
+        rc = send_error(me->loop, &k, err);
+    if (rc == 0)
+        slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
+    return rc;
+}
+
+int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret)
+{
+    int rc = take(m, me->loop, ret);
+    if (rc == 0)
+        slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
+    return rc;
+}
+
+int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
+{
+    if (k->call == 0)
+        return -EALREADY;
+    int rc = send_reply(me->loop, k, address(me), t, body);
+    if (rc == 0)
+        k->call = 0;
+    return rc;
+}
+
+int rp_token_error(rp_self *me, rp_token *k, int err)
+{
+    if (k->call == 0)
+        return -EALREADY;
+    int rc = err < 0 ? send_error(me->loop, k, err) : -EINVAL;
+    if (rc == 0)
+        k->call = 0;
+    return rc;
+}
+
+void rp_token_drop(rp_self *me, rp_token *k)
+{
+    if (k->call != 0)
+        (void)!rp_token_error(me, k, -EPIPE); /* who is gone needs no answer */
+}

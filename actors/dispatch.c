@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dispatch.c - takes messages off the rings and gives each to its actor.
+ *
+ * The common case is short: find the actor by the address, see that it is idle, call its handler with
+ * the slot where it lies. Everything else (it has a stack, it is busy, it has ended, it is a reply, a
+ * signal) is a function of its own below.
+ *
+ * A handler that waits keeps the stack that this code runs on (scheduler.c). So after each call to a
+ * handler: is this stack still the scheduler's? If not, the rest of the round belongs to another, and
+ * what remains here is to finish that actor's turn and to retire the stack.
+ */
+#include "actors/actor.h"
+#include "actors/runtime.h"
+
+#include "loop/scope.h"
+#include "loop/system.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { AHEAD = 8 }; /* slots between the one dispatched and the one prefetched */
+
+enum place { LOCAL, RING, OWNED }; /* where a message lies */
+
+/* ---- the ends of a message ----------------------------------------------------------------------- */
+
+void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
+{
+    if ((rp__flags(s->type) & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) == RP__F_CALL && how != RP__EXPIRED)
+        rp__no_reply(l, s, how == RP__HANDLED ? -EPIPE : how == RP__DROPPED ? -EAGAIN : -ESRCH);
+    rp__pay(l, s);
+    rp__msg_end(l, s, how);
+}
+
+/* A message from another process has been taken: the credit it used goes back. Once. */
+void rp__pay(struct rp_loop *l, struct rp__slot *s)
+{
+    if ((rp__flags(s->type) & (RP__F_NODE | RP__F_PAID | RP__F_TAKEN)) != RP__F_NODE)
+        return;
+    s->type |= RP__FLAG(RP__F_PAID);
+    rp__consumed(l, s);
+}
+
+rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
+{
+    for (rp_msg *m; a->box && (m = rp__mailbox_take(a->box));) {
+        rp__box_taken(l, a);
+        struct rp__slot *s = &m->slot;
+        if (!(rp__flags(s->type) & RP__F_DEADLINE) || (rp_time)*rp__deadline_of(s) > l->now) {
+            rp__pay(l, s);
+            return m;
+        }
+        rp__finish(l, s, RP__EXPIRED);
+    }
+    return 0;
+}
+
+/* What makes the end of a message more than a count. */
+static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_OWNED | RP__F_TAKEN);
+
+static inline void done_with(struct rp_loop *l, struct rp__slot *s)
+{
+    if (__builtin_expect((s->type & ENDS_SLOWLY) == 0, 1))
+        rp__tally(l, RP__HANDLED, 1);
+    else
+        rp__finish(l, s, RP__HANDLED);
+}
+
+void rp__discard(struct rp_loop *l, struct rp__slot *s)
+{
+    if (s->type & RP__FLAG(RP__F_SYSTEM))
+        return;
+    s->type |= s->type & RP__FLAG(RP__F_CALL) ? RP__FLAG(RP__F_SPENT) : 0; /* nobody waits any more */
+    rp__msg_end(l, s, RP__DEAD);
+}
+
+/* ---- a busy actor's mailbox ---------------------------------------------------------------------- */
+
+static void drop_oldest(struct rp_loop *l, struct rp__actor *a)
+{
+    struct rp__mailbox *b = a->box;
+    struct rp__slot *s = b->first, *before = 0;
+    while (s && rp__flags(s->type) & RP__F_SURE) {
+        before = s;
+        s = (struct rp__slot *)(uintptr_t)s->to;
+    }
+    if (!s)
+        return;
+    if (before) {
+        before->to = s->to;
+        if (b->last == s)
+            b->last = before;
+        b->count--;
+        b->bytes -= rp__weight(s);
+        s->to = b->owner;
+    } else {
+        rp__mailbox_take(b);
+    }
+    rp__finish(l, s, RP__DROPPED);
+}
+
+/* The message meets a full mailbox: what the actor's policy says. False: it is not to be put in. */
+static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
+{
+    switch (a->overflow) {
+    case RP_WAIT:
+        rp__box_full(l, a, s); /* this one was on its way; the next will wait */
+        return true;
+    case RP_DROP_OLD:
+        drop_oldest(l, a);
+        return true;
+    case RP_FAIL:
+        rp__box_full(l, a, s);
+        return false;
+    case RP_DROP_NEW:
+        break;
+    }
+    return false;
+}
+
+static void put_in_box(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, enum place place)
+{
+    if (!a->box && !(a->box = rp__mailbox_new(l, a->addr))) {
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    }
+    bool full = a->box->count >= a->limit || a->box->bytes >= a->limit_bytes;
+    if (full && !(rp__flags(s->type) & RP__F_SURE) && !admit(l, a, s)) {
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    }
+    rp_msg *m = place == OWNED ? (rp_msg *)s : rp__msg_hold(l, s);
+    if (!m) {
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    }
+    rp__mailbox_put(l, a->box, m);
+}
+
+/* ---- handlers ------------------------------------------------------------------------------------ */
+
+/* A handler is about to wait for the first time in this message: the stack is its own now. */
+void rp__suspended(rp_self *me)
+{
+    struct rp__actor *a = me->actor;
+    struct rp__events *e = &me->loop->events;
+    if (!a)
+        return;
+    a->flags |= RP__A_BUSY;
+    a->co = me;
+    me->is_actor = true;
+    const char *msg = (const char *)me->msg, *chunk = (const char *)e->first;
+    if (msg >= chunk && msg < chunk + sizeof *e->first) {
+        me->pin = e->first;
+        me->pin->pins++;
+    }
+}
+
+static int handle(rp_self *me, struct rp__actor *a, struct rp__slot *s)
+{
+    me->msg = s;
+    int rc = a->handle(me, a->state, (rp_msg *)s);
+    assert(!me->scope && "a handler returned over an open scope");
+    return rc;
+}
+
+/* A handler that had waited has returned: its actor goes on with what came meanwhile, on this stack,
+ * until its mailbox is empty; then the stack is given back. */
+__attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct rp__slot *s, int rc)
+{
+    struct rp_loop *l = me->loop;
+    struct rp__actor *a = me->actor;
+    for (;;) {
+        done_with(l, s);
+        if (me->pin) {
+            rp__chunk_unpin(&l->events, me->pin);
+            me->pin = 0;
+        }
+        rp_msg *m = rc == 0 && !(a->flags & RP__A_STOPPED) ? rp__next_in_box(l, a) : 0;
+        if (!m)
+            break;
+        if (--l->budget <= 0)
+            rp__yield_sure(me);
+        s = &m->slot;
+        rc = handle(me, a, s);
+    }
+    a->co = 0;
+    a->flags &= ~(uint32_t)RP__A_BUSY;
+    me->actor = 0;
+    if (rc != 0 || a->flags & RP__A_STOPPED)
+        rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
+    rp__retire(me);
+}
+
+/* For an idle handler, on the scheduler's stack. */
+static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s)
+{
+    me->actor = a;
+    me->sent_mark = rp__sent(l);
+    int rc = handle(me, a, s);
+    if (__builtin_expect(l->sched != me, 0))
+        finish_turn(me, s, rc);
+    done_with(l, s);
+    if (__builtin_expect(rc != 0, 0))
+        rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
+}
+
+/* A handler may wait, and the ring's slot will be written again: it gets a copy. */
+__attribute__((noinline)) static void call_with_copy(struct rp_loop *l, rp_self *me, struct rp__actor *a,
+                                                     struct rp__slot *s)
+{
+    if (rp__slots(s->type) > 1) {
+        rp_msg *m = rp__msg_hold(l, s);
+        if (!m)
+            rp__finish(l, s, RP__DROPPED);
+        else
+            call_handler(l, me, a, &m->slot);
+        return;
+    }
+    struct rp__slot copy;
+    rp__slot_copy(&copy, s);
+    call_handler(l, me, a, &copy);
+}
+
+/* ---- coroutines ---------------------------------------------------------------------------------- */
+
+/* Its stack is parked in rp_recv: it gets the message and runs. */
+__attribute__((always_inline)) static inline void hand_over(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
+{
+    rp_msg *m = place == OWNED ? (rp_msg *)s : rp__msg_hold(l, s);
+    if (!m) {
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    }
+    rp__pay(l, &m->slot);
+    a->flags &= ~(uint32_t)RP__A_RECV;
+    a->co->got = m;
+    a->co->rc = 0;
+    rp__resume(me, a->co);
+}
+
+/* ---- one message --------------------------------------------------------------------------------- */
+
+RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__actor *a,
+                                                   struct rp__slot *s, enum place place)
+{
+    unsigned f = rp__flags(s->type);
+    if (f & RP__F_SYSTEM)
+        rp__on_signal(l, s);
+    else if (f & RP__F_REPLY && !rp__on_reply(l, me, s))
+        rp__finish(l, s, RP__LATE);
+    else if (f & RP__F_REPLY)
+        return;
+    else if (!a || a->flags & (RP__A_ENDING | RP__A_STOPPED))
+        rp__finish(l, s, RP__DEAD);
+    else if (f & RP__F_DEADLINE && (rp_time)*rp__deadline_of(s) <= l->now)
+        rp__finish(l, s, RP__EXPIRED);
+    else if (a->flags & RP__A_RECV)
+        hand_over(l, me, a, s, place);
+    else if (a->flags & RP__A_BUSY)
+        put_in_box(l, a, s, place);
+    else if (place == RING && !(a->flags & RP__A_NOWAIT))
+        call_with_copy(l, me, a, s);
+    else
+        call_handler(l, me, a, s);
+}
+
+__attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_self *me, struct rp__slot *s, enum place place)
+{
+    struct rp__actor *a = rp__actor_find(l->actors, s->to);
+    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE);
+    if (__builtin_expect(!a || s->type & special || a->flags & ~(uint32_t)(RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT), 0))
+        goto rest;
+    if (place == RING && !(a->flags & RP__A_NOWAIT))
+        call_with_copy(l, me, a, s);
+    else
+        call_handler(l, me, a, s);
+    return;
+rest:
+    if (a && !(s->type & special) && a->flags & RP__A_RECV)
+        hand_over(l, me, a, s, place);
+    else
+        deliver_rest(l, me, a, s, place);
+}
+
+/* ---- the rings ----------------------------------------------------------------------------------- */
+
+#if defined(RP_VALGRIND) /* it would complain: what is looked at may not be written yet */
+#define PREFETCH(l, s) ((void)(s))
+#else
+#define PREFETCH(l, s) \
+    do { /* a macro: gcc removes a function that does nothing but prefetch */ \
+        uint32_t slot_ = rp__slot_of((s)->to); \
+        if (slot_ < (l)->actors->count) \
+            __builtin_prefetch(rp__actor_at((l)->actors, slot_)); \
+    } while (0)
+#endif
+
+RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
+{
+    for (struct rp__delayed *d; l->budget > 0 && (d = rp__timer_due(l));) {
+        l->budget--;
+        deliver(l, me, &rp__timer_take(l, d)->slot, OWNED);
+    }
+}
+
+RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
+{
+    struct rp__events *e = &l->events;
+    for (struct rp__slot *s; l->quantum > 1 && l->budget > 0 && (s = rp__events_peek(e));) {
+        l->quantum--;
+        if (s + AHEAD < e->head_end)
+            PREFETCH(l, s + AHEAD);
+        l->budget--;
+        rp__events_pop(e, rp__slots(s->type));
+        deliver(l, me, s, LOCAL);
+    }
+}
+
+RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__ring *r, int quantum)
+{
+    uint32_t ready = rp__ring_ready(r);
+    while (ready > 0 && quantum > 0 && l->budget > 0) {
+        struct rp__slot *s = rp__ring_at(r);
+        if (s->type == RP__PAD) {
+            ready -= (uint32_t)s->to;
+            rp__ring_done(r, (unsigned)s->to);
+            continue;
+        }
+        if (ready > AHEAD)
+            PREFETCH(l, r->slots + ((r->chead + AHEAD) & (RP__RING_SLOTS - 1)));
+        unsigned n = rp__slots(s->type);
+        ready -= n;
+        quantum--;
+        l->budget--;
+        /* the head moves on before the handler runs: on its return this stack may not be the scheduler's.
+         * The slot is not handed back before the next message is taken, so it may still be read. */
+        r->chead += n;
+        deliver(l, me, s, RING);
+        rp__ring_done(r, 0);
+    }
+}
+
+void rp__dispatch(struct rp_loop *l)
+{
+    rp_self *me = l->sched;
+    if (!rp__reserve_ready(l))
+        return; /* memory is out: nothing more is begun until some comes back */
+    dispatch_due(l, me);
+    dispatch_events(l, me);
+    for (unsigned i = 0; i < l->sys->nloops; i++) {
+        struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_acquire);
+        if (r)
+            dispatch_ring(l, me, r, RP__QUANTUM);
+    }
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * flow.c - full mailboxes: how senders come to wait, and to go on.
+ *
+ *   target's loop                                     sender's loop
+ *   a message meets the full mailbox: FULL   ------>  the target goes into the table; from now on who
+ *                                                     sends to it waits there, first come first served
+ *   half empty again: ROOM n                 ------>  the first n go on; the table forgets the target,
+ *                                            <------  or MORE: there are others
+ *
+ * Per loop and not per sender: one word each way stops and starts all senders of a loop, and the bound
+ * is overshot by what was on its way, never more. The target is not looked at to send (a cache miss),
+ * the table only while it is not empty. Pony's muting stops a sender altogether and can deadlock on
+ * messages to others; here it waits only where it sends to the full one.
+ */
+#include "actors/runtime.h"
+
+#include <errno.h>
+
+struct rp__full {
+    struct rp__full *next;
+    uint64_t target;
+    rp_overflow policy;
+    struct rp__hook waiters; /* rp_self, by `queue` */
+};
+
+/* ---- the sender's side --------------------------------------------------------------------------- */
+
+static struct rp__full **bucket(struct rp_loop *l, uint64_t target)
+{
+    uint64_t h = target * UINT64_C(0x9e3779b97f4a7c15);
+    struct rp__full **at = &l->actors->full[h >> 58];
+    while (*at && (*at)->target != target)
+        at = &(*at)->next;
+    return at;
+}
+
+_Static_assert(RP__FULL_BUCKETS == 64, "six bits of the hash");
+
+struct rp__full *rp__full_find(struct rp_loop *l, uint64_t target)
+{
+    return *bucket(l, target);
+}
+
+rp_overflow rp__full_policy(const struct rp__full *f)
+{
+    return f->policy;
+}
+
+int rp__full_wait(rp_self *me, struct rp__full *f, rp_time until)
+{
+    rp__list_push(&f->waiters, &me->queue);
+    return rp__park(me, "room in a mailbox", (void *)(uintptr_t)f->target, rp__unqueue, until);
+}
+
+void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy)
+{
+    struct rp__full **at = bucket(l, target);
+    if (*at)
+        return;
+    struct rp__full *f = rp__pool_get(&l->pool, sizeof *f);
+    if (!f) /* then its senders go on, as if the word were still on its way */
+        return;
+    *f = (struct rp__full){.target = target, .policy = policy};
+    rp__list_init(&f->waiters);
+    *at = f;
+    l->actors->nfull++;
+    l->slow |= RP__SLOW_FULL;
+}
+
+void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n)
+{
+    struct rp__full **at = bucket(l, target), *f = *at;
+    if (!f)
+        return;
+    for (struct rp__hook *w; n > 0 && (w = rp__list_pop(&f->waiters)); n--)
+        rp__wake(RP__OF(rp_self, queue, w), 0);
+    if (!rp__list_empty(&f->waiters)) {
+        rp__signal(l, target, rp__loop_addr(l->index), RP__OP_MORE, 0, 0);
+        return;
+    }
+    *at = f->next;
+    rp__pool_free(&l->pool, f, sizeof *f);
+    if (--l->actors->nfull == 0)
+        l->slow &= ~(uint32_t)RP__SLOW_FULL;
+}
+
+/* ---- the target's side --------------------------------------------------------------------------- */
+
+static bool told(struct rp__mailbox *b, unsigned loop)
+{
+    return b->told_set[loop / 64] >> loop % 64 & 1;
+}
+
+static void tell(struct rp__mailbox *b, unsigned loop)
+{
+    b->told += !told(b, loop);
+    b->told_set[loop / 64] |= UINT64_C(1) << loop % 64;
+}
+
+void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
+{
+    unsigned loop = rp__loop_of(s->from);
+    if (rp__flags(s->type) & RP__F_NODE || loop >= l->sys->nloops || told(a->box, loop))
+        return; /* what comes from other processes is bounded by credit */
+    tell(a->box, loop);
+    if (loop == l->index)
+        rp__on_full(l, a->addr, a->overflow); /* at once, not behind what is on its way */
+    else
+        rp__signal(l, rp__loop_addr(loop), a->addr, RP__OP_FULL, a->addr, a->overflow);
+}
+
+static void say_room(struct rp_loop *l, struct rp__actor *a, uint64_t each)
+{
+    struct rp__mailbox *b = a->box;
+    b->told = 0;
+    for (unsigned w = 0; w < (l->sys->nloops + 63) / 64; w++)
+        for (uint64_t set = b->told_set[w]; set; set &= set - 1) {
+            unsigned loop = w * 64 + (unsigned)__builtin_ctzll(set);
+            b->told_set[w] &= ~(UINT64_C(1) << loop % 64);
+            rp__signal(l, rp__loop_addr(loop), a->addr, RP__OP_ROOM, a->addr, each);
+        }
+}
+
+static bool half_empty(const struct rp__actor *a)
+{
+    return a->box->count <= a->limit / 2 && a->box->bytes <= a->limit_bytes / 2;
+}
+
+static uint64_t share(const struct rp__actor *a, unsigned loops)
+{
+    uint64_t room = a->limit > a->box->count ? a->limit - a->box->count : 0;
+    return room > loops ? room / loops : 1;
+}
+
+void rp__box_taken(struct rp_loop *l, struct rp__actor *a)
+{
+    if (__builtin_expect(a->box->told > 0, 0) && half_empty(a))
+        say_room(l, a, share(a, a->box->told));
+}
+
+void rp__box_gone(struct rp_loop *l, struct rp__actor *a)
+{
+    if (a->box && a->box->told > 0)
+        say_room(l, a, UINT64_MAX);
+}
+
+void rp__on_more(struct rp_loop *l, uint64_t target, unsigned loop)
+{
+    struct rp__actor *a = rp__actor_find(l->actors, target);
+    bool gone = !a || !a->box || a->flags & RP__A_ENDING;
+    if (gone || half_empty(a))
+        rp__signal(l, rp__loop_addr(loop), target, RP__OP_ROOM, target, gone ? UINT64_MAX : share(a, 1));
+    else
+        tell(a->box, loop);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * monitor.c - who ended, told to who asked.
+ *
+ * The RP_DOWN is made when the monitor is set up, so that it cannot fail to be sent. It travels in the
+ * ring behind everything its actor has sent, and needs no room in the watcher's mailbox.
+ */
+#include "actors/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const rp_field down_fields[] = {
+    RP_FIELD(struct rp_down, who, RP_REF),
+    RP_FIELD(struct rp_down, reason, RP_I32),
+    RP_FIELD(struct rp_down, name, RP_CHARS),
+};
+const rp_type rp_down_type = RP_TYPE("rp.down", struct rp_down, down_fields);
+
+_Static_assert(sizeof(struct rp_down) <= RP__SLOT - RP__HEAD, "one slot");
+
+static struct rp_down down_of(struct rp_loop *l, uint64_t target, const struct rp__actor *a, int reason)
+{
+    struct rp_down d = {.who = rp__ref(l, target), .reason = reason};
+    if (a && a->kind->name)
+        memcpy(d.name, a->kind->name, strnlen(a->kind->name, sizeof d.name - 1));
+    return d;
+}
+
+static struct rp__slot down_slot(uint64_t watcher, uint64_t from, const struct rp_down *d)
+{
+    struct rp__slot s = {watcher, from, rp__word(&rp_down_type, RP__F_SURE), {0}};
+    memcpy(s.body, d, sizeof *d);
+    return s;
+}
+
+void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d)
+{
+    struct rp__slot s = down_slot(watcher, 0, d);
+    rp__tally(l, RP__SENT, 1);
+    rp__post_sure(l, &s);
+}
+
+/* `via` 0: the watcher is an actor of this process; else it is behind that link, which knows it as `id`. */
+int rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id)
+{
+    struct rp__actor *a = rp__actor_find(l->actors, target);
+    struct rp__extra *x = a ? rp__extra(l, a) : 0;
+    struct rp__watch *w = x ? rp__pool_get(&l->pool, sizeof *w) : 0;
+    struct rp__spill *down = w ? rp__spill_new(l) : 0;
+    if (down) {
+        *w = (struct rp__watch){.via = via, .id = id, .down = down};
+        struct rp_down d = down_of(l, target, a, 0);
+        down->slot[0] = down_slot(watcher, target, &d);
+        rp__list_push(&x->watches, &w->link);
+        a->flags |= RP__A_WATCHED;
+        if (via && !rp__runtime(l)->route->watched(l, w))
+            rp__watch_free(l, w); /* that link is gone */
+        return 0;
+    }
+    if (w)
+        rp__pool_free(&l->pool, w, sizeof *w);
+    struct rp_down d = down_of(l, target, a, a ? -ENOMEM : -ESRCH);
+    if (via)
+        rp__runtime(l)->route->down(l, via, id, &d);
+    else
+        rp__down_now(l, watcher, &d);
+    return a ? -ENOMEM : 0;
+}
+
+void rp__watch_free(struct rp_loop *l, struct rp__watch *w)
+{
+    rp__unlink(&w->link);
+    rp__unlink(&w->peer);
+    if (w->down)
+        rp__pool_free(&l->pool, w->down, sizeof *w->down + sizeof *w->down->slot);
+    rp__pool_free(&l->pool, w, sizeof *w);
+}
+
+void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a)
+{
+    struct rp__hook *at = rp__list_pop(&a->extra->watches);
+    if (at)
+        rp__watch_free(l, RP__OF(struct rp__watch, link, at));
+}
+
+void rp__watches_fire(struct rp_loop *l, struct rp__actor *a)
+{
+    for (struct rp__hook *at; (at = rp__list_pop(&a->extra->watches));) {
+        struct rp__watch *w = RP__OF(struct rp__watch, link, at);
+        struct rp_down d = down_of(l, a->addr, a, a->reason);
+        if (w->via) {
+            rp__runtime(l)->route->down(l, w->via, w->id, &d);
+        } else {
+            uint64_t watcher = w->down->slot[0].to;
+            memcpy(w->down->slot[0].body, &d, sizeof d);
+            rp__tally(l, RP__SENT, 1);
+            rp__post_spill(l, rp__loop_of(watcher), w->down);
+            w->down = 0;
+        }
+        rp__watch_free(l, w);
+    }
+}
+
+int rp_monitor(rp_self *me, rp_ref who)
+{
+    struct rp_loop *l = me->loop;
+    if (l->slow & RP__SLOW_FORKED)
+        return -EPERM;
+    if (!me->actor || rp_ref_none(who))
+        return -EINVAL;
+    if (who.node != l->node) {
+        const struct rp__route *route = rp__runtime(l)->route;
+        if (route)
+            return route->monitor(l, rp__ref(l, me->actor->addr), who);
+        struct rp_down d = {.who = who, .reason = -EHOSTUNREACH};
+        rp__down_now(l, me->actor->addr, &d);
+        return 0;
+    }
+    uint32_t loop = rp__loop_of(who.local);
+    if (loop >= l->sys->nloops)
+        return -EINVAL;
+    struct rp__slot s = {who.local, me->actor->addr, rp__op_word(RP__OP_MONITOR), {0}};
+    return rp__post_slots(l, loop, &s, 1);
+}

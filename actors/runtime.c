@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * runtime.c - a system with actors in it: the root comes first and, when it has ended, all is over.
+ */
+#include "actors/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct rp__floor floor_of_actors = {
+    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of,
+};
+
+static void start_root(struct rp__post *p, struct rp_loop *l)
+{
+    struct rp__runtime *rt = RP__OF(struct rp__runtime, start, p);
+    int rc = rt->cluster_open ? rt->cluster_open(l) : 0;
+    if (rc == 0)
+        rc = rp__spawn_root(l, rt->root, rt->root_arg);
+    if (rc != 0)
+        rp__root_ended(l, rc);
+}
+
+void rp__root_ended(struct rp_loop *l, int reason)
+{
+    struct rp__runtime *rt = rp__runtime(l);
+    rt->root_rc = reason;
+    if (rt->route)
+        rt->route->closing(l);
+    else
+        rp__system_stop(l->sys);
+}
+
+void rp__route_closed(struct rp_loop *l)
+{
+    rp__system_stop(l->sys);
+}
+
+int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, const struct rp__world *world,
+                    void *world_ud, struct rp__runtime **ret)
+{
+    if (!root || (root->run != 0) == (root->handle != 0))
+        return -EINVAL;
+    struct rp__system_opts so = {
+        .loops = o->loops,
+        .mem = o->mem,
+        .world = world,
+        .world_ud = world_ud,
+        .floor = &floor_of_actors,
+        .spin = o->spin_us < 0 ? 0 : (o->spin_us ? o->spin_us : 50) * RP_US,
+        .chaos = o->chaos_seed,
+    };
+    const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
+    struct rp__runtime *rt = mem->alloc(mem->ud, sizeof *rt);
+    if (!rt)
+        return -ENOMEM;
+    memset(rt, 0, sizeof *rt);
+    so.up = rt;
+    int rc = rp__system_new(&so, &rt->sys);
+    if (rc != 0) {
+        mem->free(mem->ud, rt, sizeof *rt);
+        return rc;
+    }
+    rt->opts = *o;
+    rt->root = root;
+    rt->root_arg = arg;
+    rt->start.fn = start_root;
+    pthread_mutex_init(&rt->names_lock, 0);
+    rp__list_init(&rt->name_waits);
+    rp__inbox_push(rt->sys->loops[0], &rt->start);
+    *ret = rt;
+    return 0;
+}
+
+/* What no loop will read any more. Every actor has ended, so these are dead letters. */
+static void sweep(rp_system *sys)
+{
+    for (unsigned i = 0; i < sys->nloops; i++) {
+        struct rp_loop *l = sys->loops[i];
+        for (struct rp__slot *s; (s = rp__events_peek(&l->events));) {
+            rp__events_pop(&l->events, rp__slots(s->type));
+            rp__discard(l, s);
+        }
+        for (unsigned k = 0; k < sys->nloops; k++) {
+            struct rp__ring *r = atomic_load_explicit(&l->in[k], memory_order_acquire);
+            for (unsigned n; r && r->chead != r->ptail; rp__ring_done(r, n)) {
+                struct rp__slot *s = rp__ring_at(r);
+                n = s->type == RP__PAD ? (unsigned)s->to : rp__slots(s->type);
+                if (s->type != RP__PAD)
+                    rp__discard(l, s);
+            }
+        }
+    }
+}
+
+int rp__runtime_result(struct rp__runtime *rt)
+{
+    int orphan = atomic_load_explicit(&rt->orphan_rc, memory_order_relaxed);
+    sweep(rt->sys);
+    if (rt->opts.ledger)
+        rp__ledger_sum(rt->sys, rt->opts.ledger);
+    return rt->root_rc != 0 ? rt->root_rc : orphan;
+}
+
+void rp__runtime_free(struct rp__runtime *rt)
+{
+    if (!rt)
+        return;
+    rp_alloc mem = rt->sys->mem;
+    rp__system_free(rt->sys);
+    pthread_mutex_destroy(&rt->names_lock);
+    mem.free(mem.ud, rt, sizeof *rt);
+}
+
+void rp_ledger_read(rp_self *me, rp_ledger *ret)
+{
+    rp__ledger_sum(me->loop->sys, ret);
+}

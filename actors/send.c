@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * send.c - a message on its way: the short way of a small one, and every reason to wait.
+ *
+ * The short way writes a slot at a ring's tail and touches nothing of the target. It is left when the
+ * target is known to be full, when the way there is full, when it is in another process, when the
+ * body is not small, or when the sender has sent a burst to its own loop that is not dispatched yet.
+ */
+#include "actors/runtime.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum {
+    BACKLOG = 256,         /* undispatched messages on the sender's own loop, */
+    BURST = 64,            /* and so many of its own since it was resumed: then it steps aside */
+    BURST_AWAY = 512,      /* to other loops, before it looks whether they have sent something back */
+    BACKLOG_MAX = 1 << 22  /* beyond which nobody adds to them */
+};
+
+/* n <= 40. Words, the last one overlapping: what is read back by words soon after comes out of the
+ * store buffer. */
+static inline void copy_small(void *to, const void *from, size_t n)
+{
+    char *d = to;
+    const char *s = from;
+    if (n >= 8) {
+        uint64_t w;
+        for (size_t i = 0; i + 8 <= n; i += 8) {
+            memcpy(&w, s + i, 8);
+            memcpy(d + i, &w, 8);
+        }
+        memcpy(&w, s + n - 8, 8);
+        memcpy(d + n - 8, &w, 8);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        d[i] = s[i];
+}
+
+static inline bool may_burst(const rp_self *me, struct rp_loop *l)
+{
+    return l->events.count < BACKLOG || rp__sent(l) - me->sent_mark < BURST;
+}
+
+static inline int tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body)
+{
+    struct rp_loop *l = me->loop;
+    const struct rp__shape *shape = rp__shape(&l->actors->types, t);
+    const uint64_t not_short = RP__FLAG(RP__F_BIG | RP__F_EXTRA);
+    if (__builtin_expect(to.node != l->node || l->slow || shape->word & not_short, 0))
+        return 1;
+    uint32_t dst = rp__loop_of(to.local);
+    struct rp__slot *s;
+    struct rp__ring *r = 0;
+    if (dst == l->index) {
+        if (__builtin_expect(!may_burst(me, l), 0) || !(s = rp__events_push(&l->events, 1)))
+            return 1;
+    } else {
+        if (__builtin_expect(dst >= l->sys->nloops, 0) || !(r = l->out[dst]) || r->waiting ||
+            rp__sent(l) - me->sent_mark >= BURST_AWAY || !(s = rp__ring_push(r, 1, RP__RING_RESERVE)))
+            return 1;
+    }
+    s->to = to.local;
+    s->from = me->actor ? me->actor->addr : 0;
+    s->type = shape->word;
+    copy_small(s->body, body, shape->size);
+    if (r) {
+        rp__ring_commit(r, 1);
+        rp__ring_touch(l, r);
+    }
+    rp__tally(l, RP__SENT, 1);
+    return 0;
+}
+
+static struct rp__out out_of(const rp_self *me, rp_ref to, const rp_type *t, const void *body)
+{
+    return (struct rp__out){.to = to, .from = me->actor ? me->actor->addr : 0, .type = t, .body = body};
+}
+
+int rp_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
+{
+    if (__builtin_expect(tell_short(me, to, t, body) == 0, 1))
+        return 0;
+    struct rp__out o = out_of(me, to, t, body);
+    return rp__send(me, &o, true, RP_FOREVER);
+}
+
+int rp_try_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
+{
+    if (__builtin_expect(tell_short(me, to, t, body) == 0, 1))
+        return 0;
+    struct rp__out o = out_of(me, to, t, body);
+    return rp__send(me, &o, false, RP_FOREVER);
+}
+
+/* ---- the whole form ------------------------------------------------------------------------------ */
+
+/* What has to be written: worked out before there is a place for it. */
+struct form {
+    uint64_t word;
+    unsigned slots;
+    size_t size;         /* bytes after the extensions */
+    const void *body;    /* that stand there */
+    struct rp__big *big; /* or the address of this */
+};
+
+/* The block for a body outside the slots: a moving message's own, if it is complete. */
+static struct rp__big *big_for(struct rp_loop *l, const struct rp__out *o)
+{
+    struct rp__slot *m = o->msg ? &o->msg->slot : 0;
+    if (!m || !rp__big_of(m)->packed) {
+        struct rp__big *b = rp__big_new(l, o->type, o->body);
+        if (b && m) {
+            rp__big_free(l, rp__big_of(m));
+            m->body[rp__ext_words(m->type)] = (uintptr_t)b;
+        }
+        return b;
+    }
+    return rp__big_of(m);
+}
+
+static int form_new(struct rp_loop *l, const struct rp__out *o, struct form *f)
+{
+    const struct rp__shape *shape = rp__shape(&l->actors->types, o->type);
+    *f = (struct form){.size = shape->size, .body = o->body};
+    if (rp__flags(shape->word) & RP__F_BIG) {
+        f->size = sizeof f->big;
+        if (!(f->big = big_for(l, o)))
+            return -ENOMEM;
+    }
+    f->word = (shape->word & ~RP__FLAG(RP__F_EXTRA)) | RP__FLAG(o->flags);
+    f->slots = rp__slots_for(8 * rp__ext_words(f->word) + f->size);
+    f->word |= RP__FLAG(f->slots - 1);
+    return 0;
+}
+
+static void form_drop(struct rp_loop *l, const struct rp__out *o, struct form *f)
+{
+    if (f->big && !o->msg)
+        rp__big_free(l, f->big);
+}
+
+static void form_write(struct rp__slot *s, const struct rp__out *o, const struct form *f)
+{
+    s->to = o->to.local;
+    s->from = o->from;
+    s->type = f->word;
+    uint64_t *at = s->body;
+    if (o->flags & RP__F_NODE) {
+        *at++ = o->node;
+        *at++ = o->via;
+    }
+    if (o->flags & (RP__F_CALL | RP__F_REPLY))
+        *at++ = o->call;
+    if (o->flags & RP__F_DEADLINE)
+        *at++ = (uint64_t)o->deadline;
+    if (f->big)
+        *at = (uintptr_t)f->big;
+    else if (f->size)
+        memcpy(at, f->body, f->size);
+}
+
+rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o)
+{
+    struct form f;
+    if (form_new(l, o, &f) != 0)
+        return 0;
+    struct rp__slot *s = rp__pool_get(&l->pool, f.slots * sizeof *s);
+    if (!s) {
+        form_drop(l, o, &f);
+        return 0;
+    }
+    f.word |= RP__FLAG(RP__F_OWNED);
+    form_write(s, o, &f);
+    return (rp_msg *)s;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------- */
+
+static int wait_for_ring(rp_self *me, struct rp__ring *r, rp_time until)
+{
+    int rc = rp__may_wait(me);
+    if (rc != 0)
+        return rc;
+    rp__list_push(&r->waiters, &me->queue);
+    rp__ring_wait(me->loop, r);
+    return rp__park(me, "room on the way", r, rp__unqueue, until);
+}
+
+/* A place for n slots on the way to `dst`; waits for it. 0, or why not. */
+static int place_for(rp_self *me, uint32_t dst, unsigned n, bool wait, rp_time until, struct rp__slot **ret)
+{
+    struct rp_loop *l = me->loop;
+    if (dst == l->index) {
+        while (!may_burst(me, l) || l->events.count >= BACKLOG_MAX) {
+            int rc = wait ? rp_yield(me) : -EAGAIN;
+            if (rc == -EAGAIN && l->events.count < BACKLOG_MAX)
+                break; /* may not step aside: as much as fits */
+            if (rc != 0)
+                return rc;
+        }
+        *ret = rp__events_push(&l->events, n);
+        return *ret ? 0 : -ENOMEM;
+    }
+    struct rp__ring *r = rp__ring_to(l, dst);
+    if (!r)
+        return -ENOMEM;
+    if (rp__sent(l) - me->sent_mark >= BURST_AWAY) { /* a FULL may wait to be read: see full.pml */
+        if (wait && rp__anything_inbound(l))
+            (void)!rp_yield(me); /* who may not step aside goes on: its burst ends with its turn */
+        me->sent_mark = rp__sent(l);
+    }
+    bool in_line = false; /* who has waited goes before those who wait now */
+    while ((r->waiting && !in_line) || !(*ret = rp__ring_push(r, n, RP__RING_RESERVE))) {
+        int rc = wait ? wait_for_ring(me, r, until) : -EAGAIN;
+        if (rc != 0)
+            return rc;
+        in_line = true;
+    }
+    return 0;
+}
+
+static int wait_for_box(rp_self *me, uint64_t target, bool wait, rp_time until)
+{
+    struct rp__full *f = rp__full_find(me->loop, target);
+    if (!f)
+        return 0;
+    if (!wait || rp__full_policy(f) == RP_FAIL)
+        return -EAGAIN;
+    return rp__full_wait(me, f, until);
+}
+
+static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+{
+    struct rp_loop *l = me->loop;
+    uint32_t dst = rp__loop_of(o->to.local);
+    if (dst >= l->sys->nloops || !o->to.local)
+        return -EINVAL;
+    struct form f;
+    int rc = form_new(l, o, &f);
+    if (rc != 0)
+        return rc;
+    struct rp__slot *s;
+    if (l->slow & RP__SLOW_FULL)
+        rc = wait_for_box(me, o->to.local, wait, until);
+    if (rc == 0)
+        rc = place_for(me, dst, f.slots, wait, until, &s);
+    if (rc != 0) {
+        form_drop(l, o, &f);
+        return rc;
+    }
+    form_write(s, o, &f);
+    if (dst != l->index) {
+        rp__ring_commit(l->out[dst], f.slots);
+        rp__ring_touch(l, l->out[dst]);
+    }
+    if (!o->msg)
+        rp__tally(l, RP__SENT, 1);
+    return 0;
+}
+
+/* To another process: the body is copied onto the wire, so a message that moved is empty now. */
+static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+{
+    struct rp_loop *l = me->loop;
+    const struct rp__route *route = rp__runtime(l)->route;
+    if (!route)
+        return -EHOSTUNREACH;
+    int rc = route->send(me, o, wait, until);
+    if (rc != 0)
+        return rc;
+    if (o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG)
+        rp__big_free(l, rp__big_of(&o->msg->slot));
+    if (!o->msg)
+        rp__tally(l, RP__SENT, 1);
+    rp__tally(l, RP__LEFT, 1);
+    return 0;
+}
+
+int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+{
+    struct rp_loop *l = me->loop;
+    if (l->slow & RP__SLOW_FORKED)
+        return -EPERM;
+    if (o->to.node == l->node)
+        return send_local(me, o, wait, until);
+    return o->to.node ? send_away(me, o, wait, until) : -EINVAL;
+}
+
+int rp__send_sure(struct rp_loop *l, struct rp__out *o)
+{
+    if (o->to.node != l->node) {
+        const struct rp__route *route = rp__runtime(l)->route;
+        int sent = route ? route->send_sure(l, o) : -EHOSTUNREACH;
+        if (sent == 0) {
+            rp__tally(l, RP__SENT, 1);
+            rp__tally(l, RP__LEFT, 1);
+        }
+        return sent;
+    }
+    struct form f;
+    int rc = form_new(l, o, &f);
+    if (rc != 0)
+        return rc;
+    struct rp__slot s[RP__SLOTS_MAX];
+    form_write(s, o, &f);
+    rc = rp__post_slots(l, rp__loop_of(o->to.local), s, f.slots);
+    if (rc != 0)
+        form_drop(l, o, &f);
+    else
+        rp__tally(l, RP__SENT, 1);
+    return rc;
+}
+
+/* ---- moving a message ---------------------------------------------------------------------------- */
+
+int rp_send(rp_self *me, rp_ref to, rp_msg **m)
+{
+    struct rp_loop *l = me->loop;
+    struct rp__slot *s = &(*m)->slot;
+    struct rp__out o = out_of(me, to, rp__type(s->type), rp__body_of(s));
+    o.msg = *m;
+    int rc = rp__send(me, &o, true, RP_FOREVER);
+    if (rc != 0)
+        return rc;
+    if (rp_wants_reply(*m)) /* it goes on as a plain message: nobody can reply to it any more */
+        rp__no_reply(l, s, -EPIPE);
+    rp__msg_shell_free(l, s);
+    *m = 0;
+    return 0;
+}
+
+int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
+{
+    struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
+    unsigned f = rp__flags(s->type);
+    if (f & RP__F_TAKEN)
+        return -EALREADY;
+    struct rp__out o = {.to = to, .from = s->from, .type = rp__type(s->type), .body = rp__body_of(s)};
+    o.msg = (rp_msg *)s;
+    o.flags = f & (RP__F_NODE | RP__F_DEADLINE | (f & RP__F_SPENT ? 0 : RP__F_CALL));
+    if (f & RP__F_NODE) {
+        o.node = *rp__node_of(s);
+        o.via = *rp__via_of(s);
+    }
+    o.call = f & RP__F_CALL ? *rp__call_of(s) : 0;
+    o.deadline = f & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(s) : 0;
+    rp__pay(me->loop, s);
+    o.flags |= f & RP__F_NODE ? RP__F_PAID : 0;
+    int rc = rp__send(me, &o, true, RP_FOREVER);
+    if (rc == 0)
+        s->type |= RP__FLAG(RP__F_TAKEN);
+    return rc;
+}
+
+int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
+{
+    struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
+    if (rp__flags(s->type) & RP__F_TAKEN)
+        return -EALREADY;
+    rp__pay(me->loop, s);
+    rp_msg *held = rp__msg_hold(me->loop, s);
+    if (!held)
+        return -ENOMEM;
+    *ret = held;
+    return 0;
+}
+
+void rp_msg_drop(rp_self *me, rp_msg *m)
+{
+    if (m)
+        rp__finish(me->loop, &m->slot, RP__HANDLED);
+}
+
+/* ---- receiving ----------------------------------------------------------------------------------- */
+
+static bool leave_recv(rp_self *me)
+{
+    me->actor->flags &= ~(uint32_t)RP__A_RECV;
+    return true;
+}
+
+RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
+{
+    struct rp__actor *a = me->actor;
+    struct rp_loop *l = me->loop;
+    if (!a || me->home)
+        return -EINVAL;
+    int rc = rp_check(me);
+    if (rc != 0)
+        return rc;
+    rp_msg *m = rp__next_in_box(l, a);
+    if (m) {
+        *ret = m;
+        return 0;
+    }
+    if (deadline != RP_FOREVER || me == l->sched || me->nowait || l->slow & RP__SLOW_FORKED) {
+        if ((rc = rp__may_wait(me)) != 0 || (rc = rp__keep_stack(me)) != 0)
+            return rc;
+        a->flags |= RP__A_RECV;
+        if ((rc = rp__park(me, "message", 0, leave_recv, deadline)) == 0)
+            *ret = me->got;
+        return rc;
+    }
+    /* rp__park, less what cannot be the case here */
+    a->flags |= RP__A_RECV;
+    me->waits = "message";
+    me->cancel = leave_recv;
+    me->since = l->now;
+    me->state = RP__PARKED;
+    rp__switch(l, me, l->sched);
+    if (me->rc == 0)
+        *ret = me->got;
+    return me->rc;
+}

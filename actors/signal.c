@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * signal.c - what loops ask of each other beside messages. Signals travel in the same rings and so in
+ * order with the messages, need no room in any mailbox, and cannot be refused.
+ */
+#include "actors/runtime.h"
+
+enum { RESERVE = 256, RESERVE_LOW = 16 };
+
+struct rp__spill *rp__spill_new(struct rp_loop *l)
+{
+    struct rp__spill *s = rp__pool_get(&l->pool, sizeof *s + sizeof *s->slot);
+    if (s)
+        s->n = 1;
+    return s;
+}
+
+bool rp__reserve_ready(struct rp_loop *l)
+{
+    struct rp__actors *t = l->actors;
+    if (!t->reserve.next)
+        rp__list_init(&t->reserve);
+    while (t->nreserve < RESERVE) {
+        struct rp__spill *s = rp__spill_new(l);
+        if (!s)
+            break;
+        rp__list_push(&t->reserve, &s->link);
+        t->nreserve++;
+    }
+    return t->nreserve >= RESERVE_LOW;
+}
+
+void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, uint64_t a, uint64_t b)
+{
+    struct rp__slot s = {to, from, rp__op_word(op), {a, b, 0, 0, 0}};
+    rp__post_sure(l, &s);
+}
+
+void rp__post_sure(struct rp_loop *l, const struct rp__slot *s)
+{
+    unsigned dst = rp__loop_of(s->to);
+    if (rp__post_slots(l, dst, s, 1) == 0)
+        return;
+    struct rp__actors *t = l->actors;
+    if (t->nreserve == RESERVE_LOW)
+        l->budget = 0; /* dispatch begins nothing more until the reserve is full again */
+    struct rp__hook *at = rp__list_pop(&t->reserve);
+    if (!at || (dst != l->index && !l->out[dst])) {
+        rp__tally(l, RP__LOST_SIGNALS, 1);
+        return;
+    }
+    t->nreserve--;
+    struct rp__spill *spill = RP__OF(struct rp__spill, link, at);
+    spill->slot[0] = *s;
+    rp__post_spill(l, dst, spill);
+}
+
+static void on_monitor(struct rp_loop *l, struct rp__slot *s)
+{
+    rp__watch_add(l, s->to, s->from, s->body[0], s->body[1]);
+}
+
+void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
+{
+    struct rp__actor *a;
+    switch (rp__op_of(s->type)) {
+    case RP__OP_STOP:
+        if ((a = rp__actor_find(l->actors, s->to)))
+            rp__actor_stop(l, a, (const char *)(uintptr_t)s->body[0]);
+        return;
+    case RP__OP_MONITOR:
+        on_monitor(l, s);
+        return;
+    case RP__OP_FULL:
+        rp__on_full(l, s->body[0], (rp_overflow)s->body[1]);
+        return;
+    case RP__OP_ROOM:
+        rp__on_room(l, s->body[0], s->body[1]);
+        return;
+    case RP__OP_MORE:
+        rp__on_more(l, s->to, rp__loop_of(s->from));
+        return;
+    case RP__OP_SPAWN:
+        rp__on_spawn(l, (struct rp__birth *)(uintptr_t)s->body[0]);
+        return;
+    case RP__OP_BORN:
+        rp__on_born(l, (struct rp__birth *)(uintptr_t)s->body[0]);
+        return;
+    case RP__OP_CHILD_ENDED:
+        rp__on_child_ended(l, (struct rp__kid *)(uintptr_t)s->body[0]);
+        return;
+    case RP__OP_NO_REPLY:
+        rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1]);
+        return;
+    case RP__OP_RUN: {
+        struct rp__errand *e = (struct rp__errand *)(uintptr_t)s->body[0];
+        e->fn(e, l);
+        return;
+    }
+    }
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spawn.c - actors come to life.
+ *
+ * On the spawner's loop an actor is built at once. On another loop the spawner sends its struct
+ * rp__birth there and waits until that loop has built the actor and run its init, so that a failure
+ * comes back as rp_spawn's result and the address is good when it returns.
+ */
+#include "actors/runtime.h"
+
+#include "loop/scope.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { MAILBOX = 1024, MAILBOX_BYTES = 1 << 20 };
+
+struct rp__birth {
+    rp_self *who; /* waits for it */
+    const rp_actor *kind;
+    const rp_spawn_opts *o;
+    uint64_t parent;
+    struct rp__kid *kid; /* the parent's record, if the parent is on another loop */
+    uint64_t addr;
+    int rc;
+};
+
+static void actor_main(rp_self *me)
+{
+    struct rp__actor *a = me->actor;
+    int rc = a->kind->run(me, me->arg);
+    if (me->scope)
+        __builtin_trap(); /* an actor returned over an open scope: its tasks use a stack that is gone */
+    a->co = 0;
+    me->actor = 0;
+    rp__actor_end(me->loop, a, rc);
+}
+
+/* ---- building ------------------------------------------------------------------------------------ */
+
+static int build_stack(struct rp_loop *l, struct rp__actor *a, const rp_spawn_opts *o)
+{
+    if (!a->kind->run) {
+        a->handle = a->kind->handle;
+        return 0;
+    }
+    rp_self *co = rp__co_new(l, rp__stack_class(o->stack), actor_main);
+    if (!co)
+        return -ENOMEM;
+    co->actor = a;
+    co->is_actor = true;
+    co->arg = o->arg;
+    a->co = co;
+    a->flags |= RP__A_COROUTINE | RP__A_BUSY;
+    return 0;
+}
+
+static int build_state(struct rp_loop *l, struct rp__actor *a)
+{
+    size_t n = a->kind->state_size;
+    if (n == 0)
+        return 0;
+    a->state = rp__pool_get(&l->pool, n);
+    if (!a->state)
+        return -ENOMEM;
+    memset(a->state, 0, n);
+    return 0;
+}
+
+static int build_name(struct rp_loop *l, struct rp__actor *a, const char *name)
+{
+    if (!name)
+        return 0;
+    size_t n = strlen(name) + 1;
+    if (n == 1 || n > RP__NAME_MAX + 1)
+        return -EINVAL;
+    struct rp__extra *x = rp__extra(l, a);
+    char *copy = x ? rp__pool_get(&l->pool, n) : 0;
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, name, n);
+    int rc = rp__name_add(l, name, rp__ref(l, a->addr));
+    if (rc != 0)
+        rp__pool_free(&l->pool, copy, n);
+    else
+        x->name = copy;
+    return rc;
+}
+
+static int build_kin(struct rp_loop *l, struct rp__actor *a, const struct rp__birth *b)
+{
+    a->parent = b->parent;
+    a->kid = b->kid;
+    if (b->kid) {
+        a->farewell = rp__spill_new(l);
+        if (!a->farewell)
+            return -ENOMEM;
+        struct rp__slot s = {b->parent, a->addr, rp__op_word(RP__OP_CHILD_ENDED), {(uintptr_t)b->kid}};
+        a->farewell->slot[0] = s;
+    }
+    return b->o->monitor ? rp__watch_add(l, a->addr, b->parent, 0, 0) : 0;
+}
+
+/* Runs init as the actor itself; it may not wait. */
+static int run_init(struct rp_loop *l, struct rp__actor *a, void *arg)
+{
+    rp_self *me = l->running;
+    struct rp__actor *was = me->actor;
+    me->actor = a;
+    me->nowait++;
+    int rc = a->kind->init ? a->kind->init(me, a->state, arg) : 0;
+    me->nowait--;
+    me->actor = was;
+    if (rc >= 0)
+        a->flags |= RP__A_INIT;
+    return rc < 0 ? rc : 0;
+}
+
+/* What stands of a half-built actor goes. Nobody has its address but what init told. */
+static void unbuild(struct rp_loop *l, struct rp__actor *a, bool monitored, int reason)
+{
+    if (a->co)
+        rp__stack_put(l, a->co);
+    a->co = 0;
+    a->reason = reason;
+    if (monitored && a->extra)
+        rp__watch_forget_first(l, a); /* the spawner's: it gets the error instead */
+    rp__actor_remains(l, a);
+}
+
+static int build(struct rp_loop *l, const struct rp__birth *b, struct rp__actor **ret)
+{
+    const rp_spawn_opts *o = b->o;
+    struct rp__actor *a = rp__actor_new(l);
+    if (!a)
+        return -ENOMEM;
+    a->kind = b->kind;
+    a->limit = o->mailbox ? o->mailbox : MAILBOX;
+    a->limit_bytes = o->mailbox_bytes == 0           ? MAILBOX_BYTES
+                     : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
+                                                     : (uint32_t)o->mailbox_bytes;
+    a->overflow = o->overflow;
+    a->flags = b->kind->flags & RP_NOWAIT ? RP__A_NOWAIT : 0;
+    int rc = build_stack(l, a, o);
+    if (rc == 0)
+        rc = build_state(l, a);
+    if (rc == 0)
+        rc = build_kin(l, a, b);
+    if (rc == 0)
+        rc = build_name(l, a, o->name);
+    if (rc == 0)
+        rc = run_init(l, a, o->arg);
+    if (rc != 0) {
+        unbuild(l, a, o->monitor, rc);
+        return rc;
+    }
+    *ret = a;
+    return 0;
+}
+
+static void start(struct rp__actor *a)
+{
+    if (a->co)
+        rp__ready(a->co);
+}
+
+/* ---- here ---------------------------------------------------------------------------------------- */
+
+static void adopt(struct rp_loop *l, struct rp__actor *parent, struct rp__actor *a)
+{
+    uint32_t slot = rp__slot_of(a->addr);
+    a->next = parent->first_child;
+    if (a->next != RP__NOBODY)
+        rp__actor_at(l->actors, a->next)->prev = slot;
+    parent->first_child = slot;
+    parent->nchildren++;
+}
+
+static int spawn_here(rp_self *me, struct rp__birth *b)
+{
+    struct rp__actor *a;
+    int rc = build(me->loop, b, &a);
+    if (rc != 0)
+        return rc;
+    adopt(me->loop, me->actor, a);
+    start(a);
+    b->addr = a->addr;
+    return 0;
+}
+
+int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
+{
+    rp_spawn_opts o = {.arg = arg};
+    struct rp__birth b = {.kind = kind, .o = &o};
+    struct rp__actor *a;
+    int rc = build(l, &b, &a);
+    if (rc == 0)
+        start(a);
+    return rc;
+}
+
+/* ---- on another loop ----------------------------------------------------------------------------- */
+
+void rp__on_spawn(struct rp_loop *l, struct rp__birth *b)
+{
+    struct rp__actor *a;
+    b->rc = build(l, b, &a);
+    if (b->rc == 0) {
+        b->addr = a->addr;
+        start(a);
+    }
+    rp__signal(l, b->parent, 0, RP__OP_BORN, (uintptr_t)b, 0);
+}
+
+void rp__on_born(struct rp_loop *l, struct rp__birth *b)
+{
+    (void)l;
+    rp__wake(b->who, b->rc);
+}
+
+static void kid_free(struct rp_loop *l, struct rp__kid *k)
+{
+    rp__unlink(&k->link);
+    if (k->stop)
+        rp__pool_free(&l->pool, k->stop, sizeof *k->stop + sizeof *k->stop->slot);
+    rp__pool_free(&l->pool, k, sizeof *k);
+}
+
+static struct rp__kid *kid_new(struct rp_loop *l, struct rp__actor *parent)
+{
+    struct rp__extra *x = rp__extra(l, parent);
+    struct rp__kid *k = x ? rp__pool_get(&l->pool, sizeof *k) : 0;
+    if (!k)
+        return 0;
+    *k = (struct rp__kid){.parent = parent->addr, .stop = rp__spill_new(l)};
+    if (!k->stop) {
+        rp__pool_free(&l->pool, k, sizeof *k);
+        return 0;
+    }
+    rp__list_push(&x->kids, &k->link);
+    return k;
+}
+
+static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
+{
+    struct rp_loop *l = me->loop;
+    struct rp__actor *parent = me->actor;
+    int rc = rp__may_wait(me);
+    if (rc == 0)
+        rc = rp__keep_stack(me); /* now: once it is sent, waiting must not fail */
+    if (rc != 0)
+        return rc;
+    if (!(b->kid = kid_new(l, parent)))
+        return -ENOMEM;
+    struct rp__slot s = {rp__loop_addr(loop), parent->addr, rp__op_word(RP__OP_SPAWN), {(uintptr_t)b}};
+    rc = rp__post_slots(l, loop, &s, 1);
+    if (rc == 0) {
+        parent->nchildren++; /* before it can end */
+        rc = rp__park(me, "spawn", b, 0, RP_FOREVER);
+        parent->nchildren -= rc != 0;
+    }
+    if (rc != 0) {
+        kid_free(l, b->kid);
+        return rc;
+    }
+    if (b->kid->child == UINT64_MAX) { /* it has ended already */
+        kid_free(l, b->kid);
+        return 0;
+    }
+    b->kid->child = b->addr;
+    struct rp__slot stop = {b->addr, parent->addr, rp__op_word(RP__OP_STOP), {(uintptr_t) "its parent ended"}};
+    b->kid->stop->slot[0] = stop;
+    return 0;
+}
+
+void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
+{
+    if (k->child == 0)
+        k->child = UINT64_MAX; /* its spawner has not run yet, and looks */
+    else
+        kid_free(l, k);
+}
+
+/* ---- rp_spawn ------------------------------------------------------------------------------------ */
+
+static bool sound(const rp_actor *a, const rp_spawn_opts *o)
+{
+    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_DROP_OLD &&
+           o->stack <= rp__stack_size(RP__STACK_CLASSES - 1);
+}
+
+static int loop_for(struct rp_loop *l, unsigned on, unsigned *ret)
+{
+    unsigned n = l->sys->nloops;
+    if (on == RP_SAME)
+        *ret = l->index;
+    else if (on == RP_SPREAD)
+        *ret = l->actors->spread++ % n;
+    else if (on >= RP_LOOP(0) && on - RP_LOOP(0) < n)
+        *ret = on - RP_LOOP(0);
+    else
+        return -EINVAL;
+    return 0;
+}
+
+int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *ret)
+{
+    static const rp_spawn_opts defaults;
+    struct rp_loop *l = me->loop;
+    if (!o)
+        o = &defaults;
+    if (l->slow & RP__SLOW_FORKED)
+        return -EPERM;
+    if (!sound(kind, o) || !me->actor)
+        return -EINVAL;
+    unsigned loop;
+    int rc = loop_for(l, o->on, &loop);
+    if (rc == 0)
+        rc = rp_check(me);
+    if (rc != 0)
+        return rc;
+    struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr};
+    rc = loop == l->index ? spawn_here(me, &b) : spawn_there(me, &b, loop);
+    if (rc == 0 && ret)
+        *ret = rp__ref(l, b.addr);
+    return rc;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * table.c - a loop's actors, by slot.
+ */
+#include "actors/actor.h"
+
+#include "loop/os.h"
+#include "loop/system.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = RP__CHUNK_ACTORS * sizeof(struct rp__actor), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
+
+int rp__actors_open(struct rp_loop *l)
+{
+    struct rp__actors *t = rp__alloc(l->sys, sizeof *t);
+    if (!t)
+        return -ENOMEM;
+    memset(t, 0, sizeof *t);
+    l->actors = t;
+    t->free = RP__NOBODY;
+    t->todo = RP__NOBODY;
+    t->spread = l->index;
+    rp__list_init(&t->due);
+    t->chunk = rp__os_map(INDEX_BYTES, "reparto actors");
+    return t->chunk && rp__reserve_ready(l) ? 0 : -ENOMEM;
+}
+
+void rp__actors_close(struct rp_loop *l)
+{
+    struct rp__actors *t = l->actors;
+    if (!t)
+        return;
+    for (unsigned i = 0; t->chunk && i < RP__CHUNKS && t->chunk[i]; i++)
+        rp__os_unmap(t->chunk[i], CHUNK_BYTES);
+    if (t->chunk)
+        rp__os_unmap(t->chunk, INDEX_BYTES);
+    rp__ids_fini(&t->calls, &l->sys->mem);
+    rp__ids_fini(&t->timers, &l->sys->mem);
+    rp__free_mem(l->sys, t, sizeof *t);
+    l->actors = 0;
+}
+
+static struct rp__actor *fresh_slot(struct rp_loop *l)
+{
+    struct rp__actors *t = l->actors;
+    uint32_t slot = t->count;
+    if (slot == (uint32_t)RP__CHUNKS * RP__CHUNK_ACTORS)
+        return 0;
+    if (slot % RP__CHUNK_ACTORS == 0) {
+        struct rp__actor *chunk = rp__os_map(CHUNK_BYTES, "reparto actors");
+        if (!chunk)
+            return 0;
+        t->chunk[slot / RP__CHUNK_ACTORS] = chunk;
+    }
+    t->count++;
+    struct rp__actor *a = rp__actor_at(t, slot);
+    a->addr = rp__loop_addr(l->index) | (uint64_t)slot << 24 | 1;
+    return a;
+}
+
+struct rp__actor *rp__actor_new(struct rp_loop *l)
+{
+    struct rp__actors *t = l->actors;
+    struct rp__actor *a;
+    if (t->free != RP__NOBODY) {
+        a = rp__actor_at(t, t->free);
+        t->free = a->next;
+        uint64_t addr = a->parent;
+        memset(a, 0, sizeof *a);
+        a->addr = addr;
+    } else if (!(a = fresh_slot(l))) {
+        return 0;
+    }
+    a->first_child = a->next = a->prev = RP__NOBODY;
+    t->live++;
+    return a;
+}
+
+void rp__actor_free(struct rp_loop *l, struct rp__actor *a)
+{
+    struct rp__actors *t = l->actors;
+    uint64_t addr = a->addr;
+    t->live--;
+    a->addr = 0;
+    a->flags = 0;
+    if ((addr & 0xffffff) == 0xffffff)
+        return; /* its generations are used up */
+    a->parent = addr + 1;
+    a->next = t->free;
+    t->free = rp__slot_of(addr);
+}
+
+struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a)
+{
+    if (!a->extra && (a->extra = rp__pool_get(&l->pool, sizeof *a->extra))) {
+        rp__list_init(&a->extra->watches);
+        rp__list_init(&a->extra->kids);
+        rp__list_init(&a->extra->timers);
+        a->extra->name = 0;
+    }
+    return a->extra;
+}
+
+const char *rp__name_of(const rp_self *me)
+{
+    return me->actor ? me->actor->kind->name : "(none)";
+}
+
+rp_ref rp_self_ref(const rp_self *me)
+{
+    return rp__ref(me->loop, me->actor ? me->actor->addr : 0);
+}
+
+rp_ref rp_parent(const rp_self *me)
+{
+    return rp__ref(me->loop, me->actor ? me->actor->parent : 0);
+}
+
+rp_ref rp_from(const rp_self *me, const rp_msg *m)
+{
+    struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
+    if (rp__flags(s->type) & RP__F_NODE)
+        return (rp_ref){*rp__node_of(s), s->from};
+    return rp__ref(me->loop, s->from);
+}
+
+void *rp_state(const rp_self *me)
+{
+    return me->actor ? me->actor->state : 0;
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * carrier_nng.c - links over nng's streams: the only file that knows nng.
+ *
+ * Streams, not sockets: nng 1.5.2's PAIR1 wedges when peers are killed, its streams do not, and they
+ * are twice as fast. Its rules, each of which has cost somebody:
+ *   - nothing of nng is touched before the first listen or dial: it starts thirteen threads;
+ *   - a callback runs on one of those, may submit its own aio again, and must not stop or free it;
+ *   - after nng_aio_stop a submission does nothing, not even call back;
+ *   - the order of closing: stream_close, aio_stop, stream_free, aio_free;
+ *   - TCP_NODELAY is off for streams until it is set.
+ */
+#include "cluster/cluster.h"
+
+#include <errno.h>
+#include <nng/nng.h>
+#include <nng/transport/ipc/ipc.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RX = 262144 };
+
+struct rxbuf {
+    size_t n;
+    bool full;
+    unsigned char data[RX];
+};
+
+struct wire {
+    struct rp__link *k;
+    const rp_alloc *mem;      /* outlives the link */
+    nng_stream *stream;
+    nng_stream_dialer *dialer;
+    nng_aio *tx, *rx, *dial;
+    nng_iov iov[3];           /* what is left of the batch */
+    unsigned niov;
+    /* Two buffers: one is received into while the other is read. `lock` is between the receiving
+     * callback and the home loop. */
+    pthread_mutex_t lock;
+    struct rxbuf *buf[2];
+    unsigned receiving, reading; /* index of each */
+    bool idle;                /* both were full: the home loop begins again */
+    bool closing;
+    bool posted;              /* `post` stands in the home loop's inbox: who closes leaves the freeing to it */
+    int error;                /* the stream has ended; 1: in peace */
+    struct rp__post post;     /* bytes, or the end */
+};
+
+struct listener {
+    struct rp__cluster *c;
+    nng_stream_listener *l;
+    nng_aio *aio;
+    pthread_mutex_t lock;
+    nng_stream *come;         /* accepted, not yet taken by the home loop */
+    bool posted, closing, ipc;
+    struct rp__post post;
+    char url[128];
+};
+
+static int error_of(int nng)
+{
+    switch (nng) {
+    case 0:
+        return 0;
+    case NNG_ENOMEM:
+        return -ENOMEM;
+    case NNG_ECONNREFUSED:
+        return -ECONNREFUSED;
+    case NNG_ETIMEDOUT:
+        return -ETIMEDOUT;
+    case NNG_EADDRINUSE:
+        return -EADDRINUSE;
+    case NNG_EPERM:
+        return -EPERM;
+    case NNG_ENOENT:
+        return -ENOENT;
+    case NNG_EADDRINVAL:
+    case NNG_EINVAL:
+    case NNG_ENOTSUP:
+        return -EINVAL;
+    case NNG_EUNREACHABLE:
+        return -ENETUNREACH;
+    case NNG_ENOFILES:
+        return -EMFILE;
+    default:
+        return -ECONNRESET;
+    }
+}
+
+static void wire_free(struct wire *w);
+
+/* nng has threads that need the cores that our loops would spin on. */
+static void no_spinning(struct rp__cluster *c)
+{
+    atomic_store_explicit(&c->rt->sys->spin, 0, memory_order_relaxed);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------ */
+
+static void post(struct wire *w) /* the lock is held */
+{
+    if (w->posted || w->closing)
+        return;
+    w->posted = true;
+    (void)!rp__inbox_push(w->k->home, &w->post);
+}
+
+static void receive(struct wire *w) /* the lock is held, or nobody else is there yet */
+{
+    struct rxbuf *b = w->buf[w->receiving];
+    if (b->full) {
+        w->idle = true;
+        return;
+    }
+    w->idle = false;
+    nng_iov iov = {b->data, RX};
+    nng_aio_set_iov(w->rx, 1, &iov);
+    nng_stream_recv(w->stream, w->rx);
+}
+
+static void on_rx(void *arg)
+{
+    struct wire *w = arg;
+    int rc = nng_aio_result(w->rx);
+    size_t n = nng_aio_count(w->rx);
+    pthread_mutex_lock(&w->lock);
+    if (rc != 0 || n == 0) {
+        if (!w->error)
+            w->error = rc == 0 || rc == NNG_ECLOSED ? 1 : error_of(rc);
+    } else {
+        w->buf[w->receiving]->n = n;
+        w->buf[w->receiving]->full = true;
+        w->receiving ^= 1;
+        if (!w->closing)
+            receive(w);
+    }
+    post(w);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* On the home loop: reads what has come, then hands the buffer back. */
+static void on_bytes(struct rp__post *p, struct rp_loop *l)
+{
+    (void)l;
+    struct wire *w = RP__OF(struct wire, post, p);
+    if (w->closing) {
+        wire_free(w);
+        return;
+    }
+    struct rp__link *k = w->k;
+    pthread_mutex_lock(&w->lock);
+    w->posted = false;
+    while (w->buf[w->reading]->full) {
+        struct rxbuf *b = w->buf[w->reading];
+        pthread_mutex_unlock(&w->lock);
+        rp__link_bytes(k, b->data, b->n);
+        if (k->wire != w)
+            return; /* closed, and perhaps freed */
+        pthread_mutex_lock(&w->lock);
+        b->full = false;
+        w->reading ^= 1;
+        if (w->idle && !w->error)
+            receive(w);
+    }
+    int error = w->error;
+    pthread_mutex_unlock(&w->lock);
+    if (error)
+        rp__link_broken(k, error > 0 ? 0 : error);
+}
+
+/* ---- sending -------------------------------------------------------------------------------------- */
+
+static void send_rest(struct wire *w)
+{
+    nng_aio_set_iov(w->tx, w->niov, w->iov);
+    nng_stream_send(w->stream, w->tx);
+}
+
+static void wire_send(struct rp__link *k)
+{
+    struct wire *w = k->wire;
+    struct rp__batch *b = &k->batch;
+    w->niov = 0;
+    w->iov[w->niov++] = (nng_iov){b->head, b->nhead};
+    for (unsigned i = 0; i < 2; i++)
+        if (b->buf[i])
+            w->iov[w->niov++] = (nng_iov){b->buf[i]->data, b->buf[i]->n};
+    send_rest(w);
+}
+
+static void on_tx(void *arg)
+{
+    struct wire *w = arg;
+    int rc = nng_aio_result(w->tx);
+    size_t n = nng_aio_count(w->tx);
+    if (rc != 0) {
+        pthread_mutex_lock(&w->lock);
+        w->error = w->error ? w->error : error_of(rc);
+        post(w);
+        pthread_mutex_unlock(&w->lock);
+        rp__link_sent(w->k, -ECONNRESET);
+        return;
+    }
+    while (w->niov > 0 && n >= w->iov[0].iov_len) {
+        n -= w->iov[0].iov_len;
+        w->niov--;
+        memmove(w->iov, w->iov + 1, w->niov * sizeof *w->iov);
+    }
+    if (w->niov == 0) {
+        rp__link_sent(w->k, 0);
+        return;
+    }
+    w->iov[0].iov_buf = (char *)w->iov[0].iov_buf + n;
+    w->iov[0].iov_len -= n;
+    send_rest(w);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------- */
+
+static void on_dial(void *arg);
+
+static void wire_free(struct wire *w)
+{
+    const rp_alloc *mem = w->mem;
+    if (w->stream)
+        nng_stream_free(w->stream);
+    if (w->dialer)
+        nng_stream_dialer_free(w->dialer);
+    nng_aio *aio[] = {w->tx, w->rx, w->dial};
+    for (unsigned i = 0; i < 3; i++)
+        if (aio[i])
+            nng_aio_free(aio[i]);
+    pthread_mutex_destroy(&w->lock);
+    for (unsigned i = 0; i < 2; i++)
+        if (w->buf[i])
+            mem->free(mem->ud, w->buf[i], sizeof *w->buf[i]);
+    mem->free(mem->ud, w, sizeof *w);
+}
+
+static int wire_new(struct rp__link *k, struct wire **ret)
+{
+    const rp_alloc *mem = &k->c->rt->sys->mem;
+    no_spinning(k->c);
+    struct wire *w = mem->alloc(mem->ud, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    memset(w, 0, sizeof *w);
+    w->k = k;
+    w->mem = mem;
+    w->post.fn = on_bytes;
+    pthread_mutex_init(&w->lock, 0);
+    bool ok = nng_aio_alloc(&w->tx, on_tx, w) == 0 && nng_aio_alloc(&w->rx, on_rx, w) == 0 &&
+              nng_aio_alloc(&w->dial, on_dial, w) == 0;
+    for (unsigned i = 0; i < 2 && ok; i++) {
+        w->buf[i] = mem->alloc(mem->ud, sizeof *w->buf[i]);
+        if (!(ok = w->buf[i] != 0))
+            break;
+        w->buf[i]->full = false;
+    }
+    if (!ok) {
+        wire_free(w);
+        return -ENOMEM;
+    }
+    *ret = w;
+    return 0;
+}
+
+static void wire_begin(struct rp__link *k)
+{
+    receive(k->wire);
+}
+
+static void wire_close(struct rp__link *k)
+{
+    struct wire *w = k->wire;
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->closing = true;
+    pthread_mutex_unlock(&w->lock);
+    if (w->dialer)
+        nng_stream_dialer_close(w->dialer);
+    if (w->stream)
+        nng_stream_close(w->stream);
+    nng_aio_stop(w->dial); /* each waits for a callback that runs */
+    nng_aio_stop(w->tx);
+    nng_aio_stop(w->rx);
+    k->wire = 0;
+    if (!w->posted)
+        wire_free(w);
+}
+
+/* ---- dialling ------------------------------------------------------------------------------------- */
+
+static void dial_done(struct rp__post *p, struct rp_loop *l)
+{
+    (void)l;
+    struct wire *w = RP__OF(struct wire, post, p);
+    if (w->closing) {
+        wire_free(w);
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    w->posted = false;
+    w->post.fn = on_bytes;
+    int rc = w->error;
+    w->error = 0;
+    pthread_mutex_unlock(&w->lock);
+    rp__link_dialled(w->k, rc);
+}
+
+static void on_dial(void *arg)
+{
+    struct wire *w = arg;
+    int rc = nng_aio_result(w->dial);
+    pthread_mutex_lock(&w->lock);
+    if (rc == 0)
+        w->stream = nng_aio_get_output(w->dial, 0);
+    else
+        w->error = error_of(rc);
+    w->post.fn = dial_done;
+    post(w);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static int wire_dial(struct rp__link *k, const char *url)
+{
+    struct wire *w;
+    int rc = wire_new(k, &w);
+    if (rc != 0)
+        return rc;
+    k->wire = w;
+    rc = error_of(nng_stream_dialer_alloc(&w->dialer, url));
+    if (rc != 0)
+        return rc;
+    nng_stream_dialer_set_bool(w->dialer, NNG_OPT_TCP_NODELAY, true); /* not ipc's: harmless */
+    nng_aio_set_timeout(w->dial, RP__GREETING_MS);
+    nng_stream_dialer_dial(w->dialer, w->dial);
+    return 0;
+}
+
+/* ---- listening ------------------------------------------------------------------------------------ */
+
+/* Over ipc only our own user may come: the socket file's mode says so, and the kernel who it is. */
+static bool may_come(nng_stream *s, bool ipc)
+{
+    uint64_t uid;
+    return !ipc || (nng_stream_get_uint64(s, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid == geteuid());
+}
+
+static void take_in(struct listener *ln, nng_stream *s)
+{
+    struct rp__link *k;
+    struct wire *w;
+    if (!may_come(s, ln->ipc) || rp__link_new(ln->c, false, ln->ipc, &k) != 0) {
+        nng_stream_free(s);
+        return;
+    }
+    if (wire_new(k, &w) != 0) {
+        nng_stream_free(s);
+        rp__link_broken(k, -ENOMEM);
+        return;
+    }
+    w->stream = s;
+    k->wire = w;
+    rp__link_accepted(k);
+}
+
+static void on_come(struct rp__post *p, struct rp_loop *l)
+{
+    (void)l;
+    struct listener *ln = RP__OF(struct listener, post, p);
+    pthread_mutex_lock(&ln->lock);
+    ln->posted = false;
+    nng_stream *s = ln->come;
+    ln->come = 0;
+    bool closing = ln->closing;
+    pthread_mutex_unlock(&ln->lock);
+    if (closing) {
+        if (s)
+            nng_stream_free(s);
+        pthread_mutex_destroy(&ln->lock);
+        rp__free_mem(ln->c->rt->sys, ln, sizeof *ln);
+        return;
+    }
+    if (s)
+        take_in(ln, s);
+    nng_stream_listener_accept(ln->l, ln->aio);
+}
+
+static void on_accept(void *arg)
+{
+    struct listener *ln = arg;
+    int rc = nng_aio_result(ln->aio);
+    if (rc == NNG_ECLOSED || rc == NNG_ECANCELED)
+        return;
+    pthread_mutex_lock(&ln->lock);
+    ln->come = rc == 0 ? nng_aio_get_output(ln->aio, 0) : 0;
+    if (!ln->closing && !ln->posted) {
+        ln->posted = true;
+        (void)!rp__inbox_push(ln->c->home, &ln->post);
+    }
+    pthread_mutex_unlock(&ln->lock);
+}
+
+static void wire_unlisten(struct rp__cluster *c)
+{
+    struct listener *ln = c->listener;
+    if (!ln)
+        return;
+    pthread_mutex_lock(&ln->lock);
+    ln->closing = true;
+    pthread_mutex_unlock(&ln->lock);
+    if (ln->l)
+        nng_stream_listener_close(ln->l);
+    if (ln->aio) {
+        nng_aio_stop(ln->aio);
+        nng_aio_free(ln->aio);
+    }
+    if (ln->l)
+        nng_stream_listener_free(ln->l);
+    c->listener = 0;
+    if (ln->posted)
+        return; /* its post frees it; only that still looks at the lock */
+    pthread_mutex_destroy(&ln->lock);
+    rp__free_mem(c->rt->sys, ln, sizeof *ln);
+}
+
+static int wire_listen(struct rp__cluster *c, const char *url)
+{
+    no_spinning(c);
+    struct listener *ln = rp__alloc(c->rt->sys, sizeof *ln);
+    if (!ln)
+        return -ENOMEM;
+    memset(ln, 0, sizeof *ln);
+    ln->c = c;
+    ln->post.fn = on_come;
+    ln->ipc = strncmp(url, "tcp", 3) != 0;
+    snprintf(ln->url, sizeof ln->url, "%s", url);
+    c->listener = ln;
+    pthread_mutex_init(&ln->lock, 0);
+    int rc = nng_aio_alloc(&ln->aio, on_accept, ln);
+    if (rc == 0)
+        rc = nng_stream_listener_alloc(&ln->l, url);
+    if (rc == 0) {
+        nng_stream_listener_set_bool(ln->l, NNG_OPT_TCP_NODELAY, true); /* each is for one kind only: */
+        nng_stream_listener_set_int(ln->l, NNG_OPT_IPC_PERMISSIONS, 0600); /* harmless for the other */
+        rc = nng_stream_listener_listen(ln->l);
+    }
+    if (rc != 0) {
+        wire_unlisten(c);
+        return error_of(rc);
+    }
+    nng_stream_listener_accept(ln->l, ln->aio);
+    return 0;
+}
+
+/* The port that port 0 has become goes behind the last colon. */
+static int wire_url(struct rp__cluster *c, char *to, size_t size)
+{
+    struct listener *ln = c->listener;
+    int port, n = (int)strlen(ln->url);
+    const char *colon = strrchr(ln->url, ':');
+    if (!ln->ipc && nng_stream_listener_get_int(ln->l, NNG_OPT_TCP_BOUND_PORT, &port) == 0)
+        n = snprintf(to, size, "%.*s:%d", (int)(colon - ln->url), ln->url, port);
+    else
+        n = snprintf(to, size, "%s", ln->url);
+    return n >= 0 && (size_t)n < size ? 0 : -ENOSPC;
+}
+
+const struct rp__carrier rp__carrier_nng = {
+    .listen = wire_listen,
+    .url = wire_url,
+    .unlisten = wire_unlisten,
+    .dial = wire_dial,
+    .begin = wire_begin,
+    .send = wire_send,
+    .close = wire_close,
+};

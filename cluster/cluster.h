@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cluster.h - a process's links: who is dialled, who has come, how each loop finds them.
+ */
+#ifndef RP__CLUSTER_H
+#define RP__CLUSTER_H
+
+#include "cluster/link.h"
+
+struct rp__cluster_loop { /* a loop's own table, touched by nobody else */
+    struct rp__map by_node, by_id; /* struct rp__link */
+    struct rp__map taken;          /* struct rp__taken: what came by a link and has been taken */
+    struct rp__timer flush;
+    struct rp_loop *l;
+};
+
+struct rp__cluster {
+    struct rp__runtime *rt;
+    struct rp_loop *home;
+    const struct rp__carrier *carrier;
+    void *listener;
+    struct rp__hook links;         /* struct rp__link, by `all` */
+    struct rp__hook dials;         /* struct rp__dial */
+    uint64_t next_link;
+    unsigned half_open;
+    bool closing;
+    char name[RP__NODE_NAME];
+    struct rp__cluster_loop *loops;
+    /* Requests to connect stand in a dial's list, on loop 0, and are taken out by whoever waits, on any
+     * loop: this lock is for those lists only. */
+    pthread_mutex_t lock;
+};
+
+static inline struct rp__cluster *rp__cluster_of(const struct rp_loop *l)
+{
+    return rp__runtime(l)->cluster;
+}
+
+static inline struct rp__cluster_loop *rp__cluster_here(const struct rp_loop *l)
+{
+    return &rp__cluster_of(l)->loops[l->index];
+}
+
+int  rp__cluster_open(struct rp_loop *l);       /* struct rp__runtime.cluster_open */
+void rp__cluster_free(struct rp__runtime *rt);  /* every loop has stopped */
+
+/* Is there, or will there be, another link to k's peer that is to stay instead of k? */
+bool rp__cluster_has_better(struct rp__link *k);
+
+void rp__dial_settled(struct rp__link *k, int rc); /* its link is up, or came to nothing */
+void rp__cluster_link_gone(struct rp__cluster *c);  /* one less: perhaps the last, when closing */
+
+void rp__taken_flush(struct rp__timer *t);      /* remote.c: tells the peers what has been taken */
+void rp__cluster_closing(struct rp_loop *l);
+
+extern const struct rp__route rp__route_links;
+
+#endif

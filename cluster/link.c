@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: MIT */
+#include "cluster/link.h"
+
+#include "cluster/cluster.h"
+#include "loop/os.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+static const rp_alloc *mem_of(const struct rp__link *k)
+{
+    return &k->c->rt->sys->mem;
+}
+
+/* ---- queues: the lock is held --------------------------------------------------------------------- */
+
+static struct rp__outbuf *outbuf_new(struct rp__link *k, size_t least)
+{
+    struct rp__outbuf *b = k->spare;
+    if (b && b->size >= least) {
+        k->spare = 0;
+    } else {
+        size_t size = least > RP__BATCH ? least : RP__BATCH;
+        b = mem_of(k)->alloc(mem_of(k)->ud, sizeof *b + size);
+        if (!b)
+            return 0;
+        b->size = size;
+    }
+    b->next = 0;
+    b->n = 0;
+    return b;
+}
+
+static void outbuf_free(struct rp__link *k, struct rp__outbuf *b)
+{
+    if (!b)
+        return;
+    if (!k->spare && b->size == RP__BATCH)
+        k->spare = b;
+    else
+        mem_of(k)->free(mem_of(k)->ud, b, sizeof *b + b->size);
+}
+
+static void outq_drop(struct rp__link *k, struct rp__outq *q)
+{
+    for (struct rp__outbuf *b = q->first, *next; b; b = next) {
+        next = b->next;
+        outbuf_free(k, b);
+    }
+    *q = (struct rp__outq){0, 0};
+}
+
+static struct rp__outbuf *outq_take(struct rp__outq *q)
+{
+    struct rp__outbuf *b = q->first;
+    if (b && !(q->first = b->next))
+        q->last = 0;
+    return b;
+}
+
+unsigned char *rp__link_frame(struct rp__link *k, bool control, uint8_t type, uint8_t flags, uint16_t number, size_t n)
+{
+    struct rp__outq *q = control ? &k->control : &k->bulk;
+    size_t whole = RP__FRAME_HEADER + n;
+    struct rp__outbuf *b = q->last;
+    if (!b || b->size - b->n < whole) {
+        if (!(b = outbuf_new(k, whole)))
+            return 0;
+        if (q->last)
+            q->last->next = b;
+        else
+            q->first = b;
+        q->last = b;
+    }
+    struct rp__w w = {b->data + b->n, 0, RP__FRAME_HEADER};
+    rp__put_frame(&w, type, flags, number, n);
+    b->n += whole;
+    k->queued += control ? 0 : whole;
+    return b->data + b->n - n;
+}
+
+/* The next batch, if there is one and none is on its way. */
+static bool take_batch(struct rp__link *k)
+{
+    if (k->sending || k->cut || (!k->control.first && !k->bulk.first))
+        return false;
+    struct rp__batch *b = &k->batch;
+    b->buf[0] = outq_take(&k->control);
+    b->buf[1] = outq_take(&k->bulk);
+    size_t n = (b->buf[0] ? b->buf[0]->n : 0) + (b->buf[1] ? b->buf[1]->n : 0);
+    k->queued -= b->buf[1] ? b->buf[1]->n : 0;
+    b->nhead = 0;
+    if (!k->greeted) {
+        rp__put_sp(b->head);
+        b->nhead = RP__SP_HEADER;
+        k->greeted = true;
+    }
+    b->nhead += rp__put_sp_message(b->head + b->nhead, k->ipc, n);
+    k->sending = true;
+    return true;
+}
+
+static void wake_all(struct rp__hook *waiters, int rc)
+{
+    for (struct rp__hook *at; (at = rp__list_pop(waiters));)
+        rp__wake_from_afar(RP__OF(rp_self, queue, at), rc);
+}
+
+static void kick(struct rp__link *k)
+{
+    pthread_mutex_lock(&k->lock);
+    bool go = take_batch(k);
+    pthread_mutex_unlock(&k->lock);
+    if (go)
+        k->carrier->send(k);
+}
+
+void rp__link_sent(struct rp__link *k, int rc)
+{
+    pthread_mutex_lock(&k->lock);
+    outbuf_free(k, k->batch.buf[0]);
+    outbuf_free(k, k->batch.buf[1]);
+    k->batch.buf[0] = k->batch.buf[1] = 0;
+    k->sending = false;
+    bool go = rc == 0 && take_batch(k);
+    if (k->queued < RP__QUEUE_LOW)
+        wake_all(&k->room, 0);
+    pthread_mutex_unlock(&k->lock);
+    if (go)
+        k->carrier->send(k);
+}
+
+static void at_round_end(struct rp__round_end *e, struct rp_loop *l)
+{
+    (void)l;
+    kick(RP__OF(struct rp__link_loop, round_end, e)->k);
+}
+
+void rp__link_touch(struct rp_loop *l, struct rp__link *k)
+{
+    rp__at_round_end(l, &k->loops[l->index].round_end);
+}
+
+int rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t type, uint16_t number, const void *payload, size_t n)
+{
+    pthread_mutex_lock(&k->lock);
+    int rc = k->cut || (k->down && !control) ? -EHOSTUNREACH : 0;
+    unsigned char *at = rc == 0 ? rp__link_frame(k, control, type, 0, number, n) : 0;
+    if (at && n > 0)
+        memcpy(at, payload, n);
+    pthread_mutex_unlock(&k->lock);
+    if (!at)
+        return rc != 0 ? rc : -ENOMEM;
+    rp__link_touch(l, k);
+    return 0;
+}
+
+/* ---- birth and death ------------------------------------------------------------------------------ */
+
+static void on_beat(struct rp__timer *t);
+
+int rp__link_new(struct rp__cluster *c, bool dialler, bool ipc, struct rp__link **ret)
+{
+    rp_system *sys = c->rt->sys;
+    struct rp__link *k = rp__alloc(sys, sizeof *k);
+    struct rp__link_loop *loops = k ? rp__alloc(sys, sys->nloops * sizeof *loops) : 0;
+    if (!loops) {
+        rp__free_mem(sys, k, sizeof *k);
+        return -ENOMEM;
+    }
+    memset(k, 0, sizeof *k);
+    memset(loops, 0, sys->nloops * sizeof *loops);
+    k->c = c;
+    k->home = c->home;
+    k->id = ++c->next_link;
+    k->carrier = c->carrier;
+    k->dialler = dialler;
+    k->ipc = ipc;
+    k->loops = loops;
+    k->state = dialler ? RP__L_DIALLING : RP__L_HELLO;
+    k->down = true;
+    for (unsigned i = 0; i < sys->nloops; i++) {
+        loops[i].k = k;
+        loops[i].round_end.fn = at_round_end;
+        rp__list_init(&loops[i].watches);
+    }
+    rp__list_init(&k->room);
+    rp__reader_init(&k->reader, &sys->mem, ipc);
+    pthread_mutex_init(&k->lock, 0);
+    for (unsigned i = 0; i < RP__NONCE; i += 8) {
+        uint64_t r = rp__random_of(k->home);
+        memcpy(k->nonce + i, &r, 8);
+    }
+    k->beat.fire = on_beat;
+    k->heard = k->home->world->now(k->home);
+    rp__timer_start(&k->home->wheel, &k->beat, k->heard + RP__GREETING_MS * RP_MS);
+    rp__list_push(&c->links, &k->all);
+    c->half_open += !dialler;
+    *ret = k;
+    return 0;
+}
+
+static void free_table(struct rp__link *k, struct rp__ids *t, size_t size)
+{
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->at[i].p && size)
+            mem_of(k)->free(mem_of(k)->ud, t->at[i].p, size);
+    rp__ids_fini(t, mem_of(k));
+}
+
+static void wire_closed(struct rp__link *k)
+{
+    pthread_mutex_lock(&k->lock);
+    k->cut = true; /* nothing is sent from here on, by whatever thread */
+    pthread_mutex_unlock(&k->lock);
+    if (!k->closed)
+        k->carrier->close(k);
+    k->closed = true;
+}
+
+void rp__link_free(struct rp__link *k)
+{
+    struct rp__cluster *c = k->c;
+    rp_system *sys = c->rt->sys;
+    wire_closed(k);
+    rp__timer_stop(&k->home->wheel, &k->beat);
+    rp__round_end_forget(k->home, &k->loops[k->home->index].round_end);
+    rp__unlink(&k->all);
+    outq_drop(k, &k->control);
+    outq_drop(k, &k->bulk);
+    outbuf_free(k, k->batch.buf[0]);
+    outbuf_free(k, k->batch.buf[1]);
+    if (k->spare)
+        mem_of(k)->free(mem_of(k)->ud, k->spare, sizeof *k->spare + k->spare->size);
+    for (uint32_t i = 0; i < k->nplans; i++)
+        if (k->plans[i])
+            mem_of(k)->free(mem_of(k)->ud, k->plans[i], rp__plan_size(k->plans[i]));
+    rp__free_mem(sys, k->plans, k->plans_size * sizeof *k->plans);
+    uint64_t key;
+    for (struct rp__credit *cr; (cr = rp__map_any(&k->credits, &key));) {
+        rp__map_remove(&k->credits, key);
+        rp__free_mem(sys, cr, sizeof *cr);
+    }
+    rp__map_fini(&k->credits, mem_of(k));
+    rp__map_fini(&k->numbers, mem_of(k));
+    free_table(k, &k->asked, sizeof(struct rp__asked));
+    free_table(k, &k->watching, sizeof(struct rp__watching));
+    free_table(k, &k->lookups, 0);
+    rp__reader_fini(&k->reader);
+    pthread_mutex_destroy(&k->lock);
+    if (k->url)
+        rp__free_mem(sys, k->url, strlen(k->url) + 1);
+    rp__free_mem(sys, k->loops, sys->nloops * sizeof *k->loops);
+    rp__free_mem(sys, k, sizeof *k);
+    rp__cluster_link_gone(c);
+}
+
+/* ---- telling the loops ---------------------------------------------------------------------------- */
+
+static void answered(struct rp__errand *e, struct rp_loop *l);
+
+static void on_loop(struct rp__errand *e, struct rp_loop *l)
+{
+    struct rp__link_loop *on = RP__OF(struct rp__link_loop, errand, e);
+    struct rp__link *k = on->k;
+    struct rp__cluster_loop *here = rp__cluster_here(l);
+    if (k->state == RP__L_JOINING) {
+        int rc = rp__map_put(&here->by_node, mem_of(k), k->peer, k);
+        if (rc == 0 && (rc = rp__map_put(&here->by_id, mem_of(k), k->id, k)) != 0)
+            rp__map_remove(&here->by_node, k->peer);
+        /* a loop without memory for it cannot send to that peer: it says -EHOSTUNREACH */
+    } else {
+        if (rp__map_find(&here->by_node, k->peer) == k)
+            rp__map_remove(&here->by_node, k->peer);
+        rp__map_remove(&here->by_id, k->id);
+        rp__round_end_forget(l, &on->round_end);
+        while (!rp__list_empty(&on->watches))
+            rp__watch_free(l, RP__OF(struct rp__watch, peer, on->watches.next));
+    }
+    e->fn = answered;
+    rp__signal(l, rp__loop_addr(k->home->index), 0, RP__OP_RUN, (uintptr_t)e, 0);
+}
+
+static void tell_loops(struct rp__link *k)
+{
+    k->unanswered = k->c->rt->sys->nloops;
+    for (unsigned i = 0; i < k->c->rt->sys->nloops; i++) {
+        k->loops[i].errand.fn = on_loop;
+        rp__signal(k->home, rp__loop_addr(i), 0, RP__OP_RUN, (uintptr_t)&k->loops[i].errand, 0);
+    }
+}
+
+static void go_down(struct rp__link *k, int reason);
+
+static bool last_bytes_gone(struct rp__link *k)
+{
+    pthread_mutex_lock(&k->lock);
+    bool gone = k->cut || (!k->sending && !k->control.first && !k->bulk.first);
+    pthread_mutex_unlock(&k->lock);
+    return gone;
+}
+
+/* Down, and every loop knows: freed once its last bytes are gone and the peer's BYE has come (to close
+ * with bytes of its unread could make the kernel throw ours away), or after a while. */
+static void try_free(struct rp__link *k)
+{
+    if (k->unanswered > 0)
+        return;
+    rp_time now = k->home->world->now(k->home);
+    bool said = last_bytes_gone(k) && (k->peer_left || k->reason != 0);
+    if ((k->closed || said || now >= k->lost_at) && k->lost == k->losing) {
+        rp__link_free(k);
+        return;
+    }
+    rp__timer_stop(&k->home->wheel, &k->beat);
+    rp__timer_start(&k->home->wheel, &k->beat, now + 5 * RP_MS < k->lost_at ? now + 5 * RP_MS : k->lost_at);
+}
+
+/* Not at once: its frames may be being read. */
+static void free_soon(struct rp__link *k)
+{
+    rp__timer_stop(&k->home->wheel, &k->beat);
+    rp__timer_start(&k->home->wheel, &k->beat, k->home->now);
+}
+
+static void answered(struct rp__errand *e, struct rp_loop *l)
+{
+    (void)l;
+    struct rp__link *k = RP__OF(struct rp__link_loop, errand, e)->k;
+    if (--k->unanswered > 0)
+        return;
+    if (k->state == RP__L_DOWN) {
+        try_free(k);
+        return;
+    }
+    assert(k->state == RP__L_JOINING);
+    if (k->reason != 0) { /* it broke meanwhile */
+        int reason = k->reason;
+        k->reason = 0;
+        go_down(k, reason);
+        return;
+    }
+    int rc = rp__on_joined(k);
+    if (rc != 0)
+        go_down(k, rc);
+}
+
+void rp__link_join(struct rp__link *k)
+{
+    k->c->half_open -= !k->dialler;
+    k->state = RP__L_JOINING;
+    rp__timer_stop(&k->home->wheel, &k->beat);
+    rp__timer_start(&k->home->wheel, &k->beat, k->home->now + RP__HEARTBEAT_MS / 4 * RP_MS);
+    tell_loops(k);
+}
+
+void rp__link_up(struct rp__link *k)
+{
+    k->state = RP__L_UP;
+    k->reader.max_frame = RP__MAX_FRAME;
+    pthread_mutex_lock(&k->lock);
+    k->down = false;
+    pthread_mutex_unlock(&k->lock);
+    rp__dial_settled(k, 0);
+}
+
+static void go_down(struct rp__link *k, int reason)
+{
+    if (k->state == RP__L_DOWN)
+        return;
+    if (k->state == RP__L_JOINING && k->unanswered > 0) {
+        k->reason = reason != 0 ? reason : -EHOSTUNREACH; /* after the loops have answered */
+        return;
+    }
+    bool known = k->state >= RP__L_JOINING;
+    k->c->half_open -= !k->dialler && !known;
+    k->state = RP__L_DOWN;
+    k->reason = reason;
+    k->lost_at = k->home->world->now(k->home) + RP__LINGER_MS * RP_MS;
+    pthread_mutex_lock(&k->lock);
+    k->down = true;
+    if (reason != 0) { /* who leaves in peace says all it had to say */
+        outq_drop(k, &k->bulk);
+        k->queued = 0;
+    }
+    wake_all(&k->room, -EHOSTUNREACH);
+    pthread_mutex_unlock(&k->lock);
+    kick(k);
+    if (!known) {
+        rp__dial_settled(k, reason != 0 ? reason : -ECONNRESET);
+        free_soon(k);
+        return;
+    }
+    rp__remote_down(k, reason);
+    tell_loops(k);
+}
+
+/* ---- events --------------------------------------------------------------------------------------- */
+
+void rp__link_broken(struct rp__link *k, int rc)
+{
+    wire_closed(k);
+    if (k->state == RP__L_DOWN)
+        free_soon(k);
+    else
+        go_down(k, k->state < RP__L_JOINING && rc != 0 ? rc : -EHOSTUNREACH);
+}
+
+void rp__link_leave(struct rp__link *k, int reason, enum rp__bye code, const char *text)
+{
+    if (k->state == RP__L_DOWN)
+        return;
+    size_t n = strlen(text);
+    unsigned char payload[3 + 64];
+    struct rp__w w = {payload, 0, sizeof payload};
+    rp__put16(&w, (uint16_t)code);
+    rp__put8(&w, (uint8_t)(n < 64 ? n : 64));
+    rp__put_bytes(&w, text, n < 64 ? n : 64);
+    if (k->wire) /* behind what was said before, if it leaves in peace */
+        (void)!rp__link_emit(k->home, k, reason != 0, RP__BYE, 0, payload, w.n);
+    go_down(k, reason);
+}
+
+static int bye_error(unsigned code)
+{
+    switch (code) {
+    case RP__BYE_NORMAL:
+        return 0;
+    case RP__BYE_AUTH:
+        return -EACCES;
+    case RP__BYE_DUP:
+        return -EALREADY;
+    case RP__BYE_VERSION:
+        return -EPROTONOSUPPORT;
+    default:
+        return -EPROTO;
+    }
+}
+
+static int on_bye(struct rp__link *k, struct rp__in in)
+{
+    int rc = bye_error(rp__get16(&in));
+    k->peer_left = true;
+    if (k->state == RP__L_DOWN)
+        free_soon(k);
+    else
+        rp__link_leave(k, k->state == RP__L_UP ? rc : rc != 0 ? rc : -ECONNRESET, RP__BYE_NORMAL, "");
+    return -ECONNRESET;
+}
+
+static int on_ping(struct rp__link *k, const struct rp__frame *f)
+{
+    size_t n = (size_t)(f->payload.end - f->payload.at);
+    return n == 8 ? rp__link_emit(k->home, k, true, RP__PONG, 0, f->payload.at, n) : -EPROTO;
+}
+
+static int on_frame(void *ud, const struct rp__frame *f)
+{
+    struct rp__link *k = ud;
+    k->heard = k->home->now;
+    if (f->type == RP__BYE)
+        return on_bye(k, f->payload);
+    if (k->state == RP__L_DOWN)
+        return 0; /* what it said before it knew */
+    if (f->type == RP__PING)
+        return on_ping(k, f);
+    if (f->type == RP__PONG)
+        return 0;
+    if (k->state < RP__L_UP)
+        return rp__on_greeting(k, f);
+    return rp__on_actor_frame(k, f);
+}
+
+static void on_lose(struct rp__post *p, struct rp_loop *l)
+{
+    (void)l;
+    struct rp__link *k = RP__OF(struct rp__link, lose, p);
+    k->lost = true;
+    rp__link_broken(k, -ENOMEM);
+}
+
+void rp__link_lose(struct rp__link *k)
+{
+    pthread_mutex_lock(&k->lock);
+    bool first = !k->losing;
+    k->losing = true;
+    pthread_mutex_unlock(&k->lock);
+    k->lose.fn = on_lose;
+    if (first)
+        (void)!rp__inbox_push(k->home, &k->lose);
+}
+
+void rp__link_bytes(struct rp__link *k, const void *p, size_t n)
+{
+    if (k->peer_left)
+        return;
+    int rc = rp__reader_feed(&k->reader, p, n, on_frame, k);
+    if (rc == 0 || rc == -ECONNRESET)
+        return;
+    enum rp__bye code = rc == -EACCES ? RP__BYE_AUTH : rc == -EALREADY ? RP__BYE_DUP
+                        : rc == -EPROTONOSUPPORT ? RP__BYE_VERSION : RP__BYE_PROTO;
+    rp__link_leave(k, rc, code, rp_strerror(rc));
+}
+
+void rp__link_accepted(struct rp__link *k)
+{
+    if (k->c->closing || k->c->half_open > RP__HALF_OPEN) {
+        go_down(k, -ECONNREFUSED);
+        return;
+    }
+    k->carrier->begin(k);
+}
+
+void rp__link_dialled(struct rp__link *k, int rc)
+{
+    if (k->state != RP__L_DIALLING)
+        return;
+    if (rc == 0) {
+        k->state = RP__L_HELLO;
+        k->carrier->begin(k);
+        rc = rp__greet(k);
+    }
+    if (rc != 0)
+        go_down(k, rc);
+}
+
+/* The timer of a link: the end of patience while it is strange, the heartbeat while it is up. */
+static void on_beat(struct rp__timer *t)
+{
+    struct rp__link *k = RP__OF(struct rp__link, beat, t);
+    rp_time now = k->home->now;
+    if (k->state == RP__L_DOWN) {
+        try_free(k);
+        return;
+    }
+    if (k->state < RP__L_JOINING) {
+        go_down(k, -ETIMEDOUT);
+        return;
+    }
+    rp__timer_start(&k->home->wheel, &k->beat, now + RP__HEARTBEAT_MS / 4 * RP_MS);
+    if (now - k->heard > RP__HEARTBEAT_MS * RP_MS) {
+        wire_closed(k);
+        go_down(k, -EHOSTUNREACH);
+        return;
+    }
+    uint64_t stamp = (uint64_t)now;
+    (void)!rp__link_emit(k->home, k, true, RP__PING, 0, &stamp, sizeof stamp);
+}

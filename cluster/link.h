@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * link.h - the connection between two nodes.
+ *
+ *   any loop                                the carrier's thread            home loop (loop 0)
+ *   --------                                --------------------            ------------------
+ *   remote.c: credit, encode  --> control   take what piled up, send it     bytes --> reader --> frames
+ *             under the lock  --> bulk -->  as one message; again when      --> greet.c, link.c, remote.c
+ *   end of the round: kick                  it is sent                          --> the actors' rings
+ *
+ * So a batch is what piled up while the last one was on its way, and an idle link sends at the end of
+ * the round. What must not wait behind bulk (credit, ping, BYE) has a queue of its own that goes first.
+ *
+ * Life: a link is made and freed on its home loop. It is up when every loop of both nodes has it in its
+ * table, which is what WELCOME says. It goes down once, on its home loop: `down` is set under the lock, whoever
+ * waits on it is told, then every loop forgets it, in order with the messages that came before; the
+ * last one's answer lets go of the carrier and frees it.
+ */
+#ifndef RP__LINK_H
+#define RP__LINK_H
+
+#include "actors/runtime.h"
+#include "cluster/wire.h"
+#include "loop/map.h"
+#include "reparto/cluster.h"
+
+#include <pthread.h>
+
+struct rp__cluster;
+struct rp__link;
+
+enum {
+    RP__NODE_NAME = 64,
+    RP__NONCE = 16,
+    RP__WINDOW = 256 << 10,       /* bytes on their way to one actor */
+    RP__QUEUE_HIGH = 1 << 20,     /* bytes in a link's queue: then senders wait */
+    RP__QUEUE_LOW = 256 << 10,
+    RP__HEARTBEAT_MS = 5000,      /* a peer that is silent for so long is lost */
+    RP__GREETING_MS = 3000,
+    RP__LINGER_MS = 1000,
+    RP__HALF_OPEN = 64            /* strangers at a time */
+};
+
+/* ---- carriers ------------------------------------------------------------------------------------ */
+
+struct rp__outbuf {
+    struct rp__outbuf *next;
+    size_t n, size;
+    unsigned char data[];
+};
+
+struct rp__outq {
+    struct rp__outbuf *first, *last;
+};
+
+struct rp__batch { /* what goes out at once: one SP message, behind the SP header the first time */
+    unsigned char head[RP__SP_HEADER + 13];
+    size_t nhead;
+    struct rp__outbuf *buf[2]; /* control, bulk; either may be NULL */
+};
+
+/* How bytes get there: nng's streams, or the simulation. The home loop calls all of these, but send is
+ * also called from within rp__link_sent. Each calls back as the comments say, on any thread. */
+struct rp__carrier {
+    int  (*listen)(struct rp__cluster *c, const char *url); /* then rp__link_accepted, on the home loop */
+    int  (*url)(struct rp__cluster *c, char *to, size_t size);
+    void (*unlisten)(struct rp__cluster *c);
+    int  (*dial)(struct rp__link *k, const char *url);      /* then rp__link_dialled, on the home loop */
+    void (*begin)(struct rp__link *k);                      /* then rp__link_bytes, on the home loop */
+    void (*send)(struct rp__link *k);                       /* k->batch; then rp__link_sent */
+    void (*close)(struct rp__link *k); /* nothing is called back once this has returned; NULL wire too */
+};
+
+extern const struct rp__carrier rp__carrier_nng, rp__carrier_sim;
+
+/* ---- links --------------------------------------------------------------------------------------- */
+
+enum rp__link_state {
+    RP__L_DIALLING,
+    RP__L_HELLO,   /* the peer's is awaited */
+    RP__L_AUTH,
+    RP__L_WELCOME,
+    RP__L_JOINING, /* the loops are being told; the peer says nothing meanwhile */
+    RP__L_JOINED,  /* the listener's: the dialler's WELCOME is awaited */
+    RP__L_UP,
+    RP__L_DOWN     /* the loops are being told, or the last bytes are on their way */
+};
+
+enum rp__bye {
+    RP__BYE_NORMAL, RP__BYE_PROTO, RP__BYE_AUTH, RP__BYE_FLOW, RP__BYE_DUP, RP__BYE_VERSION, RP__BYE_LIMIT
+};
+
+struct rp__link_loop { /* what a loop has of a link */
+    struct rp__errand errand;         /* comes to it, goes back to the home loop */
+    struct rp__round_end round_end;   /* it has written to the link in this round */
+    struct rp__hook watches;          /* struct rp__watch on this loop whose watcher is behind the link */
+    struct rp__link *k;
+};
+
+struct rp__credit { /* toward one actor of the peer */
+    uint64_t target, out;    /* bytes sent and not yet reported as taken */
+    struct rp__hook waiters; /* rp_self, by `queue` */
+};
+
+struct rp__asked { /* a call that went over the link: who is to have the reply */
+    rp_ref asker;
+    uint64_t call;
+};
+
+struct rp__watching { /* an actor or, at 0, the node itself is monitored from here */
+    uint64_t watcher, target;
+};
+
+struct rp__link {
+    struct rp__cluster *c;
+    struct rp_loop *home;
+    uint64_t id;             /* never used again in this process */
+    const struct rp__carrier *carrier;
+    void *wire;              /* the carrier's */
+    struct rp__hook all;     /* in its cluster's list */
+    struct rp__dial *dial;   /* on whose behalf; NULL: the peer dialled, or it is no longer needed */
+    char *url;               /* dialled */
+
+    /* the home loop's */
+    enum rp__link_state state;
+    bool dialler, ipc, closed;
+    bool peer_left;          /* its BYE has come: it says nothing more */
+    uint64_t peer;           /* its incarnation */
+    char name[RP__NODE_NAME];
+    unsigned char nonce[RP__NONCE], peer_nonce[RP__NONCE];
+    uint32_t peer_window;    /* what the peer grants */
+    struct rp__reader reader;
+    struct rp__plan **plans; /* by the peer's numbers */
+    uint32_t nplans, plans_size;
+    struct rp__timer beat;
+    rp_time heard, lost_at;
+    int reason;              /* it is down */
+    unsigned unanswered;     /* loops */
+    struct rp__link_loop *loops;
+
+    /* under the lock */
+    pthread_mutex_t lock;
+    bool down;                   /* actors' frames are refused: not up yet, or not any more */
+    bool sending, cut;           /* cut: the carrier has let go of it */
+    bool greeted;                /* the SP header has gone out */
+    bool losing;                 /* `lose` is on its way to the home loop, */
+    struct rp__post lose;
+    bool lost;                   /* or has been there (the home loop's) */
+    struct rp__outq control, bulk;
+    size_t queued;               /* bytes in bulk */
+    struct rp__outbuf *spare;
+    struct rp__batch batch;      /* on its way while `sending` */
+    struct rp__map numbers;      /* rp_type -> number + 1 */
+    uint32_t next_number;
+    struct rp__map credits;      /* target -> struct rp__credit */
+    struct rp__hook room;        /* rp_self that wait for the queue to shrink */
+    struct rp__ids asked;        /* struct rp__asked */
+    struct rp__ids watching;     /* struct rp__watching */
+    struct rp__ids lookups;      /* struct rp__search, of those who wait */
+};
+
+/* ---- the home loop ------------------------------------------------------------------------------- */
+
+int  rp__link_new(struct rp__cluster *c, bool dialler, bool ipc, struct rp__link **ret);
+void rp__link_accepted(struct rp__link *k);              /* with its wire set */
+void rp__link_dialled(struct rp__link *k, int rc);
+void rp__link_bytes(struct rp__link *k, const void *p, size_t n);
+void rp__link_broken(struct rp__link *k, int rc);        /* the carrier has lost it; 0: the peer closed */
+void rp__link_leave(struct rp__link *k, int reason, enum rp__bye code, const char *text); /* says BYE, goes down */
+void rp__link_free(struct rp__link *k);
+void rp__link_join(struct rp__link *k);                  /* the peer is who it says: tell the loops */
+void rp__link_up(struct rp__link *k);                    /* both know that all loops know */
+
+/* greet.c: the frames of the handshake. 0, or what ends the link. */
+int  rp__greet(struct rp__link *k);                      /* the first word, of a dialler */
+int  rp__on_greeting(struct rp__link *k, const struct rp__frame *f);
+int  rp__on_joined(struct rp__link *k);                  /* every loop has it in its table */
+
+/* remote.c: the frames that concern actors. 0, or -EPROTO. */
+int  rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f);
+void rp__remote_down(struct rp__link *k, int reason);    /* under no lock; `down` is set */
+
+/* ---- any thread ---------------------------------------------------------------------------------- */
+
+void rp__link_sent(struct rp__link *k, int rc);          /* the batch; by the carrier */
+
+/* Room for a frame of n payload bytes at the end of a queue; the lock is held. NULL: no memory. */
+unsigned char *rp__link_frame(struct rp__link *k, bool control, uint8_t type, uint8_t flags, uint16_t number, size_t n);
+
+/* A whole frame, from a loop: takes the lock, and kicks at the end of the round. 0, -ENOMEM;
+ * -EHOSTUNREACH: it is down (control frames pass as long as there is a wire). */
+int  rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t type, uint16_t number, const void *payload, size_t n);
+
+/* Gives the link up: something that must not be lost could not be said. Any thread. */
+void rp__link_lose(struct rp__link *k);
+
+void rp__link_touch(struct rp_loop *l, struct rp__link *k); /* it has been written to */
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * actors.h - actors: an address, a mailbox, private state.
+ *
+ * Two kinds behind one spawn. A handler is called for each message and owns a stack only while it
+ * runs or waits: an idle one costs 128 bytes and its state. A coroutine is written as one function
+ * that waits in rp_recv, and keeps its stack while it lives. Either may wait in the middle of a
+ * message; what arrives meanwhile stands in its mailbox. An actor handles one message at a time.
+ *
+ * Order: the messages from one actor to another arrive in the order of sending, also between loops
+ * and between processes. Nothing is promised about different senders.
+ */
+#ifndef REPARTO_ACTORS_H
+#define REPARTO_ACTORS_H
+
+#include "reparto/mailbox.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { RP_STOP = 1 }; /* what a handler returns to end normally */
+
+typedef enum rp_overflow {
+    RP_WAIT = 0,  /* the sender waits until there is room (default) */
+    RP_FAIL,      /* senders of this process get -EAGAIN once they know; what was on its way is dropped */
+    RP_DROP_NEW,
+    RP_DROP_OLD
+} rp_overflow;
+
+enum { RP_NOWAIT = 1 }; /* flag of an actor: its handler never waits; calls that would return -EAGAIN */
+
+typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle */
+    const char *name;     /* of the kind, for reports */
+    int  (*run)(rp_self *me, void *arg);
+    int  (*handle)(rp_self *me, void *state, const rp_msg *m); /* m is the runtime's, until it returns */
+    int  (*init)(rp_self *me, void *state, void *arg);         /* before the first message; < 0: no actor */
+    void (*fini)(rp_self *me, void *state, int reason);        /* after the last; runs exactly once after init */
+    size_t state_size;    /* zeroed memory that lives as long as the actor */
+    unsigned flags;
+} rp_actor;
+
+/* Where: RP_SAME loop (default), RP_SPREAD evenly, or RP_LOOP(i). */
+enum { RP_SAME = 0, RP_SPREAD = 1 };
+#define RP_LOOP(i) (0x100u + (i))
+
+typedef struct rp_spawn_opts { /* all zero: the defaults */
+    void       *arg;      /* to init, or to run when there is no init */
+    const char *name;     /* registers it in this process; copied */
+    unsigned    on;
+    uint32_t    mailbox;  /* messages that may wait for it; 0: 1024 */
+    size_t      mailbox_bytes; /* and their bytes; 0: 1 MiB */
+    rp_overflow overflow;
+    size_t      stack;    /* of a coroutine; 0: 64 KiB. 16, 64, 256 KiB or 1 MiB less its guard is what it gets */
+    bool        monitor;  /* the spawner gets RP_DOWN: no end can be missed between spawn and rp_monitor */
+} rp_spawn_opts;
+
+/* Starts an actor, a child of the caller: it ends when its parent ends. `o` may be NULL.
+ * On another loop: suspends until its init has run there. Returns what init returned when that is
+ * negative; -EEXIST: the name is taken; -ENOMEM; -ECANCELED: the caller is itself to end. */
+RP_EXPORT RP_NODISCARD int rp_spawn(rp_self *me, const rp_actor *a, const rp_spawn_opts *o, rp_ref *ret);
+
+RP_EXPORT void *rp_state(const rp_self *me);   /* its own; a task's: its actor's */
+RP_EXPORT rp_ref rp_self_ref(const rp_self *me);
+RP_EXPORT rp_ref rp_parent(const rp_self *me); /* none: the root */
+
+/* Ends an actor: its waits return -ECANCELED until it returns; an idle handler ends at once. What is
+ * still in its mailbox is dead. 0, also for one that has ended already. `why` (a literal) is kept. */
+RP_EXPORT int rp_stop(rp_self *me, rp_ref who, const char *why);
+
+/* ---- messages ------------------------------------------------------------------------------------
+ * A message accepted (0) for a live actor is delivered; for one that has ended it is dead, and
+ * counted: who must know monitors, or calls. A full mailbox: see rp_overflow. */
+
+/* Sends a copy of `body`. What the body owns (rp_type.drop) goes with it on success.
+ * Suspends while the target's mailbox or the way there is full; only then -ECANCELED: who has been
+ * cancelled may still say goodbye. -ENOMEM.
+ * -EAGAIN: full, and may not wait. -EHOSTUNREACH: its process is gone. -EINVAL: no such address. */
+RP_EXPORT RP_NODISCARD int rp_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body);
+
+/* The same, but never waits: -EAGAIN. */
+RP_EXPORT RP_NODISCARD int rp_try_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body);
+
+/* Sends a message of one's own and nulls *m; on error it is still yours. Suspends as rp_tell. */
+RP_EXPORT RP_NODISCARD int rp_send(rp_self *me, rp_ref to, rp_msg **m);
+
+/* The next message; in a coroutine actor, and in a handler that wants to see the next before it
+ * returns. Yours to drop or send on. Suspends. -EINVAL in a task: only the actor itself receives. */
+RP_EXPORT RP_NODISCARD int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline);
+
+/* A handler keeps its message beyond its return. Once; -EALREADY. */
+RP_EXPORT RP_NODISCARD int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret);
+
+/* Sends `body` and waits for the reply, which is yours. Suspends. -ETIMEDOUT after `deadline`, and
+ * the reply, if it comes, is counted as late. -ESRCH: no such actor. -EPIPE: it ended, or ended the
+ * message, without replying. -EHOSTUNREACH: the connection to its process was lost, the call may have
+ * run. Or whatever the callee gave rp_reply_error. */
+RP_EXPORT RP_NODISCARD int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret,
+                                   rp_time deadline);
+
+/* Replies to a call, once. Never waits: a reply has room reserved for it. -EALREADY: replied, or not
+ * a call. A call to one's own parent and the like may be answered any time while the message lives. */
+RP_EXPORT RP_NODISCARD int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body);
+RP_EXPORT RP_NODISCARD int rp_reply_error(rp_self *me, const rp_msg *m, int err);
+
+/* The right to reply, taken out of its message: store it, send it on, use it once. It fits an RP_RAW
+ * field. Dropping it is rp_token_drop: the asker gets -EPIPE. */
+typedef struct rp_token {
+    rp_ref asker;
+    uint64_t call; /* 0: used, or never one */
+} rp_token;
+
+RP_EXPORT RP_NODISCARD int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret);
+RP_EXPORT RP_NODISCARD int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body);
+RP_EXPORT RP_NODISCARD int rp_token_error(rp_self *me, rp_token *k, int err);
+RP_EXPORT void rp_token_drop(rp_self *me, rp_token *k);
+
+/* Passes a message on unchanged: sender and right to reply go with it. Suspends as rp_tell. */
+RP_EXPORT RP_NODISCARD int rp_forward(rp_self *me, const rp_msg *m, rp_ref to);
+
+/* A message to oneself at a time. `ret` may be NULL. The timer ends with the actor. */
+typedef struct rp_timer {
+    uint64_t id;
+} rp_timer;
+
+RP_EXPORT RP_NODISCARD int rp_timer_start(rp_self *me, rp_time when, const rp_type *t, const void *body,
+                                          rp_timer *ret);
+/* After it the message does not come any more, even if it was due. -ESRCH: it has come. */
+RP_EXPORT int rp_timer_stop(rp_self *me, rp_timer t);
+
+/* ---- who ended ----------------------------------------------------------------------------------- */
+
+/* Asks for RP_DOWN when `who` ends: exactly one for each rp_monitor, after the last message from it,
+ * at once when there is no such actor. It needs no room in the mailbox. */
+RP_EXPORT RP_NODISCARD int rp_monitor(rp_self *me, rp_ref who);
+
+struct rp_down {
+    rp_ref who;
+    int32_t reason; /* 0: ended normally; its error; -ECANCELED: was stopped; -ESRCH: there was none;
+                       -EHOSTUNREACH: its node is lost */
+    char name[20];  /* of its kind, cut off */
+};
+RP_EXPORT extern const rp_type rp_down_type;
+#define RP_DOWN (&rp_down_type)
+
+/* ---- names --------------------------------------------------------------------------------------- */
+
+/* The actor registered in this process under `name`. -ESRCH. Does not suspend. */
+RP_EXPORT RP_NODISCARD int rp_whereis(rp_self *me, const char *name, rp_ref *ret);
+
+/* ---- the system ---------------------------------------------------------------------------------- */
+
+typedef struct rp_system_opts { /* all zero: the defaults */
+    unsigned loops;       /* 0: one per core */
+    const rp_alloc *mem;  /* NULL: malloc and free. For all that reparto allocates, not libuv or nng */
+    int64_t spin_us;      /* longest wait for work before a loop blocks; 0: 50; < 0: none */
+    uint64_t sim_seed;    /* not 0: one thread, virtual time, repeatable; see sim.h */
+    uint64_t chaos_seed;  /* not 0: schedules unfairly on purpose, for tests */
+    rp_ledger *ledger;    /* filled in at the end */
+    /* cluster; see cluster.h */
+    const char *listen;   /* "tcp://127.0.0.1:7000", "ipc:///run/x"; NULL: this process does not listen */
+    const char *node;     /* this process's name in the cluster, for reports */
+    const char *secret;   /* both ends must have the same; needed to listen beyond loopback */
+    const rp_type *const *types; /* NULL-terminated: what may come from other processes */
+} rp_system_opts;
+
+/* Runs `root` with `arg` as the first actor, on this thread and as many more as needed, until it and
+ * so every actor has ended. Returns the root's result; when that is 0, the first failure of an actor
+ * that nobody monitored. */
+RP_EXPORT RP_NODISCARD int rp_run(const rp_actor *root, void *arg, const rp_system_opts *o);
+
+/* The sum over all loops, a moment ago each: balanced only when nothing moves. */
+RP_EXPORT void rp_ledger_read(rp_self *me, rp_ledger *ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cluster.h - actors in other processes.
+ *
+ * A process that has linked with another sends to its actors with the same calls as to its own: tell,
+ * call, monitor, stop. What is promised over a link is what Erlang promises: for each pair of actors
+ * the order of sending, no duplicates, and what arrives is a prefix of what was sent. When a link is
+ * lost the rest may be lost, and every monitor of that node and of its actors learns of it, once.
+ * A node is one run of a process: the same program started again is another node.
+ *
+ * Types that cross a link need fields, no drop function, and to be listed in rp_system_opts.types of
+ * the process that receives them.
+ *
+ * URLs: "tcp://127.0.0.1:7000", "tcp://[::1]:7000", "ipc:///run/x", "abstract://name". To listen beyond
+ * loopback a secret is required; it authenticates both ends, it does not encrypt.
+ */
+#ifndef REPARTO_CLUSTER_H
+#define REPARTO_CLUSTER_H
+
+#include "reparto/actors.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rp_node {
+    uint64_t id; /* its incarnation: the `node` of its actors' refs */
+} rp_node;
+
+/* Links with the process that listens at `url`; one link for each node, whoever asks. Tries again, with
+ * growing pauses, while nobody listens there, until `deadline`. Suspends. -ETIMEDOUT; -EACCES: the
+ * secrets differ; -EPROTO: whoever listens there is no reparto of ours; -EINVAL: no such kind of URL. */
+RP_EXPORT RP_NODISCARD int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline);
+
+/* The actor registered at `node` under `name` (rp_spawn_opts.name), waiting for it to be registered: so
+ * it does not matter who is started first. Suspends. -ETIMEDOUT: still none at `deadline`; 0 asks once:
+ * -ESRCH. -EHOSTUNREACH: the link is lost. -ENOBUFS: too many wait there. The own node's names too. */
+RP_EXPORT RP_NODISCARD int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time deadline);
+
+/* Asks for RP_NODE_DOWN when the link with `node` ends: once, after every message that came from it and
+ * after the RP_DOWN of its actors; at once when there is no such link. */
+RP_EXPORT RP_NODISCARD int rp_node_monitor(rp_self *me, rp_node node);
+
+struct rp_node_down {
+    uint64_t node;
+    int32_t reason; /* 0: it left; -EHOSTUNREACH: lost; -EPROTO: it broke the protocol */
+    char name[20];  /* its name, cut off */
+};
+RP_EXPORT extern const rp_type rp_node_down_type;
+#define RP_NODE_DOWN (&rp_node_down_type)
+
+/* The URL this process listens at, with the port that port 0 became. -ENOTCONN: it does not listen. */
+RP_EXPORT RP_NODISCARD int rp_listen_url(rp_self *me, char *to, size_t size);
+
+RP_EXPORT rp_node rp_this_node(const rp_self *me);
+RP_EXPORT int rp_node_name(rp_self *me, rp_node node, char *to, size_t size); /* -ESRCH */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mailbox.h - what a message is.
+ *
+ * A message is a struct with one owner. Its type is described once, by a table of fields: local sends
+ * copy the struct, sends to other processes encode it by its fields, traces print it by them.
+ *
+ *     struct order { uint64_t id; int32_t pieces; rp_bytes note; };
+ *     static const rp_field order_fields[] = {
+ *         RP_FIELD(struct order, id, RP_U64),
+ *         RP_FIELD(struct order, pieces, RP_I32),
+ *         RP_FIELD(struct order, note, RP_TEXT),
+ *     };
+ *     const rp_type order_type = RP_TYPE("shop.order", struct order, order_fields);
+ *
+ * A type is known by the address of its rp_type: define it once, in one file.
+ */
+#ifndef REPARTO_MAILBOX_H
+#define REPARTO_MAILBOX_H
+
+#include "reparto/loop.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An actor anywhere. `node` is the incarnation of its process, `local` its loop, slot and generation
+ * there: a ref to an actor that has ended never reaches another. All zero: nobody. */
+typedef struct rp_ref {
+    uint64_t node, local;
+} rp_ref;
+
+static inline bool rp_ref_eq(rp_ref a, rp_ref b)
+{
+    return a.node == b.node && a.local == b.local;
+}
+
+static inline bool rp_ref_none(rp_ref a)
+{
+    return a.node == 0 && a.local == 0;
+}
+
+/* Bytes outside the struct. A sender points it at memory of its own, which is copied; in a received
+ * message it points into the message and lives as long as that. */
+typedef struct rp_bytes {
+    const void *data;
+    size_t size;
+} rp_bytes;
+
+typedef enum rp_kind {
+    RP_BOOL = 1, /* bool */
+    RP_I8, RP_I16, RP_I32, RP_I64,
+    RP_U8, RP_U16, RP_U32, RP_U64,
+    RP_F32, RP_F64,
+    RP_CHARS,    /* char[N], NUL-terminated: what stands before the NUL travels */
+    RP_RAW,      /* any array of bytes: all N travel, as they are */
+    RP_REF,      /* rp_ref */
+    RP_TEXT,     /* rp_bytes, UTF-8 by convention */
+    RP_BYTES     /* rp_bytes */
+} rp_kind;
+
+typedef struct rp_field {
+    const char *name;
+    rp_kind kind;
+    uint32_t offset, size;
+} rp_field;
+
+typedef struct rp_type {
+    const char *name;          /* stable across versions and languages, e.g. "shop.order"; at most 63 bytes */
+    size_t size;               /* of the struct; at most 64 KiB */
+    const rp_field *fields;    /* NULL: it cannot leave the process */
+    size_t nfields;
+    void (*drop)(void *body);  /* releases what the struct owns beyond itself; run exactly once, by whoever
+                                  ends the message; such a type cannot leave the process */
+} rp_type;
+
+#define RP_FIELD(T, member, kind) \
+    { #member, kind, (uint32_t)offsetof(T, member), (uint32_t)sizeof(((T *)0)->member) }
+#define RP_TYPE(name, T, fields) { name, sizeof(T), fields, sizeof(fields) / sizeof *(fields), NULL }
+
+/* Is the description sound? 0, or -EINVAL: a field beyond the struct, overlapping or of the wrong size
+ * for its kind, no name. Worth asking once per type in a test. */
+RP_EXPORT RP_NODISCARD int rp_type_check(const rp_type *t);
+
+/* Prints a body by its fields, for traces: `name{id=7 note="x"}`. Returns what snprintf would. */
+RP_EXPORT int rp_type_print(char *to, size_t size, const rp_type *t, const void *body);
+
+/* ---- messages ------------------------------------------------------------------------------------ */
+
+typedef struct rp_msg rp_msg; /* exactly one owner; belongs to the loop it was received or made on */
+
+/* A message to fill and rp_send: saves the copy that rp_tell makes. The body is zeroed.
+ * NULL: out of memory. */
+RP_EXPORT rp_msg *rp_msg_new(rp_self *me, const rp_type *t);
+
+/* The body of a message of one's own, to write to. */
+RP_EXPORT void *rp_msg_fill(rp_msg *m);
+
+/* The body, if the message is of type t; else NULL. */
+RP_EXPORT const void *rp_body(const rp_msg *m, const rp_type *t);
+
+RP_EXPORT const rp_type *rp_type_of(const rp_msg *m);
+RP_EXPORT rp_ref rp_from(const rp_self *me, const rp_msg *m); /* who sent it; none: not an actor */
+RP_EXPORT rp_time rp_deadline_of(const rp_msg *m); /* of a call: when the asker stops waiting; else RP_FOREVER */
+RP_EXPORT bool rp_wants_reply(const rp_msg *m);  /* a call that nobody has replied to, and no one else will */
+
+/* Ends a message: it counts as handled. A call that was not replied to wakes its asker with -EPIPE. */
+RP_EXPORT void rp_msg_drop(rp_self *me, rp_msg *m);
+
+/* ---- the ledger ----------------------------------------------------------------------------------
+ * Every message ends exactly once. At every instant, over all loops of a process:
+ *     sent + arrived == handled + left + dead + dropped + late + expired + in flight
+ */
+typedef struct rp_ledger {
+    uint64_t sent;     /* accepted from an actor of this process */
+    uint64_t arrived;  /* accepted from another process */
+    uint64_t handled;  /* its last receiver has done with it */
+    uint64_t left;     /* handed over to the link to another process */
+    uint64_t dead;     /* its receiver had ended, or ended with it unread */
+    uint64_t dropped;  /* by the receiver's overflow policy */
+    uint64_t late;     /* a reply nobody waited for any more */
+    uint64_t expired;  /* a call past its deadline when its turn came */
+    uint64_t high_water; /* the longest mailbox there has been, in messages */
+    uint64_t lost_signals; /* not messages: a waiting sender or asker could not be told, because memory and
+                              its reserve were spent. 0 while the allocator answers */
+} rp_ledger;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reparto - actors, event loops and messaging in C. Include this; read the headers from the top.
+ */
+#ifndef REPARTO_H
+#define REPARTO_H
+
+#include "reparto/actors.h"
+#include "reparto/cluster.h"
+#include "reparto/loop.h"
+#include "reparto/mailbox.h"
+#include "reparto/sim.h"
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fiber.h - tells AddressSanitizer, ThreadSanitizer and valgrind that the stack is about to change.
+ *
+ * One fiber per pooled stack, made with the stack and used again with it: making one costs TSan a
+ * millisecond and it never gives back the memory. In a plain build all of this is nothing.
+ */
+#ifndef RP__FIBER_H
+#define RP__FIBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define RP__ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RP__ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define RP__TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RP__TSAN 1
+#endif
+#endif
+
+#if defined(RP__ASAN)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(RP__TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(RP_VALGRIND)
+#include <valgrind/valgrind.h>
+#endif
+
+struct rp__fiber {
+#if defined(RP__ASAN)
+    const void *low;
+    size_t size;
+    void *fake; /* ASan's shadow frames while this stack is parked */
+#endif
+#if defined(RP__TSAN)
+    void *tsan;
+#endif
+#if defined(RP_VALGRIND)
+    unsigned stack_id;
+#endif
+    char none;
+};
+
+/* A new stack [low, low+size). */
+static inline void rp__fiber_init(struct rp__fiber *f, void *low, size_t size)
+{
+    (void)f, (void)low, (void)size;
+#if defined(RP__ASAN)
+    f->low = low;
+    f->size = size;
+    f->fake = 0;
+#endif
+#if defined(RP__TSAN)
+    f->tsan = __tsan_create_fiber(0);
+#endif
+#if defined(RP_VALGRIND)
+    f->stack_id = VALGRIND_STACK_REGISTER(low, (char *)low + size);
+#endif
+}
+
+/* The thread's own stack. */
+static inline void rp__fiber_home(struct rp__fiber *f, void *low, size_t size)
+{
+    (void)f, (void)low, (void)size;
+#if defined(RP__ASAN)
+    f->low = low;
+    f->size = size;
+    f->fake = 0;
+#endif
+#if defined(RP__TSAN)
+    f->tsan = __tsan_get_current_fiber();
+#endif
+}
+
+static inline void rp__fiber_fini(struct rp__fiber *f)
+{
+    (void)f;
+#if defined(RP__TSAN)
+    __tsan_destroy_fiber(f->tsan);
+#endif
+#if defined(RP_VALGRIND)
+    VALGRIND_STACK_DEREGISTER(f->stack_id);
+#endif
+}
+
+/* A pooled stack is handed out again: nothing on it is poisoned any more. */
+static inline void rp__fiber_reuse(struct rp__fiber *f)
+{
+    (void)f;
+#if defined(RP__ASAN)
+    __asan_unpoison_memory_region(f->low, f->size);
+#endif
+}
+
+/* `ends`: what runs on `from` is over and will not be switched back to. */
+__attribute__((always_inline)) static inline void rp__fiber_leave(struct rp__fiber *from,
+                                                                  struct rp__fiber *to, bool ends)
+{
+    (void)from, (void)to, (void)ends;
+#if defined(RP__ASAN)
+    __sanitizer_start_switch_fiber(ends ? 0 : &from->fake, to->low, to->size);
+#endif
+#if defined(RP__TSAN)
+    __tsan_switch_to_fiber(to->tsan, 0);
+#endif
+}
+
+__attribute__((always_inline)) static inline void rp__fiber_arrive(struct rp__fiber *here)
+{
+    (void)here;
+#if defined(RP__ASAN)
+    __sanitizer_finish_switch_fiber(here->fake, 0, 0);
+    here->fake = 0;
+#endif
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ids.h - numbers for things that may be gone when somebody comes back with the number: a table of
+ * pointers with generations. An id is never 0 and is not used again before 4 billion uses of its slot.
+ */
+#ifndef RP__IDS_H
+#define RP__IDS_H
+
+#include "reparto/loop.h"
+
+struct rp__id_slot {
+    void *p; /* NULL: free */
+    uint32_t generation, next_free;
+};
+
+struct rp__ids {
+    struct rp__id_slot *at;
+    uint32_t size, first_free; /* first_free == size: none */
+};
+
+static inline void *rp__id_find(const struct rp__ids *t, uint64_t id) /* NULL: gone */
+{
+    uint32_t i = (uint32_t)id - 1;
+    return i < t->size && t->at[i].generation == (uint32_t)(id >> 32) ? t->at[i].p : 0;
+}
+
+uint64_t rp__id_new(struct rp__ids *t, const rp_alloc *mem, void *p); /* 0: no memory */
+void rp__id_free(struct rp__ids *t, uint64_t id);
+void rp__ids_fini(struct rp__ids *t, const rp_alloc *mem);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop.h - one thread's runtime: its coroutines, its rings, its timers.
+ *
+ * One turn of a loop, called by its world (world_uv.c: from a prepare handle inside plain uv_run):
+ *
+ *     round:  posts from other threads -> timers that are due -> coroutines that are ready
+ *             -> messages (floor->dispatch) -> publish what was written to other loops
+ *     rounds follow each other until nothing is left or the turn's budget is spent; then the world
+ *     polls I/O, and either comes back at once or blocks until a wake-up or the next timer.
+ *
+ * Everything here belongs to the loop's own thread, but for the inbox, `sleeping` and the rings.
+ */
+#ifndef RP__LOOP_H
+#define RP__LOOP_H
+
+#include "loop/inbox.h"
+#include "loop/pool.h"
+#include "loop/ring.h"
+#include "loop/self.h"
+#include "loop/stack.h"
+#include "loop/wheel.h"
+#include "loop/world.h"
+
+enum {
+    RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
+    RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
+    RP__TURN_NS = 100000,      /* or this long: then the world polls I/O */
+    RP__TALLIES = 16,
+    RP__SENT = 0               /* the tally of messages sent: what bounds a burst */
+};
+
+/* Something to be done once at the end of the present round: see rp__at_round_end. */
+struct rp__round_end {
+    struct rp__round_end *next;
+    void (*fn)(struct rp__round_end *e, struct rp_loop *l);
+    bool queued;
+};
+
+/* Why the fast path of a send may not be taken: bits of rp_loop.slow. */
+enum {
+    RP__SLOW_FORKED = 1, /* this is a forked child: every call is -EPERM */
+    RP__SLOW_FULL = 2,   /* some mailbox told this loop that it is full */
+    RP__SLOW_OTHER = 4
+};
+
+struct rp_loop {
+    /* what every message touches */
+    struct rp__events events;
+    rp_self *sched;            /* the scheduler's stack at present */
+    rp_self *running;          /* whoever runs now */
+    struct rp__actors *actors; /* the floor above's tables */
+    struct rp__ring **out;     /* to loop i; NULL: never sent to */
+    uint64_t node;
+    uint32_t slow;
+    uint32_t index;
+    int32_t budget;            /* what is left of the turn */
+    int32_t quantum;           /* what is left of the round's messages; 0: it has not come to them yet */
+    bool more;                 /* the turn ended with work left */
+    bool stopping, stopped;
+    struct rp__hook ready;     /* rp_self, by their `ready` link */
+
+    struct rp__pool pool;
+    struct rp__ring *dirty;    /* rings written to in this round */
+    struct rp__round_end *round_end;
+    struct rp__ring *waiting;  /* rings that somebody waits to have room in */
+    struct rp__hook spills;    /* struct rp__spill, for this loop itself: memory was out */
+    rp_time now;               /* of the round */
+    rp_time turn_end;
+    rp_time idle_gap;          /* running mean of the time without work, for spinning */
+    rp_system *sys;
+    const struct rp__world *world;
+    void *world_ud;
+    uint64_t rng[2];
+    uint64_t turns, wakeups;   /* counted for tests and figures */
+    /* Counters of the floors above. Written by this loop only, read by any: relaxed both, they order
+     * nothing. */
+    _Atomic uint64_t tally[RP__TALLIES];
+    struct rp__stacks stacks;
+    struct rp__wheel wheel;
+    rp_self home;              /* the thread's own stack */
+    struct rp__post stop_post;
+
+    struct rp__inbox inbox;
+    /* Rings toward this loop, by source; set once by the source with release, so that the consumer's
+     * acquire sees an initialised ring. */
+    _Atomic(struct rp__ring *) *in;
+    /* 1: about to block, or blocking (C1 of ring.h's protocol). All accesses but the loop's own reset
+     * are seq_cst; see there. */
+    _Alignas(128) _Atomic uint32_t sleeping;
+};
+
+int  rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index);
+void rp__loop_close(struct rp_loop *l); /* half-open ones too */
+
+static inline uint64_t rp__sent(struct rp_loop *l)
+{
+    return atomic_load_explicit(&l->tally[RP__SENT], memory_order_relaxed);
+}
+
+static inline void rp__tally(struct rp_loop *l, unsigned what, uint64_t n)
+{
+    uint64_t old = atomic_load_explicit(&l->tally[what], memory_order_relaxed);
+    atomic_store_explicit(&l->tally[what], old + n, memory_order_relaxed);
+}
+
+/* ---- for worlds ---------------------------------------------------------------------------------- */
+
+bool rp__turn(struct rp_loop *l);          /* true: work is left */
+bool rp__sleep_begin(struct rp_loop *l);   /* false: something came in, take a turn instead */
+void rp__sleep_end(struct rp_loop *l);
+int  rp__sched_open(struct rp_loop *l);
+void rp__publish(struct rp_loop *l);      /* rings, freed blocks; at the end of a round */
+bool rp__anything_inbound(struct rp_loop *l);
+rp_time rp__next_deadline(struct rp_loop *l); /* when to take a turn without being woken */
+
+/* ---- coroutines (scheduler.c) -------------------------------------------------------------------- */
+
+/* A coroutine that will run main(self) when it is first made ready. NULL: no memory. */
+rp_self *rp__co_new(struct rp_loop *l, unsigned class, void (*main)(rp_self *));
+void rp__ready(rp_self *self);   /* new or parked: it runs in the next round */
+
+/* Suspends `me` until somebody calls rp__wake(me, rc), and returns that rc; or -ETIMEDOUT after
+ * `deadline`; or -ECANCELED, -EAGAIN, -ENOMEM, -EPERM at once or later: then `cancel(me)` has been
+ * called (it takes `me` out of the lists it stands in) and nothing has happened. `cancel` returns
+ * false when the end is already on its way from another thread; the wait then goes on.
+ * cancel NULL: waits through cancellation and deadline alike, and cannot fail but with -ENOMEM. */
+int  rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline);
+void rp__wake(rp_self *self, int rc);
+void rp__wake_from_afar(rp_self *self, int rc);  /* any thread; once per wait */
+void rp__yield_sure(rp_self *me);                /* one pass, cancelled or not; it has its own stack already */
+bool rp__interrupt(rp_self *self, int rc);       /* ends its wait, if it can be; true: done */
+void rp__retire(rp_self *me) __attribute__((noreturn)); /* its stack goes back to the pool */
+int  rp__may_wait(const rp_self *me);            /* 0, or why a wait would fail at once */
+
+/* A handler that runs on the scheduler's stack keeps that stack from here on, and the loop goes on
+ * with a fresh scheduler. Anybody else: nothing. 0 or -ENOMEM. */
+int  rp__keep_stack(rp_self *me);
+
+/* `from` has parked itself, or is the scheduler; back when it runs again. Inlined, because every call
+ * that is entered on one stack and left on another is a return that the processor cannot predict
+ * (6 ns each): whoever is hot calls this from as few frames as it can, and is RP__NOIPA (switch.h). */
+__attribute__((always_inline)) static inline void rp__switch(struct rp_loop *l, rp_self *from, rp_self *to)
+{
+    to->state = RP__RUNNING;
+    to->sent_mark = rp__sent(l);
+    l->running = to;
+    rp__fiber_leave(&from->fiber, &to->fiber, false);
+    rp__cx_switch(&from->cx, &to->cx);
+    rp__fiber_arrive(&from->fiber);
+}
+
+/* From the scheduler to one that is parked, past the ready list. */
+__attribute__((always_inline)) static inline void rp__resume(rp_self *from, rp_self *to)
+{
+    if (rp__timer_armed(&to->timer))
+        rp__timer_stop(&to->loop->wheel, &to->timer);
+    rp__switch(from->loop, from, to);
+}
+
+static inline bool rp__unqueue(rp_self *self)    /* the usual `cancel` */
+{
+    rp__unlink(&self->queue);
+    return true;
+}
+
+/* ---- rings (loop.c) ------------------------------------------------------------------------------ */
+
+struct rp__ring *rp__ring_open(struct rp_loop *l, unsigned dst); /* made on first use; NULL: no memory */
+
+static inline struct rp__ring *rp__ring_to(struct rp_loop *l, unsigned dst)
+{
+    struct rp__ring *r = l->out[dst];
+    return __builtin_expect(r != 0, 1) ? r : rp__ring_open(l, dst);
+}
+
+/* The ring has been written to: it is published at the end of the round. */
+static inline void rp__ring_touch(struct rp_loop *l, struct rp__ring *r)
+{
+    if (r->dirty)
+        return;
+    r->dirty = true;
+    r->dirty_next = l->dirty;
+    l->dirty = r;
+}
+
+static inline void rp__at_round_end(struct rp_loop *l, struct rp__round_end *e)
+{
+    if (e->queued)
+        return;
+    e->queued = true;
+    e->next = l->round_end;
+    l->round_end = e;
+}
+
+/* What it belongs to is about to go. */
+static inline void rp__round_end_forget(struct rp_loop *l, struct rp__round_end *e)
+{
+    struct rp__round_end **at = &l->round_end;
+    while (e->queued && *at != e)
+        at = &(*at)->next;
+    if (e->queued)
+        *at = e->next;
+    e->queued = false;
+}
+
+void rp__ring_wait(struct rp_loop *l, struct rp__ring *r); /* somebody now waits for room in it */
+
+/* Sends what may not wait and may not be lost (a reply, a system message) to a loop: into its ring,
+ * or behind it when it is full. 0 or -ENOMEM. */
+int rp__post_slots(struct rp_loop *l, unsigned dst, const struct rp__slot *s, unsigned n);
+
+/* The same with a record made before, which the loop takes over: it never fails. */
+void rp__post_spill(struct rp_loop *l, unsigned dst, struct rp__spill *s);
+
+void rp__wake_loop(struct rp_loop *l); /* P2 to P4 */
+uint64_t rp__random_of(struct rp_loop *l);
+
+#endif

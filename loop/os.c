@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/os.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+#define PIDFD_SELF_GROUP (-10001) /* PIDFD_SELF_THREAD_GROUP, Linux 6.14 */
+
+enum { BATCH = 64 }; /* ranges the kernel takes in one process_madvise */
+
+int (*rp__os_fault)(const char *call);
+
+/* True when a test wants `call` to fail. */
+static bool faulty(const char *call)
+{
+    return __builtin_expect(rp__os_fault != 0, 0) && rp__os_fault(call) != 0;
+}
+
+void *rp__os_map(size_t size, const char *name)
+{
+    if (faulty("mmap"))
+        return 0;
+    void *p = mmap(0, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (p == MAP_FAILED)
+        return 0;
+    /* with huge pages a first touch costs 135 us and two megabytes; both calls may fail harmlessly */
+    madvise(p, size, MADV_NOHUGEPAGE);
+    prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, size, name);
+    return p;
+}
+
+void rp__os_unmap(void *p, size_t size)
+{
+    munmap(p, size);
+}
+
+/* Advises up to BATCH ranges at once; one by one where the kernel lacks the call. 0 or -errno. */
+static int advise(const struct iovec *v, unsigned n, int advice)
+{
+    if (faulty("process_madvise"))
+        return -EINVAL;
+    size_t want = 0;
+    for (unsigned i = 0; i < n; i++)
+        want += v[i].iov_len;
+    if (syscall(SYS_process_madvise, PIDFD_SELF_GROUP, v, n, advice, 0) == (long)want)
+        return 0;
+    for (unsigned i = 0; i < n; i++)
+        if (faulty("madvise") || madvise(v[i].iov_base, v[i].iov_len, advice) != 0)
+            return -EINVAL;
+    return 0;
+}
+
+enum rp__guard rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard best)
+{
+    enum rp__guard used = best;
+    for (unsigned at = 0; at < n; at += BATCH) {
+        struct iovec v[BATCH];
+        unsigned k = n - at < BATCH ? n - at : BATCH;
+        for (unsigned i = 0; i < k; i++)
+            v[i] = (struct iovec){p[at + i], size};
+        if (used == RP__GUARD_INSTALL && advise(v, k, MADV_GUARD_INSTALL) != 0)
+            used = RP__GUARD_PROTECT;
+        for (unsigned i = 0; used == RP__GUARD_PROTECT && i < k; i++)
+            if (faulty("mprotect") || mprotect(v[i].iov_base, size, PROT_NONE) != 0)
+                used = RP__GUARD_NONE;
+    }
+    return used;
+}
+
+void rp__os_discard(void *const *p, const size_t *size, unsigned n)
+{
+    for (unsigned at = 0; at < n; at += BATCH) {
+        struct iovec v[BATCH];
+        unsigned k = n - at < BATCH ? n - at : BATCH;
+        for (unsigned i = 0; i < k; i++)
+            v[i] = (struct iovec){p[at + i], size[at + i]};
+        advise(v, k, MADV_DONTNEED); /* failing keeps the pages: costs memory, loses nothing */
+    }
+}
+
+rp_time rp__os_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (rp_time)ts.tv_sec * RP_S + ts.tv_nsec;
+}
+
+unsigned rp__os_cpus(void)
+{
+    cpu_set_t set;
+    if (faulty("sched_getaffinity") || sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+uint64_t rp__os_entropy(void)
+{
+    uint64_t x = 0;
+    if (faulty("getrandom") || getrandom(&x, sizeof x, GRND_NONBLOCK) != sizeof x)
+        x = (uint64_t)rp__os_now() * 0x9e3779b97f4a7c15u ^ (uintptr_t)&x;
+    return x;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * os.h - the kernel, behind one door.
+ *
+ * Every system call that reparto itself makes (libuv's and nng's are theirs) goes through here, so
+ * that a test can make the k-th one fail, and so that a clock or a random number is read in one place.
+ */
+#ifndef RP__OS_H
+#define RP__OS_H
+
+#include "reparto/loop.h"
+
+/* Tests only: asked before each call, by name; what it returns other than 0 is that call's errno. */
+extern int (*rp__os_fault)(const char *call);
+
+/* Zeroed memory that costs nothing until touched, never in huge pages. NULL: the kernel refused. */
+void *rp__os_map(size_t size, const char *name);
+void  rp__os_unmap(void *p, size_t size);
+
+/* How a stack's low end can be made to fault. */
+enum rp__guard {
+    RP__GUARD_INSTALL,  /* MADV_GUARD_INSTALL, Linux 6.13: no VMA of its own */
+    RP__GUARD_PROTECT,  /* mprotect: two VMAs each, and the kernel allows 65,530 */
+    RP__GUARD_NONE      /* neither worked: a canary is checked when the stack comes back */
+};
+
+/* Guards the `size` bytes at each p[i], in as few calls as the kernel allows. Returns what it used. */
+enum rp__guard rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard best);
+
+void     rp__os_discard(void *const *p, const size_t *size, unsigned n); /* give the pages back; keep the addresses */
+rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
+unsigned rp__os_cpus(void);    /* that this process may run on */
+uint64_t rp__os_entropy(void); /* from the kernel's pool */
+
+#endif

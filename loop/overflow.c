@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/overflow.h"
+
+#include "loop/system.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ALT_STACK = 65536 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned users;
+static struct sigaction before_segv, before_bus;
+
+/* The loop of this thread: read by the handler only, so no code that switches stacks caches it. */
+static _Thread_local struct rp_loop *here;
+static _Thread_local char *alt;
+
+static size_t append(char *to, size_t at, size_t size, const char *text)
+{
+    while (*text && at < size)
+        to[at++] = *text++;
+    return at;
+}
+
+static size_t append_number(char *to, size_t at, size_t size, size_t n)
+{
+    char digits[24];
+    size_t k = sizeof digits;
+    digits[--k] = 0;
+    do
+        digits[--k] = (char)('0' + n % 10);
+    while (n /= 10);
+    return append(to, at, size, digits + k);
+}
+
+/* Async-signal-safe: no stdio, no allocation. */
+static void report(const rp_self *self)
+{
+    char text[256];
+    size_t n = append(text, 0, sizeof text - 1, "reparto: actor ");
+    n = append(text, n, sizeof text - 1, self->loop->sys->floor->name(self));
+    n = append(text, n, sizeof text - 1, " overflowed its ");
+    n = append_number(text, n, sizeof text - 1, rp__stack_size(self->class));
+    n = append(text, n, sizeof text - 1, "-byte stack\n");
+    if (write(STDERR_FILENO, text, n) < 0)
+        return; /* nowhere to say it */
+}
+
+static void on_fault(int signo, siginfo_t *info, void *context)
+{
+    const rp_self *self = here ? here->running : 0;
+    const char *at = info->si_addr;
+    if (self && self->low && at >= self->low && at < (const char *)self) {
+        report(self);
+        signal(signo, SIG_DFL); /* the instruction faults again, and the core shows it */
+        return;
+    }
+    const struct sigaction *before = signo == SIGSEGV ? &before_segv : &before_bus;
+    if (before->sa_flags & SA_SIGINFO)
+        before->sa_sigaction(signo, info, context);
+    else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+        before->sa_handler(signo);
+    else
+        signal(signo, SIG_DFL);
+}
+
+int rp__overflow_watch(rp_system *sys)
+{
+    (void)sys;
+    pthread_mutex_lock(&lock);
+    if (users++ == 0) {
+        struct sigaction sa;
+        memset(&sa, 0, sizeof sa);
+        sa.sa_sigaction = on_fault;
+        sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+        sigaction(SIGSEGV, &sa, &before_segv);
+        sigaction(SIGBUS, &sa, &before_bus);
+    }
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+static void restore(int signo, const struct sigaction *before)
+{
+    struct sigaction now;
+    if (sigaction(signo, 0, &now) == 0 && now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_fault)
+        sigaction(signo, before, 0); /* else somebody stands on top of us: leave it */
+}
+
+void rp__overflow_unwatch(rp_system *sys)
+{
+    (void)sys;
+    pthread_mutex_lock(&lock);
+    if (users > 0 && --users == 0) {
+        restore(SIGSEGV, &before_segv);
+        restore(SIGBUS, &before_bus);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+int rp__overflow_thread(struct rp_loop *l)
+{
+    here = l;
+    stack_t ss;
+    memset(&ss, 0, sizeof ss);
+    if (l) {
+        if (alt)
+            return 0;
+        alt = malloc(ALT_STACK);
+        if (!alt)
+            return -ENOMEM;
+        ss.ss_sp = alt;
+        ss.ss_size = ALT_STACK;
+        sigaltstack(&ss, 0);
+        return 0;
+    }
+    ss.ss_flags = SS_DISABLE;
+    if (alt)
+        sigaltstack(&ss, 0);
+    free(alt);
+    alt = 0;
+    return 0;
+}

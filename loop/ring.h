@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ring.h - how messages travel: 64-byte slots, by value, in rings.
+ *
+ * One format in two places. A loop's own messages go through its `events`, a queue of chunks that
+ * only this loop touches. Messages for another loop go through a `ring`, one per ordered pair of
+ * loops, one producer and one consumer. Sending is writing a slot at a tail: nothing is allocated
+ * for it, nothing has to be given back, and the target's memory is not touched.
+ *
+ *   events   first                        last
+ *            +----------------+  next     +----------------+
+ *            |    . . m m m m | --------> | m m m . . . .  |
+ *            +--------^-------+           +-------^--------+
+ *                     head                        tail
+ *
+ * A message of n slots lies contiguously; a chunk that has no room for it is closed early, a ring
+ * pads up to its end.
+ *
+ * Wake protocol (modelled in tests/model/wake.pml; the letters are those of the model):
+ *
+ *   producer, end of a round   P1  store tail, seq_cst
+ *                              P2  load consumer.sleeping, seq_cst; 0: done
+ *                              P3  exchange it with 0; was 1: P4 wake the consumer's thread
+ *   consumer, before blocking  C1  store sleeping = 1, seq_cst
+ *                              C2  load every tail, seq_cst; something there: sleeping = 0, go on
+ *                              C3  block
+ *
+ * All five stand in one total order. If C2 precedes P1 there, then C1 precedes P2, so the producer
+ * sees the flag, or another producer took it and wakes for both. With any of them weaker both sides
+ * may miss each other: a store may pass a later load, on x86 too.
+ *
+ * A full ring is waited for the other way round. The producer stores want = 1, then looks at the head;
+ * before it blocks it raises its own `sleeping` and looks whether `want` still stands. The consumer
+ * stores the head, then exchanges `want` with 0; was 1: P2 to P4 toward the producer. All seq_cst.
+ */
+#ifndef RP__RING_H
+#define RP__RING_H
+
+#include "loop/list.h"
+#include "loop/pool.h"
+
+#include <stdatomic.h>
+
+struct rp__slot {
+    uint64_t to, from; /* local addresses */
+    uint64_t type;     /* what it is: read by the floors above */
+    uint64_t body[5];
+};
+
+enum {
+    RP__SLOT = 64,
+    RP__SLOTS_MAX = 16,  /* of one message */
+    RP__CHUNK_SLOTS = 127,
+    RP__CHUNK_SPARES = 4,
+    RP__RING_SLOTS = 1024,
+    RP__RING_RESERVE = 64, /* slots of a ring that only replies and system messages may take */
+    RP__RELEASE_EVERY = 32 /* slots between two plain publications in the middle of a round */
+};
+
+_Static_assert(sizeof(struct rp__slot) == RP__SLOT, "a slot is a cache line");
+
+/* ---- a loop's own queue -------------------------------------------------------------------------- */
+
+struct rp__chunk {
+    struct rp__chunk *next;
+    uint32_t pins;    /* suspended handlers whose message lies in here */
+    bool left;        /* the head has gone on: free it with the last pin */
+    uint64_t pad[5];
+    struct rp__slot slot[RP__CHUNK_SLOTS];
+};
+
+_Static_assert(sizeof(struct rp__chunk) <= RP__POOL_MAX, "a chunk is a pool block");
+
+struct rp__events {
+    struct rp__slot *head, *head_end;
+    struct rp__slot *tail, *tail_end;
+    uint32_t count; /* messages */
+    uint32_t spares;
+    struct rp__chunk *first, *last, *spare;
+    struct rp__pool *pool;
+};
+
+int  rp__events_init(struct rp__events *e, struct rp__pool *pool); /* 0 or -ENOMEM */
+void rp__events_fini(struct rp__events *e);
+struct rp__slot *rp__events_grow(struct rp__events *e, unsigned n);
+void rp__events_next_chunk(struct rp__events *e);
+void rp__chunk_unpin(struct rp__events *e, struct rp__chunk *c);
+
+/* Room for a message of n slots at the tail, or NULL: out of memory. It counts as sent. */
+static inline struct rp__slot *rp__events_push(struct rp__events *e, unsigned n)
+{
+    struct rp__slot *s = e->tail;
+    if (__builtin_expect((size_t)(e->tail_end - s) < n, 0))
+        return rp__events_grow(e, n);
+    e->tail = s + n;
+    e->count++;
+    return s;
+}
+
+/* The oldest message, or NULL: none. */
+static inline struct rp__slot *rp__events_peek(struct rp__events *e)
+{
+    if (e->head == e->tail)
+        return 0;
+    if (__builtin_expect(e->head == e->head_end, 0))
+        rp__events_next_chunk(e);
+    return e->head;
+}
+
+/* The oldest message of n slots is taken; it stays readable until the next peek. */
+static inline void rp__events_pop(struct rp__events *e, unsigned n)
+{
+    e->head += n;
+    e->count--;
+}
+
+/* ---- between two loops --------------------------------------------------------------------------- */
+
+struct rp_loop;
+
+/* A message that found the ring full and may not wait: kept here, in order, until there is room. */
+struct rp__spill {
+    struct rp__hook link;
+    unsigned n;
+    struct rp__slot slot[];
+};
+
+struct rp__ring {
+    /* the producer's */
+    struct rp__slot *slots;
+    struct rp_loop *src, *dst;
+    uint32_t ptail;           /* written up to here */
+    uint32_t released;        /* consumer may read up to here */
+    uint32_t head_seen;
+    bool dirty;               /* on its loop's list of rings to publish */
+    struct rp__ring *dirty_next;
+    struct rp__hook spills;   /* struct rp__spill */
+    struct rp__hook waiters;  /* rp_self, by their `queue` link */
+    bool waiting;             /* on its loop's list of rings with spills or waiters */
+    struct rp__ring *waiting_next;
+
+    /* Stored by the producer: release every RP__RELEASE_EVERY slots, which hands the slots over to a
+     * consumer that looks; seq_cst once per round (P1). Loaded by the consumer: acquire, and seq_cst
+     * before it blocks (C2). */
+    _Alignas(128) _Atomic uint32_t tail;
+    /* Stored by the consumer when it has done with slots: release hands them back for writing, and
+     * seq_cst at the end of a drain, paired with `want`. Loaded by the producer with acquire when the
+     * ring looks full, with seq_cst after it has set `want`. */
+    _Alignas(128) _Atomic uint32_t head;
+    /* Set by a producer that waits for room (seq_cst, before it re-reads head); taken by the consumer
+     * after it has stored head (seq_cst). Weaker, and both may miss: a full ring never empties. */
+    _Alignas(128) _Atomic uint32_t want;
+
+    /* the consumer's */
+    _Alignas(128) uint32_t chead;
+    uint32_t cpublished;      /* handed back */
+    uint32_t csettled;        /* and a waiting producer looked for */
+};
+
+enum { RP__PAD = 1 }; /* `type` of the filler before a ring's end; no real type is odd */
+
+struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct rp_loop *dst);
+void rp__ring_free(const rp_alloc *mem, struct rp__ring *r);
+struct rp__slot *rp__ring_push_slow(struct rp__ring *r, unsigned n, unsigned reserve);
+
+/* Room for a message of n slots, or NULL: full. `reserve`: slots to leave for those who may not wait.
+ * Written slots go out with rp__ring_commit. */
+static inline struct rp__slot *rp__ring_push(struct rp__ring *r, unsigned n, unsigned reserve)
+{
+    uint32_t at = r->ptail & (RP__RING_SLOTS - 1);
+    uint32_t used = r->ptail - r->head_seen;
+    if (__builtin_expect(at + n > RP__RING_SLOTS || used + n + reserve > RP__RING_SLOTS, 0))
+        return rp__ring_push_slow(r, n, reserve);
+    return r->slots + at;
+}
+
+static inline void rp__ring_commit(struct rp__ring *r, unsigned n)
+{
+    r->ptail += n;
+    if (r->ptail - r->released >= RP__RELEASE_EVERY) {
+        r->released = r->ptail;
+        atomic_store_explicit(&r->tail, r->ptail, memory_order_release);
+    }
+}
+
+/* Consumer: slots ready to be read, from chead on. */
+static inline uint32_t rp__ring_ready(struct rp__ring *r)
+{
+    return atomic_load_explicit(&r->tail, memory_order_acquire) - r->chead;
+}
+
+static inline struct rp__slot *rp__ring_at(struct rp__ring *r)
+{
+    return r->slots + (r->chead & (RP__RING_SLOTS - 1));
+}
+
+/* Consumer: n more slots are done with. Handed back every RP__RELEASE_EVERY slots. */
+static inline void rp__ring_done(struct rp__ring *r, unsigned n)
+{
+    r->chead += n;
+    if (r->chead - r->cpublished >= RP__RELEASE_EVERY) {
+        r->cpublished = r->chead;
+        atomic_store_explicit(&r->head, r->chead, memory_order_release);
+    }
+}
+
+#endif

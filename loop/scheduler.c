@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scheduler.c - who runs next.
+ *
+ * The scheduler is a coroutine like any other: it runs rounds, and where a round meets a coroutine
+ * that is ready it switches to it. A coroutine that parks switches straight to the next ready one, or
+ * back to the scheduler when there is none or the turn's budget is spent.
+ *
+ * Handlers run on the scheduler's stack as plain calls. When one parks, `me` is the scheduler's own
+ * self: a fresh stack becomes the scheduler and this one stays with the handler. When that handler
+ * returns at last, it finds that it is not the scheduler any more and retires its stack.
+ */
+#include "loop/scope.h"
+#include "loop/system.h"
+
+#include <assert.h>
+#include <errno.h>
+
+RP__NOIPA static void switch_for_good(struct rp_loop *l, rp_self *from, rp_self *to)
+{
+    l->running = to;
+    rp__fiber_leave(&from->fiber, &to->fiber, true);
+    rp__cx_switch(&from->cx, &to->cx);
+}
+
+static void co_main(void *arg)
+{
+    rp_self *me = arg;
+    rp__fiber_arrive(&me->fiber);
+    me->sent_mark = rp__sent(me->loop);
+    me->main(me);
+    rp__retire(me);
+}
+
+rp_self *rp__co_new(struct rp_loop *l, unsigned class, void (*main)(rp_self *))
+{
+    rp_self *self = rp__stack_get(l, class);
+    if (!self)
+        return 0;
+    self->main = main;
+    self->state = RP__PARKED;
+    rp__cx_make(&self->cx, self, co_main, self);
+    return self;
+}
+
+void rp__ready(rp_self *self)
+{
+    assert(self->state == RP__PARKED);
+    self->state = RP__READY;
+    rp__list_push(&self->loop->ready, &self->ready);
+}
+
+void rp__wake(rp_self *self, int rc)
+{
+    assert(self->state == RP__PARKED);
+    self->rc = rc;
+    rp__timer_stop(&self->loop->wheel, &self->timer);
+    rp__ready(self);
+}
+
+/* The next to run: the first that is ready while the budget lasts, else the scheduler. */
+static rp_self *next_of(struct rp_loop *l)
+{
+    if (l->budget <= 0)
+        return l->sched;
+    struct rp__hook *first = rp__list_pop(&l->ready);
+    if (!first)
+        return l->sched;
+    l->budget--;
+    return RP__OF(rp_self, ready, first);
+}
+
+/* ---- the scheduler itself ------------------------------------------------------------------------ */
+
+RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
+{
+    struct rp__hook batch; /* those that become ready meanwhile belong to the next round */
+    rp__list_init(&batch);
+    rp__list_splice(&batch, &l->ready);
+    for (struct rp__hook *at; (at = rp__list_pop(&batch));) {
+        l->budget--;
+        rp__switch(l, me, RP__OF(rp_self, ready, at));
+    }
+}
+
+static bool work_left(struct rp_loop *l)
+{
+    return !rp__list_empty(&l->ready) || l->events.count > 0 || rp__anything_inbound(l);
+}
+
+RP__NOIPA static void sched_main(rp_self *me)
+{
+    struct rp_loop *l = me->loop;
+    for (;;) { /* unbounded: until the loop is closed */
+        do {
+            if (l->quantum <= 0) {
+                l->now = l->world->now(l);
+                rp__inbox_drain(l);
+                rp__wheel_advance(&l->wheel, l->now);
+                run_ready(l, me);
+                l->quantum = RP__QUANTUM;
+            } /* else a handler has just taken the stack that was here: on with its round */
+            l->sys->floor->dispatch(l);
+            l->quantum = 0;
+            rp__publish(l);
+            l->more = work_left(l);
+        } while (l->more && l->budget > 0 && l->now < l->turn_end);
+        rp__switch(l, me, &l->home);
+    }
+}
+
+int rp__sched_open(struct rp_loop *l)
+{
+    l->sched = rp__co_new(l, rp__stack_class(0), sched_main);
+    return l->sched ? 0 : -ENOMEM;
+}
+
+RP__NOIPA bool rp__turn(struct rp_loop *l)
+{
+    l->turns++;
+    l->budget = l->sys->chaos ? (int32_t)(1 + rp__random_of(l) % 64) : RP__TURN_BUDGET;
+    l->turn_end = l->world->now(l) + RP__TURN_NS;
+    rp__switch(l, &l->home, l->sched);
+    return l->more;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------- */
+
+int rp__may_wait(const rp_self *me)
+{
+    if (me->loop->slow & RP__SLOW_FORKED)
+        return -EPERM;
+    if (me->nowait)
+        return -EAGAIN;
+    return rp_check(me);
+}
+
+static void deadline_fired(struct rp__timer *t)
+{
+    rp__interrupt(RP__OF(rp_self, timer, t), -ETIMEDOUT);
+}
+
+bool rp__interrupt(rp_self *self, int rc)
+{
+    if (self->state != RP__PARKED || !self->cancel)
+        return false;
+    self->rc = rc;
+    if (!self->cancel(self))
+        return false;
+    rp__wake(self, rc);
+    return true;
+}
+
+int rp__keep_stack(rp_self *me)
+{
+    struct rp_loop *l = me->loop;
+    if (me != l->sched)
+        return 0;
+    rp_self *fresh = rp__co_new(l, rp__stack_class(0), sched_main);
+    if (!fresh)
+        return -ENOMEM;
+    l->sched = fresh;
+    l->sys->floor->suspended(me);
+    return 0;
+}
+
+RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline)
+{
+    struct rp_loop *l = me->loop;
+    int rc = cancel ? rp__may_wait(me) : 0;
+    if (rc == 0 && cancel && deadline <= l->now && deadline <= l->world->now(l))
+        rc = -ETIMEDOUT;
+    if (rc == 0)
+        rc = rp__keep_stack(me);
+    me->rc = rc;
+    if (rc != 0 && (!cancel || cancel(me)))
+        return rc;
+    me->waits = what;
+    me->waits_on = on;
+    me->cancel = cancel;
+    me->since = l->now;
+    me->state = RP__PARKED;
+    if (cancel && rc == 0 && deadline != RP_FOREVER) {
+        me->timer.fire = deadline_fired;
+        rp__timer_start(&l->wheel, &me->timer, deadline);
+    }
+    rp__switch(l, me, next_of(l));
+    me->waits = 0;
+    return me->rc;
+}
+
+int rp_yield(rp_self *me)
+{
+    int rc = rp__may_wait(me);
+    if (rc == 0)
+        rc = rp__keep_stack(me);
+    if (rc != 0)
+        return rc;
+    rp__yield_sure(me);
+    return 0;
+}
+
+RP__NOIPA void rp__yield_sure(rp_self *me)
+{
+    me->state = RP__PARKED;
+    me->cancel = 0;
+    rp__ready(me);
+    rp__switch(me->loop, me, me->loop->sched); /* not to the next one: messages and posts have their turn too */
+}
+
+static void arrived(struct rp__post *p, struct rp_loop *l)
+{
+    (void)l;
+    rp_self *self = RP__OF(rp_self, remote, p);
+    rp__wake(self, self->remote_rc);
+}
+
+void rp__wake_from_afar(rp_self *self, int rc)
+{
+    self->remote_rc = rc;
+    self->remote.fn = arrived;
+    rp__inbox_push(self->loop, &self->remote); /* a loop with a parked coroutine has not ended */
+}
+
+void rp__retire(rp_self *me)
+{
+    struct rp_loop *l = me->loop;
+    rp_self *next = next_of(l);
+    rp__stack_put(l, me);
+    next->state = RP__RUNNING;
+    next->sent_mark = rp__sent(l);
+    switch_for_good(l, me, next);
+    __builtin_unreachable();
+}

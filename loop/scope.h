@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scope.h - what stands behind rp_scope, and what cancelling does.
+ *
+ *   actor's coroutine --scope--> [inner] --parent--> [outer] --parent--> NULL
+ *                                   |                   |
+ *                                tasks               tasks       each with its own chain, ending in
+ *                                                                the scope it was started in
+ *
+ * A cancelled scope marks every scope below it when it happens, so that asking is one load.
+ */
+#ifndef RP__SCOPE_H
+#define RP__SCOPE_H
+
+#include "loop/loop.h"
+
+enum rp__cause { RP__NOT_CANCELLED, RP__BY_FAILURE, RP__BY_DEADLINE, RP__BY_OWNER, RP__FROM_OUTSIDE };
+
+struct rp__scope {
+    uint32_t magic;
+    uint8_t cause;             /* enum rp__cause: 0, it goes on */
+    int rc;                    /* the first failure */
+    unsigned live;             /* tasks that have not ended */
+    bool closing;              /* its owner waits in rp_scope_close */
+    rp_self *owner;
+    struct rp__scope *parent;
+    struct rp__scope *next_cancel;
+    rp_time effective;         /* the earliest deadline from here outward */
+    const char *why;
+    rp_task *handles;          /* those asked for; freed at close */
+    struct rp__hook tasks;     /* rp_self, by `sibling` */
+    struct rp__timer deadline;
+};
+
+_Static_assert(sizeof(struct rp__scope) <= sizeof(rp_scope), "the public struct holds it");
+
+struct rp_task {
+    struct rp__scope *scope;
+    rp_self *self; /* NULL: it has ended */
+    int rc;
+    rp_task *next;
+    struct rp__hook joiners;
+};
+
+void rp__scope_cancel(struct rp__scope *s, enum rp__cause cause, const char *why);
+void rp__stop_self(rp_self *self, const char *why); /* every wait of it and its tasks ends: -ECANCELED */
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * self.h - a coroutine: what a stack is and what it waits for.
+ *
+ * Every stack has one, at its top; `rp_self *` is the only thing a function needs to know about where
+ * it runs. The scheduler runs on one too. A handler is called by the scheduler on the scheduler's own
+ * stack; if it waits, that stack becomes the handler's, and the loop goes on with a fresh scheduler.
+ */
+#ifndef RP__SELF_H
+#define RP__SELF_H
+
+#include "loop/fiber.h"
+#include "loop/inbox.h"
+#include "loop/switch.h"
+#include "loop/wheel.h"
+
+struct rp_loop;
+struct rp__actor;
+struct rp__chunk;
+struct rp__slot;
+struct rp__scope;
+
+enum rp__state { RP__RUNNING, RP__PARKED, RP__READY, RP__TRIMMED /* free, its pages given back */ };
+
+struct rp_self {
+    struct rp__cx cx;
+    struct rp_loop *loop;
+    struct rp__actor *actor;  /* whose code runs here; a task has its parent's; NULL: the loop's own */
+    struct rp__scope *scope;  /* the innermost */
+    uint64_t sent_mark;       /* the loop's count of sent messages when it was last resumed */
+    uint8_t state;            /* enum rp__state */
+    bool stopped;             /* its actor is to end: every wait in it is cancelled */
+    bool is_actor;            /* the actor's own coroutine or handler, not a task of it */
+    uint8_t nowait;           /* > 0: what would wait returns -EAGAIN */
+    uint8_t class;            /* of its stack */
+
+    /* the present wait */
+    const char *waits;        /* for what, in a word; NULL: it runs or is ready */
+    const void *waits_on;
+    bool (*cancel)(rp_self *); /* takes it out of what it waits in; false: its end is on the way */
+    struct rp__hook queue;    /* where it stands while it waits */
+    void *got;                /* what the wait brings */
+    rp_time since;
+    int rc;                   /* the wait's result */
+    const char *why;          /* it was stopped */
+    struct rp__timer timer;   /* the wait's deadline */
+    struct rp__post remote;   /* by which another thread ends the wait, */
+    int remote_rc;            /* with this */
+
+    struct rp__hook ready;    /* in the loop's ready list */
+    rp_self *next_free;
+    struct rp__slot *msg;     /* the message a handler works on */
+    struct rp__chunk *pin;    /* a suspended handler's message lies in this chunk */
+
+    /* a task's */
+    struct rp__scope *home;   /* the scope it was started in */
+    struct rp__hook sibling;  /* in that scope */
+    rp_task *task;            /* its handle; NULL: nobody asked for one */
+    rp_task_fn *fn;
+    void *arg;
+    void (*main)(rp_self *me);
+
+    char *low;                /* of the stack, guard included */
+    struct rp__fiber fiber;
+};
+
+#endif

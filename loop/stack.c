@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/stack.h"
+
+#include "loop/loop.h"
+#include "loop/system.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SLAB = 64 << 20,
+#if defined(RP__TSAN)
+    CARVE = 4, /* a fiber takes ThreadSanitizer a millisecond */
+#else
+    CARVE = 32, /* stacks whose guards go in at once */
+#endif
+    COLOUR = 256,
+    KEEP = 64        /* free stacks that are never trimmed, per class */
+};
+
+static const uint64_t CANARY = 0x7265706172746f21;
+
+struct rp__slab_list {
+    struct rp__slab_list *next;
+    char *at;
+};
+
+static size_t spacing_of(unsigned class)
+{
+    return (size_t)16384 << 2 * class;
+}
+
+static size_t guard_of(unsigned class)
+{
+    return class == 0 ? 4096 : 16384;
+}
+
+unsigned rp__stack_class(size_t size)
+{
+    unsigned c = size == 0 ? 1 : 0;
+    while (c + 1 < RP__STACK_CLASSES && rp__stack_size(c) < size)
+        c++;
+    return c;
+}
+
+size_t rp__stack_size(unsigned class)
+{
+    return spacing_of(class) - guard_of(class);
+}
+
+void rp__stacks_init(struct rp__stacks *s, const rp_alloc *mem)
+{
+    memset(s, 0, sizeof *s);
+    s->mem = mem;
+#if defined(RP_VALGRIND)
+    s->guard = RP__GUARD_PROTECT; /* the only one it knows */
+#endif
+}
+
+/* The self stands below the colour at the top of its stack. */
+static rp_self *self_at(char *low, unsigned class, unsigned long nth)
+{
+    char *top = low + spacing_of(class) - (nth & 7) * COLOUR;
+    return (rp_self *)(((uintptr_t)top - sizeof(rp_self)) & ~(uintptr_t)63);
+}
+
+static bool new_slab(struct rp__stacks *s, unsigned class)
+{
+    struct rp__slab_list *slab = s->mem->alloc(s->mem->ud, sizeof *slab);
+    if (!slab)
+        return false;
+    slab->at = rp__os_map(SLAB, "reparto stacks");
+    if (!slab->at) {
+        s->mem->free(s->mem->ud, slab, sizeof *slab);
+        return false;
+    }
+    slab->next = s->slabs;
+    s->slabs = slab;
+    s->cut[class] = slab->at;
+    s->cut_end[class] = slab->at + SLAB;
+    return true;
+}
+
+/* Cuts up to CARVE stacks, lowest first out, and guards them in one call. */
+static bool carve(struct rp_loop *l, unsigned class)
+{
+    struct rp__stacks *s = &l->stacks;
+    if (s->cut[class] == s->cut_end[class] && !new_slab(s, class))
+        return false;
+    void *low[CARVE];
+    size_t spacing = spacing_of(class);
+    unsigned room = (unsigned)((size_t)(s->cut_end[class] - s->cut[class]) / spacing);
+    unsigned n = room < CARVE ? room : CARVE;
+    for (unsigned i = 0; i < n; i++)
+        low[i] = s->cut[class] + i * spacing;
+    s->cut[class] += n * spacing;
+    s->guard = rp__os_guard(low, n, guard_of(class), s->guard);
+    for (unsigned i = n; i-- > 0;) {
+        rp_self *self = self_at(low[i], class, s->carved + i);
+        self->low = low[i];
+        self->class = (uint8_t)class;
+        self->loop = l;
+        if (s->guard == RP__GUARD_NONE)
+            *(uint64_t *)low[i] = CANARY;
+        rp__fiber_init(&self->fiber, (char *)low[i] + guard_of(class),
+                       (size_t)((char *)self - (char *)low[i]) - guard_of(class));
+        self->next_free = s->free[class];
+        s->free[class] = self;
+    }
+    s->carved += n;
+    s->nfree[class] += n;
+    return true;
+}
+
+rp_self *rp__stack_get(struct rp_loop *l, unsigned class)
+{
+    struct rp__stacks *s = &l->stacks;
+    if (!s->free[class] && !carve(l, class))
+        return 0;
+    rp_self *self = s->free[class];
+    s->free[class] = self->next_free;
+    s->nfree[class]--;
+    if (++s->nlive[class] > s->peak[class])
+        s->peak[class] = s->nlive[class];
+    rp__fiber_reuse(&self->fiber);
+    /* from `loop` to `main`: what a coroutine's life leaves behind; stack, class and fiber stay */
+    size_t from = offsetof(rp_self, actor), to = offsetof(rp_self, low);
+    uint8_t keep = self->class;
+    memset((char *)self + from, 0, to - from);
+    self->class = keep;
+    return self;
+}
+
+static void overflowed(struct rp_loop *l, const rp_self *self)
+{
+    fprintf(stderr, "reparto: actor %s overflowed its %zu-byte stack\n", l->sys->floor->name(self),
+            rp__stack_size(self->class));
+    abort();
+}
+
+void rp__stack_put(struct rp_loop *l, rp_self *self)
+{
+    struct rp__stacks *s = &l->stacks;
+    if (s->guard == RP__GUARD_NONE && *(uint64_t *)(void *)self->low != CANARY)
+        overflowed(l, self);
+    self->next_free = s->free[self->class];
+    s->free[self->class] = self;
+    s->nfree[self->class]++;
+    s->nlive[self->class]--;
+}
+
+/* Keeps the free stacks that were used last; the others give back all but their topmost page. The list
+ * is last in first out, so below the first trimmed one all are. */
+void rp__stacks_trim(struct rp__stacks *s)
+{
+    for (unsigned c = 0; c < RP__STACK_CLASSES; c++) {
+        unsigned keep = s->peak[c] / 10 > KEEP ? s->peak[c] / 10 : KEEP;
+        if (s->nfree[c] <= keep)
+            continue;
+        rp_self *at = s->free[c];
+        for (unsigned i = 0; i < keep; i++)
+            at = at->next_free;
+        void *p[CARVE];
+        size_t size[CARVE];
+        unsigned n = 0;
+        for (; at && at->state != RP__TRIMMED; at = at->next_free) {
+            char *page = (char *)((uintptr_t)at & ~(uintptr_t)4095);
+            p[n] = at->low + guard_of(c);
+            size[n] = (size_t)(page - (char *)p[n]);
+            at->state = RP__TRIMMED;
+            if (++n == CARVE) {
+                rp__os_discard(p, size, n);
+                n = 0;
+            }
+        }
+        rp__os_discard(p, size, n);
+        s->peak[c] = s->nlive[c];
+    }
+}
+
+void rp__stacks_fini(struct rp__stacks *s)
+{
+    for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
+        for (rp_self *self = s->free[c]; self; self = self->next_free)
+            rp__fiber_fini(&self->fiber);
+    for (struct rp__slab_list *slab = s->slabs, *next; slab; slab = next) {
+        next = slab->next;
+        rp__os_unmap(slab->at, SLAB);
+        s->mem->free(s->mem->ud, slab, sizeof *slab);
+    }
+    memset(s, 0, sizeof *s);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stack.h - pooled stacks. A stack is a coroutine: its rp_self stands at the top.
+ *
+ *   low                                                                     high
+ *   +---------+---------------------------------------------+-----------+--------+
+ *   | guard   |  free                        <- frames grow | rp_self   | colour |
+ *   +---------+---------------------------------------------+-----------+--------+
+ *
+ * Stacks are carved from slabs of 64 MiB of address space, the guards of 32 at a time installed in
+ * one system call. Four sizes; a free list each, last in first out, so that a stack is used again
+ * while it is warm. The colour spreads the tops over the sets of the first-level cache. Memory goes
+ * back to the kernel only from stacks that have lain free when the loop is about to block.
+ */
+#ifndef RP__STACK_H
+#define RP__STACK_H
+
+#include "loop/os.h"
+
+enum { RP__STACK_CLASSES = 4 }; /* 16, 64, 256 KiB, 1 MiB */
+
+struct rp_loop;
+
+struct rp__stacks {
+    rp_self *free[RP__STACK_CLASSES];
+    unsigned nfree[RP__STACK_CLASSES], nlive[RP__STACK_CLASSES], peak[RP__STACK_CLASSES];
+    char *cut[RP__STACK_CLASSES], *cut_end[RP__STACK_CLASSES];
+    struct rp__slab_list *slabs;
+    const rp_alloc *mem;
+    enum rp__guard guard;
+    unsigned long carved;
+};
+
+void rp__stacks_init(struct rp__stacks *s, const rp_alloc *mem);
+void rp__stacks_fini(struct rp__stacks *s);
+
+unsigned rp__stack_class(size_t size); /* the smallest that has `size` bytes; 0 is the default of 64 KiB */
+size_t   rp__stack_size(unsigned class); /* usable, without the guard */
+
+/* A coroutine that has not begun: its fields other than cx, stack and fiber are zero. NULL: no memory. */
+rp_self *rp__stack_get(struct rp_loop *l, unsigned class);
+
+/* May be called on the very stack that is given back, if it is left at once. Aborts with the actor's
+ * name when a stack without a guard was overflowed: its neighbour is no longer what it was. */
+void rp__stack_put(struct rp_loop *l, rp_self *self);
+
+void rp__stacks_trim(struct rp__stacks *s); /* gives the pages of long-free stacks back */
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * system.h - N loops as one runtime. No process globals: two systems in one process do not meet.
+ */
+#ifndef RP__SYSTEM_H
+#define RP__SYSTEM_H
+
+#include "loop/loop.h"
+
+/* What the floors above do for a loop. Set before the first turn; never changes. */
+struct rp__floor {
+    int  (*open)(struct rp_loop *l);
+    void (*close)(struct rp_loop *l);     /* every loop has stopped */
+    void (*dispatch)(struct rp_loop *l);  /* takes messages off the rings, a quantum of them */
+    void (*suspended)(rp_self *me);       /* a handler is about to wait: it keeps this stack */
+    void (*discard)(struct rp_loop *l, struct rp__slot *s); /* nobody will read it any more */
+    const char *(*name)(const rp_self *me); /* of its actor, for reports */
+};
+
+struct rp_system {
+    rp_alloc mem;
+    const struct rp__world *world;
+    void *world_ud;
+    const struct rp__floor *floor;
+    void *up;              /* the floors' own state */
+    unsigned nloops;
+    struct rp_loop **loops;
+    struct rp__pool **pools;
+    uint64_t node;         /* this process's incarnation in every ref */
+    /* Longest wait for work before blocking; 0: block at once. Set to 0 by who starts threads that need
+     * the cores. relaxed: only a preference. */
+    _Atomic rp_time spin;
+    uint64_t chaos;        /* not 0: seed of a scheduler that is unfair on purpose */
+    /* Set once by whoever stops the system, read by every loop each turn. relaxed: the post that
+     * carries the news to a loop orders everything else. */
+    _Atomic bool stopping;
+};
+
+extern const rp_alloc rp__libc_alloc;
+
+struct rp__system_opts {
+    unsigned loops;        /* 0: one per cpu */
+    const rp_alloc *mem;   /* NULL: malloc and free */
+    const struct rp__world *world;
+    void *world_ud;
+    const struct rp__floor *floor;
+    void *up;
+    rp_time spin;
+    uint64_t chaos;
+};
+
+/* Builds a system of loops that have not begun to run. 0, -ENOMEM, -EINVAL, libuv's errors. */
+int  rp__system_new(const struct rp__system_opts *o, rp_system **ret);
+int  rp__system_run(rp_system *sys);    /* on this thread and nloops - 1 of its own; until stopped */
+void rp__system_stop(rp_system *sys);   /* any thread, any time, any number of times */
+void rp__system_free(rp_system *sys);   /* NULL and half-built ones too; not while it runs */
+
+static inline void *rp__alloc(rp_system *sys, size_t size)
+{
+    return sys->mem.alloc(sys->mem.ud, size);
+}
+
+static inline void rp__free_mem(rp_system *sys, void *p, size_t size)
+{
+    if (p)
+        sys->mem.free(sys->mem.ud, p, size);
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * type.h - what sending needs to know of a type, worked out once per loop and type.
+ */
+#ifndef RP__TYPE_H
+#define RP__TYPE_H
+
+#include "loop/loop.h"
+#include "reparto/mailbox.h"
+
+enum { RP__TYPE_CACHE = 64 };
+
+struct rp__shape {
+    const rp_type *type;
+    uint64_t word;    /* the slot's type word: address and flags, for a message without extensions */
+    uint32_t size;
+    uint32_t slots;   /* of a message without extensions */
+};
+
+/* A direct-mapped cache: a loop sends few types, over and over. */
+struct rp__types {
+    struct rp__shape at[RP__TYPE_CACHE];
+};
+
+void rp__shape_of(struct rp__shape *ret, const rp_type *t);
+
+static inline const struct rp__shape *rp__shape(struct rp__types *c, const rp_type *t)
+{
+    struct rp__shape *s = &c->at[((uintptr_t)t >> 4 ^ (uintptr_t)t >> 11) & (RP__TYPE_CACHE - 1)];
+    if (__builtin_expect(s->type != t, 0))
+        rp__shape_of(s, t);
+    return s;
+}
+
+static inline bool rp__kind_outside(rp_kind k) /* its value stands outside the struct */
+{
+    return k == RP_TEXT || k == RP_BYTES;
+}
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+/* A consumer that waits in the middle of each message, so that its mailbox fills. */
+static int consume(rp_self *me, void *state, const rp_msg *m)
+{
+    uint64_t *seen = state;
+    const struct num *b = rp_body(m, NUM);
+    if (!b)
+        return -EBADMSG;
+    if (rp_wants_reply(m)) {
+        struct num r = {*seen, {0, 0}};
+        return rp_reply(me, m, NUM, &r);
+    }
+    ++*seen;
+    int rc = *seen % 8 == 0 ? rp_sleep(me, rp_in_ms(me, 1)) : rp_yield(me);
+    return rc;
+}
+static const rp_actor consumer = {.name = "consumer", .handle = consume, .state_size = 8};
+
+enum { EACH = 400, PRODUCERS = 6, BOUND = 16 };
+
+static int produce(rp_self *me, void *arg)
+{
+    for (uint64_t i = 0; i < EACH; i++) {
+        int rc = tell_num(me, *(rp_ref *)arg, i);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+static const rp_actor producer = {.name = "producer", .run = produce};
+
+static int bounded(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref c;
+    rp_spawn_opts oc = {.mailbox = BOUND, .on = RP_LOOP(rp_loop_count(me) - 1)};
+    check_eq(rp_spawn(me, &consumer, &oc, &c), 0);
+    for (unsigned i = 0; i < PRODUCERS; i++) {
+        rp_spawn_opts op = {.arg = &c, .on = RP_SPREAD, .monitor = true};
+        check_eq(rp_spawn(me, &producer, &op, NULL), 0);
+    }
+    for (unsigned i = 0; i < PRODUCERS; i++) {
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    struct num b = {0, {0, 0}};
+    rp_msg *m;
+    check_eq(rp_call(me, c, NUM, &b, &m, RP_FOREVER), 0);
+    check_eq(((const struct num *)rp_body(m, NUM))->n, EACH * PRODUCERS);
+    rp_msg_drop(me, m);
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    check_eq(l.dropped, 0);
+    check(l.high_water <= BOUND + 2 * 1024 + PRODUCERS * 64 + 256, "the mailbox grew to %llu", (unsigned long long)l.high_water);
+    return 0;
+}
+
+TEST(flow, senders_wait_and_nothing_is_lost)
+{
+    everywhere(bounded, 0);
+}
+
+static int same_loop_bound(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref c;
+    rp_spawn_opts oc = {.mailbox = BOUND};
+    check_eq(rp_spawn(me, &consumer, &oc, &c), 0);
+    for (unsigned i = 0; i < PRODUCERS; i++) {
+        rp_spawn_opts op = {.arg = &c, .monitor = true};
+        check_eq(rp_spawn(me, &producer, &op, NULL), 0);
+    }
+    for (unsigned i = 0; i < PRODUCERS; i++) {
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+    }
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    check(l.high_water <= BOUND + PRODUCERS * 64 + 256, "the mailbox grew to %llu", (unsigned long long)l.high_water);
+    return 0;
+}
+
+TEST(flow, overshoot_is_a_burst_per_sender)
+{
+    rp_system_opts o = {.loops = 1};
+    check_eq(run_with(same_loop_bound, 0, &o), 0);
+}
+
+struct policy {
+    rp_overflow overflow;
+};
+
+static int policies(rp_self *me, void *arg)
+{
+    rp_overflow p = ((struct policy *)arg)->overflow;
+    enum { N = 200, LIMIT = 10 };
+    rp_ref c;
+    rp_spawn_opts oc = {.mailbox = LIMIT, .overflow = p};
+    check_eq(rp_spawn(me, &consumer, &oc, &c), 0);
+    unsigned accepted = 0, refused = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        int rc = tell_num(me, c, i);
+        check(rc == 0 || (rc == -EAGAIN && p == RP_FAIL), "%d", rc);
+        accepted += rc == 0;
+        refused += rc != 0;
+        if (i % 20 == 19)
+            check_eq(rp_yield(me), 0);
+    }
+    struct num b = {0, {0, 0}};
+    rp_msg *m;
+    check_eq(rp_sleep(me, rp_in_ms(me, 100)), 0); /* until its mailbox is empty, or the call is dropped too */
+    check_eq(rp_call(me, c, NUM, &b, &m, RP_FOREVER), 0);
+    uint64_t seen = ((const struct num *)rp_body(m, NUM))->n;
+    rp_msg_drop(me, m);
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    check_eq(seen + l.dropped, accepted);
+    check(l.dropped > 0 && l.high_water <= LIMIT + 1, "dropped %llu, high water %llu",
+          (unsigned long long)l.dropped, (unsigned long long)l.high_water);
+    check(p != RP_FAIL || refused > 0, "nobody was refused");
+    return 0;
+}
+
+TEST(flow, every_policy_accounts_for_every_message)
+{
+    rp_overflow all[] = {RP_DROP_NEW, RP_DROP_OLD, RP_FAIL};
+    for (unsigned i = 0; i < 3; i++) {
+        struct policy p = {all[i]};
+        rp_system_opts one = {.loops = 1}, sim = {.loops = 1, .sim_seed = test_seed()};
+        check_eq(run_with(policies, &p, &one), 0);
+        check_eq(run_with(policies, &p, &sim), 0);
+    }
+}
+
+/* A slow actor must not hold up messages to others on its loop. */
+static int hog(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor stuck = {.name = "stuck", .handle = hog};
+
+static int no_blocking(rp_self *me, void *arg)
+{
+    (void)arg;
+    unsigned far = rp_loop_count(me) - 1;
+    rp_ref s, c;
+    rp_spawn_opts o = {.mailbox = 4, .on = RP_LOOP(far)}, op = {.arg = &s, .on = RP_SAME};
+    check_eq(rp_spawn(me, &stuck, &o, &s), 0);
+    o.mailbox = 0;
+    check_eq(rp_spawn(me, &consumer, &o, &c), 0);
+    for (unsigned i = 0; i < 3; i++)
+        check_eq(rp_spawn(me, &producer, &op, NULL), 0); /* all three will wait for ever */
+    check_eq(rp_sleep(me, rp_in_ms(me, 5)), 0);
+    for (uint64_t i = 0; i < 300; i++)
+        check_eq(tell_num(me, c, i), 0);
+    struct num b = {0, {0, 0}};
+    rp_msg *m;
+    check_eq(rp_call(me, c, NUM, &b, &m, rp_in_ms(me, 60000)), 0);
+    rp_msg_drop(me, m);
+    struct num n = {0, {0, 0}};
+    check_eq(rp_try_tell(me, s, NUM, &n), -EAGAIN);
+    rp_scope scope;
+    rp_scope_open(me, &scope, rp_in_ms(me, 3));
+    check_eq(tell_num(me, s, 1), -ECANCELED); /* waiting for room is cancelled like any wait */
+    check_eq(rp_scope_close(me, &scope, 0), -ETIMEDOUT);
+    check_eq(rp_stop(me, s, "test"), 0); /* its senders go on */
+    return 0;
+}
+
+TEST(flow, a_stuck_actor_blocks_nobody_else)
+{
+    everywhere(no_blocking, 0);
+}
+
+static int flood(rp_self *me, void *arg)
+{
+    uint64_t sent = 0;
+    while (sent < 1000000 && tell_num(me, *(rp_ref *)arg, sent) == 0) /* never waits of its own accord */
+        sent++;
+    return 0;
+}
+static const rp_actor flooder = {.name = "flooder", .run = flood};
+
+static int hears_full(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref s;
+    rp_spawn_opts o = {.mailbox = 16, .on = RP_LOOP(rp_loop_count(me) - 1)}, of = {.arg = &s};
+    check_eq(rp_spawn(me, &stuck, &o, &s), 0);
+    check_eq(rp_spawn(me, &flooder, &of, NULL), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 30)), 0);
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    check(l.high_water >= 16 && l.high_water <= 16 + 2 * 1024, "the mailbox holds %llu", (unsigned long long)l.high_water);
+    return 0;
+}
+
+TEST(flow, a_sender_that_never_stops_hears_full) /* full.pml, BUG5 */
+{
+    everywhere(hears_full, 0);
+}
+
+/* ---- the mesh: none lost, none twice, in order per pair ------------------------------------------- */
+
+enum { MESH = 12 };
+
+struct mesh_msg {
+    uint32_t from, seq;
+};
+static const rp_field mesh_fields[] = {
+    RP_FIELD(struct mesh_msg, from, RP_U32),
+    RP_FIELD(struct mesh_msg, seq, RP_U32),
+};
+static const rp_type mesh_type = RP_TYPE("test.mesh", struct mesh_msg, mesh_fields);
+
+struct mesh {
+    uint32_t each; /* messages that every node sends to every other */
+    rp_ref node[MESH];
+};
+
+struct mesh_node {
+    struct mesh *mesh;
+    uint32_t id, next[MESH], seen;
+};
+
+static int mesh_handle(rp_self *me, void *state, const rp_msg *m)
+{
+    struct mesh_node *n = state;
+    const struct mesh_msg *b = rp_body(m, &mesh_type);
+    (void)me;
+    if (!b)
+        return -EBADMSG;
+    check(b->from < MESH && b->seq == n->next[b->from], "from %u: %u, expected %u", b->from, b->seq, n->next[b->from]);
+    n->next[b->from]++;
+    return ++n->seen == n->mesh->each * MESH ? RP_STOP : 0;
+}
+
+static int mesh_init(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    ((struct mesh_node *)state)->mesh = arg;
+    return 0;
+}
+static const rp_actor mesh_sink = {.name = "mesh-sink", .handle = mesh_handle, .init = mesh_init, .state_size = sizeof(struct mesh_node)};
+
+struct mesh_arg {
+    struct mesh *mesh;
+    uint32_t id;
+};
+
+static int mesh_source(rp_self *me, void *arg)
+{
+    struct mesh_arg *a = arg;
+    for (uint32_t i = 0; i < a->mesh->each; i++)
+        for (uint32_t k = 0; k < MESH; k++) {
+            struct mesh_msg b = {a->id, i};
+            int rc = rp_tell(me, a->mesh->node[(k + a->id) % MESH], &mesh_type, &b);
+            if (rc != 0)
+                return rc;
+        }
+    return 0;
+}
+static const rp_actor mesh_src = {.name = "mesh-source", .run = mesh_source};
+
+static int mesh(rp_self *me, void *arg)
+{
+    struct mesh mesh = {.each = *(uint32_t *)arg};
+    struct mesh_arg args[MESH];
+    for (unsigned i = 0; i < MESH; i++) {
+        rp_spawn_opts o = {.on = RP_SPREAD, .monitor = true, .arg = &mesh};
+        check_eq(rp_spawn(me, &mesh_sink, &o, &mesh.node[i]), 0);
+    }
+    for (unsigned i = 0; i < MESH; i++) {
+        args[i] = (struct mesh_arg){&mesh, i};
+        rp_spawn_opts o = {.on = RP_SPREAD, .monitor = true, .arg = &args[i]};
+        check_eq(rp_spawn(me, &mesh_src, &o, NULL), 0);
+    }
+    for (unsigned i = 0; i < 2 * MESH; i++) {
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    return 0;
+}
+
+TEST(mesh, a_million_messages)
+{
+    uint32_t each = 1000000 / MESH / MESH + 1;
+    rp_system_opts o = {.loops = 3};
+    check_eq(run_with(mesh, &each, &o), 0);
+}
+
+TEST(mesh, every_world)
+{
+    uint32_t each = 100;
+    everywhere(mesh, &each);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Two to four nodes: in simulations with many seeds, and as real processes over nng.
+ */
+#include "reparto/sim.h"
+#include "tests/support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const rp_type *const types[] = {&num_type, &text_type, NULL};
+
+/* ---- a server that answers, and a client that tries everything ------------------------------------- */
+
+struct server {
+    rp_ref watcher;
+    uint64_t next; /* in order: what was told must come as 0, 1, 2 ... */
+};
+
+enum { STOP_SERVER = 1000000, FAIL_SERVER, PASS_ON, NO_REPLY_PLEASE };
+
+static int server_handle(rp_self *me, void *state, const rp_msg *m)
+{
+    struct server *s = state;
+    const struct text *t = rp_body(m, TEXT);
+    if (t) {
+        struct text r = {t->id + 1, t->text};
+        return rp_wants_reply(m) ? rp_reply(me, m, TEXT, &r) : rp_tell(me, rp_from(me, m), TEXT, &r);
+    }
+    const struct num *b = rp_body(m, NUM);
+    if (!b)
+        return -EBADMSG;
+    struct num r = {b->n * 2, rp_self_ref(me)};
+    if (b->n == STOP_SERVER)
+        return RP_STOP;
+    if (b->n == FAIL_SERVER)
+        return -EIO;
+    if (b->n == NO_REPLY_PLEASE)
+        return 0;
+    if (b->n == PASS_ON && !rp_ref_eq(b->ref, rp_self_ref(me)))
+        return rp_forward(me, m, b->ref);
+    if (rp_wants_reply(m)) {
+        r.n = s->next + b->n;
+        return rp_reply(me, m, NUM, &r);
+    }
+    check_eq(b->n, s->next);
+    s->next++;
+    return s->next % 64 == 0 ? rp_yield(me) : 0;
+}
+static const rp_actor server = {.name = "server", .handle = server_handle, .state_size = sizeof(struct server)};
+
+static int server_root(rp_self *me, void *arg)
+{
+    int *report = arg;
+    rp_ref a, b;
+    rp_spawn_opts o = {.name = "server", .monitor = true}, o2 = {.name = "far", .on = RP_LOOP(rp_loop_count(me) - 1)};
+    check_eq(rp_spawn(me, &server, &o, &a), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0); /* whoever looks for it meanwhile waits */
+    check_eq(rp_spawn(me, &server, &o2, &b), 0);
+    if (report) { /* a real process: says where it listens */
+        char url[128] = "";
+        check_eq(rp_listen_url(me, url, sizeof url), 0);
+        check(write(*report, url, sizeof url) == sizeof url);
+    }
+    struct rp_down d;
+    check_eq(recv_down(me, &d), 0);
+    return d.reason;
+}
+
+static int call_num(rp_self *me, rp_ref to, uint64_t n, uint64_t *ret, rp_time deadline)
+{
+    struct num b = {n, {0, 0}};
+    rp_msg *m;
+    int rc = rp_call(me, to, NUM, &b, &m, deadline);
+    if (rc == 0) {
+        *ret = ((const struct num *)rp_body(m, NUM))->n;
+        rp_msg_drop(me, m);
+    }
+    return rc;
+}
+
+static int find(rp_self *me, const char *url, const char *name, rp_node *node, rp_ref *ref)
+{
+    int rc = rp_connect(me, url, node, rp_in_ms(me, 20000));
+    return rc != 0 ? rc : rp_lookup(me, *node, name, ref, rp_in_ms(me, 20000));
+}
+
+enum { TOLD = 3000 };
+
+static int client_everything(rp_self *me, void *arg)
+{
+    const char *url = arg;
+    rp_node node, again;
+    rp_ref near, far, nobody;
+    uint64_t n = 0;
+    check_eq(find(me, url, "server", &node, &near), 0);
+    check_eq(find(me, url, "far", &again, &far), 0);
+    check(node.id == again.id, "two links with one node");
+    check_eq(rp_lookup(me, node, "nobody", &nobody, 0), -ESRCH);
+    check_eq(rp_lookup(me, node, "nobody", &nobody, rp_in_ms(me, 5)), -ETIMEDOUT);
+    check_eq(rp_lookup(me, rp_this_node(me), "nobody", &nobody, 0), -ESRCH);
+    char name[32];
+    check_eq(rp_node_name(me, node, name, sizeof name), 0);
+    check_str(name, "the-server");
+
+    for (uint64_t i = 0; i < TOLD; i++) {
+        check_eq(tell_num(me, near, i), 0);
+        check_eq(tell_num(me, far, i), 0);
+    }
+    check_eq(call_num(me, near, 7, &n, RP_FOREVER), 0);
+    check_eq(n, TOLD + 7);
+    check_eq(call_num(me, far, 8, &n, rp_in_ms(me, 60000)), 0);
+    check_eq(n, TOLD + 8);
+    check_eq(call_num(me, far, NO_REPLY_PLEASE, &n, RP_FOREVER), -EPIPE);
+    rp_ref ghost = far;
+    ghost.local ^= 0xffff;
+    check_eq(call_num(me, ghost, 1, &n, RP_FOREVER), -ESRCH);
+
+    char big[5000];
+    memset(big, 'x', sizeof big);
+    struct text t = {1, {big, sizeof big}};
+    rp_msg *m;
+    check_eq(rp_call(me, far, TEXT, &t, &m, RP_FOREVER), 0);
+    const struct text *r = rp_body(m, TEXT);
+    check(r->id == 2 && r->text.size == sizeof big && memcmp(r->text.data, big, sizeof big) == 0);
+    check(rp_ref_eq(rp_from(me, m), far));
+    rp_msg_drop(me, m);
+    check_eq(rp_tell(me, near, TEXT, &t), 0);
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    check(rp_ref_eq(rp_from(me, m), near));
+    rp_msg_drop(me, m);
+
+    struct num pass = {PASS_ON, far}; /* near passes it on to far, which replies to us */
+    check_eq(rp_call(me, near, NUM, &pass, &m, rp_in_ms(me, 60000)), 0);
+    check_eq(((const struct num *)rp_body(m, NUM))->n, TOLD + PASS_ON);
+    check(rp_ref_eq(rp_from(me, m), far));
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+struct watch_arg {
+    const char *url;
+    int want;
+};
+
+/* Monitors an actor and the node, has the server fail, and sees both go in order. */
+static int client_watches(rp_self *me, void *arg)
+{
+    rp_node node;
+    rp_ref near, far;
+    struct rp_down d;
+    check_eq(find(me, arg, "server", &node, &near), 0);
+    check_eq(find(me, arg, "far", &node, &far), 0);
+    check_eq(rp_monitor(me, near), 0);
+    check_eq(rp_node_monitor(me, node), 0);
+    rp_ref ghost = near;
+    ghost.local ^= 1 << 30;
+    check_eq(rp_monitor(me, ghost), 0);
+    check_eq(recv_down(me, &d), 0);
+    check(rp_ref_eq(d.who, ghost) && d.reason == -ESRCH);
+    check_eq(tell_num(me, near, FAIL_SERVER), 0);
+    check_eq(recv_down(me, &d), 0);
+    check(rp_ref_eq(d.who, near));
+    check_eq(d.reason, -EIO);
+    check_str(d.name, "server");
+    rp_msg *m;
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    const struct rp_node_down *nd = rp_body(m, RP_NODE_DOWN);
+    check(nd && nd->node == node.id && nd->reason == 0, "the node left in peace");
+    check_str(nd->name, "the-server");
+    rp_msg_drop(me, m);
+    check_eq(tell_num(me, far, 1), -EHOSTUNREACH);
+    uint64_t n;
+    check_eq(call_num(me, far, 1, &n, RP_FOREVER), -EHOSTUNREACH);
+    check_eq(rp_monitor(me, far), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(d.reason, -EHOSTUNREACH);
+    check_eq(rp_node_monitor(me, node), 0);
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    check(rp_body(m, RP_NODE_DOWN) != 0);
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+/* ---- simulated ------------------------------------------------------------------------------------ */
+
+struct sim_run {
+    uint64_t hash;
+    int server, client;
+};
+
+static struct sim_run simulate(uint64_t seed, root_fn *client)
+{
+    rp_sim *s = rp_sim_new(seed);
+    unsigned a, b;
+    rp_ledger la, lb;
+    rp_actor sr = {.name = "server-root", .run = server_root}, cr = {.name = "client", .run = client};
+    rp_system_opts so = {.loops = 1 + (unsigned)(seed % 3), .listen = "sim://server", .node = "the-server", .types = types, .ledger = &la};
+    rp_system_opts co = {.loops = 1 + (unsigned)(seed / 3 % 3), .types = types, .ledger = &lb};
+    memset(&la, 0, sizeof la);
+    memset(&lb, 0, sizeof lb);
+    check_eq(rp_sim_add(s, &cr, (void *)(uintptr_t) "sim://server", &co, &b), 0);
+    check_eq(rp_sim_add(s, &sr, NULL, &so, &a), 0);
+    int rc = rp_sim_run(s, 100 * RP_S);
+    if (rc != 0 && rp_sim_result(s, b) != -EBUSY) {
+        rp_sim_crash(s, a); /* the client is done, the server waits for ever */
+        rc = rp_sim_run(s, RP_S);
+    }
+    check(rc == 0, "seed %llu: %d", (unsigned long long)seed, rc);
+    struct sim_run r = {rp_sim_hash(s), rp_sim_result(s, a), rp_sim_result(s, b)};
+    rp_sim_free(s);
+    check_eq(lb.sent + lb.arrived, lb.handled + lb.left + lb.dead + lb.dropped + lb.late + lb.expired);
+    if (r.server != -EOWNERDEAD)
+        check_eq(la.sent + la.arrived, la.handled + la.left + la.dead + la.dropped + la.late + la.expired);
+    return r;
+}
+
+TEST(cluster, everything_simulated)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 20; i++)
+        check_eq(simulate(seed + i, client_everything).client, 0);
+}
+
+TEST(cluster, watching_simulated)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 20; i++) {
+        struct sim_run r = simulate(seed + i, client_watches);
+        check_eq(r.client, 0);
+        check_eq(r.server, -EIO);
+    }
+}
+
+TEST(cluster, a_hundred_seeds_twice_have_equal_hashes)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 100; i++) {
+        root_fn *client = i % 2 ? client_watches : client_everything;
+        struct sim_run first = simulate(seed + i, client), second = simulate(seed + i, client);
+        check(first.hash == second.hash, "seed %llu runs two ways", (unsigned long long)(seed + i));
+    }
+}
+
+/* ---- faults, simulated ---------------------------------------------------------------------------- */
+
+static int client_sees_loss(rp_self *me, void *arg)
+{
+    rp_node node;
+    rp_ref near, far;
+    check_eq(find(me, arg, "server", &node, &near), 0);
+    check_eq(find(me, arg, "far", &node, &far), 0);
+    check_eq(rp_monitor(me, near), 0);
+    check_eq(rp_node_monitor(me, node), 0);
+    check_eq(rp_monitor(me, far), 0);
+    uint64_t i = 0;
+    int rc;
+    while ((rc = tell_num(me, far, i)) == 0) { /* until the link goes */
+        i++;
+        if (i % 50 == 0 && (rc = rp_sleep(me, rp_in_ms(me, 5))) != 0)
+            return rc;
+    }
+    check_eq(rc, -EHOSTUNREACH);
+    int downs = 0;
+    for (;;) {
+        rp_msg *m;
+        check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+        const struct rp_down *d = rp_body(m, RP_DOWN);
+        if (d) {
+            check_eq(d->reason, -EHOSTUNREACH);
+            downs++;
+        }
+        bool node_down = rp_body(m, RP_NODE_DOWN) != 0;
+        rp_msg_drop(me, m);
+        if (node_down)
+            break;
+    }
+    check_eq(downs, 2); /* the actors' before the node's */
+    rp_msg *m;
+    check_eq(rp_recv(me, &m, rp_in_ms(me, 100)), -ETIMEDOUT); /* and each once */
+    return 0;
+}
+
+static void simulate_loss(uint64_t seed, int how)
+{
+    rp_sim *s = rp_sim_new(seed);
+    unsigned a, b;
+    rp_actor sr = {.name = "server-root", .run = server_root}, cr = {.name = "client", .run = client_sees_loss};
+    rp_system_opts so = {.listen = "sim://server", .types = types}, co = {.types = types};
+    check_eq(rp_sim_add(s, &sr, NULL, &so, &a), 0);
+    check_eq(rp_sim_add(s, &cr, (void *)(uintptr_t) "sim://server", &co, &b), 0);
+    check_eq(rp_sim_run(s, RP_S + (rp_time)(rp_sim_random(s) % (uint64_t)RP_S)), -ETIMEDOUT);
+    if (how == 0)
+        rp_sim_crash(s, a);
+    else if (how == 1)
+        rp_sim_partition(s, a, b, true); /* nothing comes, nothing breaks: the heartbeat finds out */
+    else if (how == 2)
+        rp_sim_cut(s, a, b);
+    else
+        rp_sim_pause(s, a, 100 * RP_S);
+    int rc = rp_sim_run(s, 30 * RP_S);
+    check(rc == 0 || rc == -ETIMEDOUT || rc == -EDEADLK, "%d", rc);
+    check(rp_sim_result(s, b) == 0, "seed %llu, fault %d: %d", (unsigned long long)seed, how, rp_sim_result(s, b));
+    rp_sim_free(s);
+}
+
+TEST(cluster, a_lost_node_is_told_once_and_last)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 40; i++)
+        simulate_loss(seed + i, (int)(i % 4));
+}
+
+/* ---- real processes over nng ---------------------------------------------------------------------- */
+
+static pid_t start_server(const char *listen, const char *secret, char url[128])
+{
+    int fd[2];
+    check(pipe(fd) == 0);
+    pid_t pid = fork(); /* before anything of nng has been touched in this process */
+    check(pid >= 0);
+    if (pid == 0) {
+        close(fd[0]);
+        rp_actor sr = {.name = "server-root", .run = server_root};
+        rp_system_opts o = {.loops = 2, .listen = listen, .node = "the-server", .types = types, .secret = secret};
+        _exit(rp_run(&sr, &fd[1], &o) == 0 ? 0 : 1);
+    }
+    close(fd[1]);
+    check(read(fd[0], url, 128) == 128, "the server did not start");
+    close(fd[0]);
+    return pid;
+}
+
+static int run_client(root_fn *fn, char *url, const char *secret)
+{
+    rp_system_opts o = {.loops = 2, .types = types, .secret = secret};
+    return run_with(fn, url, &o);
+}
+
+static const char *transports[] = {"tcp://127.0.0.1:0", "ipc:///tmp/reparto-test-%d", "abstract://reparto-test-%d"};
+
+static void with_server(unsigned transport, root_fn *client, int client_rc, int server_status)
+{
+    char listen[64], url[128];
+    snprintf(listen, sizeof listen, transports[transport], (int)getpid());
+    pid_t pid = start_server(listen, 0, url);
+    check_eq(run_client(client, url, 0), client_rc);
+    int status;
+    if (server_status < 0)
+        kill(pid, SIGKILL);
+    check(waitpid(pid, &status, 0) == pid);
+    if (server_status >= 0)
+        check(WIFEXITED(status) && WEXITSTATUS(status) == server_status, "the server ended with %x", status);
+}
+
+TEST(nng, everything_over_tcp)
+{
+    with_server(0, client_everything, 0, -1);
+}
+
+TEST(nng, everything_over_ipc)
+{
+    with_server(1, client_everything, 0, -1);
+}
+
+TEST(nng, everything_over_abstract)
+{
+    with_server(2, client_everything, 0, -1);
+}
+
+TEST(nng, watching_over_tcp)
+{
+    with_server(0, client_watches, 0, 1);
+}
+
+static int client_kills(rp_self *me, void *arg)
+{
+    struct { char *url; pid_t pid; } *a = arg;
+    rp_node node;
+    rp_ref near;
+    check_eq(find(me, a->url, "server", &node, &near), 0);
+    check_eq(rp_node_monitor(me, node), 0);
+    for (uint64_t i = 0; i < 2000; i++)
+        check_eq(tell_num(me, near, i), 0);
+    kill(a->pid, SIGKILL);
+    rp_msg *m;
+    check_eq(rp_recv(me, &m, rp_in_ms(me, 20000)), 0);
+    check(rp_body(m, RP_NODE_DOWN) != 0);
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+TEST(nng, a_killed_peer_is_noticed)
+{
+    char url[128];
+    struct { char *url; pid_t pid; } a = {url, start_server("tcp://127.0.0.1:0", 0, url)};
+    rp_system_opts o = {.loops = 2, .types = types};
+    check_eq(run_with(client_kills, &a, &o), 0);
+    waitpid(a.pid, 0, 0);
+}
+
+static int client_refused(rp_self *me, void *arg)
+{
+    rp_node node;
+    return rp_connect(me, arg, &node, rp_in_ms(me, 20000));
+}
+
+TEST(nng, secrets_must_agree)
+{
+    char url[128];
+    pid_t pid = start_server("tcp://127.0.0.1:0", "open sesame", url);
+    check_eq(run_client(client_refused, url, "open barley"), -EACCES);
+    check_eq(run_client(client_refused, url, 0), -EACCES);
+    check_eq(run_client(client_refused, url, "open sesame"), 0);
+    kill(pid, SIGKILL);
+    waitpid(pid, 0, 0);
+}
+
+static int nothing(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    return 0;
+}
+
+TEST(nng, listening_beyond_loopback_needs_a_secret)
+{
+    rp_system_opts o = {.loops = 1, .listen = "tcp://0.0.0.0:0"};
+    check_eq(run_with(nothing, 0, &o), -EACCES);
+    o.secret = "s";
+    check_eq(run_with(nothing, 0, &o), 0);
+    o.listen = "smtp://x";
+    check_eq(run_with(nothing, 0, &o), -EINVAL);
+}
+
+static int client_patience(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_node node;
+    rp_time from = rp_now(me);
+    check_eq(rp_connect(me, "tcp://127.0.0.1:1", &node, rp_in_ms(me, 150)), -ETIMEDOUT);
+    check(rp_now(me) - from >= 150 * RP_MS);
+    check_eq(rp_connect(me, "gopher://x", &node, RP_FOREVER), -EINVAL);
+    return 0;
+}
+
+TEST(nng, connecting_to_nobody_times_out)
+{
+    check_eq(run_with(client_patience, 0, 0), 0);
+}

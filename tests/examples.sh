@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs each example and checks what it prints; the pipeline against an independent computation, with a
+# worker killed in the middle, and with its parts started one by one.
+set -u
+bin=$1
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+ok() { # ok NAME CONDITION...
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok $name"
+    else
+        failed=$((failed + 1))
+        echo "FAILED $name"
+    fi
+}
+same() { [ "$1" = "$2" ] || { printf 'is:\n%s\nnot:\n%s\n' "$1" "$2"; return 1; }; }
+run() { timeout -s KILL 60 "$@"; }
+
+ok hello same "$(run "$bin/01_hello")" "Hello, world."
+ok ping_pong same "$(run "$bin/02_ping_pong" 10000 | sort)" "loop 0: 5001 bounces
+loop 1: 5000 bounces"
+ok producer_consumer same "$(run "$bin/03_producer_consumer")" "6000 items, sum 6003000"
+ok call same "$(run "$bin/04_call")" "an answer in 10 ms: came
+an answer in 5000 ms: Operation canceled
+the scope: Connection timed out"
+
+# ---- the pipeline
+
+expected() { python3 "$here/depends.py" "$@"; }
+input=/var/lib/dpkg/status
+ok pipeline_machine same "$(run "$bin/05_pipeline" --top 20 "$input" 2>/dev/null)" "$(expected "$input" 1 20)"
+ok pipeline_repeat same "$(run "$bin/05_pipeline" --top 5 --repeat 30 --workers 3 "$input" 2>/dev/null)" "$(expected "$input" 30 5)"
+printf 'Package: a\nDepends: b, c (>= 1) | d,\n e:any [amd64]\nDescription: x\n Depends: not\n\n\n\nPackage: z\nPre-Depends: q\n\nPackage: last\nDepends: b' >"$work/odd"
+ok pipeline_odd same "$(run "$bin/05_pipeline" --top 20 "$work/odd" 2>/dev/null)" "$(expected "$work/odd" 1 20)"
+: >"$work/empty"
+ok pipeline_empty same "$(run "$bin/05_pipeline" "$work/empty" 2>/dev/null)" "$(expected "$work/empty" 1 10)"
+ok pipeline_no_file test "$(run "$bin/05_pipeline" /nowhere >/dev/null 2>"$work/err"; echo $?)" != 0
+ok pipeline_no_file_says grep -q 'cannot read /nowhere' "$work/err"
+
+# Each part by itself, on TCP, in any order.
+parts() {
+    local port=$((20000 + RANDOM % 20000)) out pids=()
+    "$bin/05_pipeline" producer --sink tcp://127.0.0.1:$port --worker tcp://127.0.0.1:$((port + 1)) "$input" 2>/dev/null &
+    pids+=($!)
+    "$bin/05_pipeline" worker --listen tcp://127.0.0.1:$((port + 1)) --sink tcp://127.0.0.1:$port 2>/dev/null &
+    pids+=($!)
+    sleep 0.2
+    out=$(run "$bin/05_pipeline" sink --listen tcp://127.0.0.1:$port --top 20 2>/dev/null)
+    wait "${pids[@]}"
+    same "$out" "$(expected "$input" 1 20)"
+}
+ok pipeline_parts parts
+
+# A worker process is killed: an error that names it and counts what is missing, soon, and nothing hangs.
+killed() {
+    run "$bin/05_pipeline" --slow --workers 2 --repeat 20 "$input" >"$work/out" 2>"$work/err" &
+    local pid=$! worker="" i
+    for i in $(seq 100); do
+        worker=$(pgrep -f "05_pipeline worker .*$" | tail -n 1)
+        [ -n "$worker" ] && break
+        sleep 0.02
+    done
+    sleep 0.7
+    kill -KILL "$worker"
+    local from=$SECONDS
+    wait "$pid"
+    local rc=$?
+    cat "$work/err"
+    [ $rc != 0 ] && [ $((SECONDS - from)) -le 8 ] &&
+        grep -qE "sink: node worker-$worker is lost; [0-9]+ stanzas were sent to it, [0-9]+ came back: [0-9]+ unaccounted for" "$work/err"
+}
+ok pipeline_killed_worker killed
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

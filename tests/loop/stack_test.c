@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/switch.h"
+#include "tests/support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- the switch ---------------------------------------------------------------------------------- */
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* bare switches, which these are not told of */
+enum { COROUTINES = 16, ROUNDS = 3000 };
+
+static struct rp__cx main_cx, co_cx[COROUTINES];
+static uint64_t sums[COROUTINES];
+static unsigned next_co;
+
+/* Mixes integers and floats that live across switches in every kind of register and on the stack. */
+static uint64_t mix(uint64_t id, uint64_t round, double f, uint64_t seed)
+{
+    return seed * 6364136223846793005u + id + round * 31 + (uint64_t)(f * 1000);
+}
+
+RP__NOIPA static void co_body(void *arg)
+{
+    uint64_t id = (uint64_t)(uintptr_t)arg, a = id, b = id * 3, c = id ^ 77, d = 1;
+    double x = (double)id, y = 0.5, z = 2.25;
+    char local[64];
+    memset(local, (int)id, sizeof local);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        a += b ^ i, b = b * 7 + c, c ^= a, d = mix(id, i, x + y * z, d);
+        x += 0.25, y = x - z, z *= 1.0001;
+        unsigned to = (unsigned)(d % (COROUTINES + 1));
+        local[i % sizeof local] ^= (char)i;
+        next_co = to;
+        rp__cx_switch(&co_cx[id], &main_cx);
+    }
+    sums[id] = a ^ b ^ c ^ d ^ (uint64_t)(x * y + z) ^ (uint64_t)local[5];
+    for (;;)
+        rp__cx_switch(&co_cx[id], &main_cx);
+}
+
+/* The same computation without any switch. */
+static uint64_t plain(uint64_t id)
+{
+    uint64_t a = id, b = id * 3, c = id ^ 77, d = 1;
+    double x = (double)id, y = 0.5, z = 2.25;
+    char local[64];
+    memset(local, (int)id, sizeof local);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        a += b ^ i, b = b * 7 + c, c ^= a, d = mix(id, i, x + y * z, d);
+        x += 0.25, y = x - z, z *= 1.0001;
+        local[i % sizeof local] ^= (char)i;
+    }
+    return a ^ b ^ c ^ d ^ (uint64_t)(x * y + z) ^ (uint64_t)local[5];
+}
+
+RP__NOIPA static void interleave(void)
+{
+    uint64_t rng = test_seed();
+    for (uint64_t i = 0; i < (uint64_t)COROUTINES * (ROUNDS + 2) * 2; i++) {
+        unsigned id = next_co < COROUTINES && test_random(&rng) % 4 ? next_co : (unsigned)(test_random(&rng) % COROUTINES);
+        rp__cx_switch(&main_cx, &co_cx[id]);
+    }
+    for (unsigned id = 0; id < COROUTINES; id++) /* whatever chance left over */
+        for (unsigned i = 0; i < ROUNDS + 2; i++)
+            rp__cx_switch(&main_cx, &co_cx[id]);
+}
+
+TEST(stack, every_register_survives_the_switch)
+{
+    for (unsigned i = 0; i < COROUTINES; i++) {
+        char *stack = malloc(65536);
+        rp__cx_make(&co_cx[i], stack + 65536, co_body, (void *)(uintptr_t)i);
+    }
+    interleave();
+    for (unsigned i = 0; i < COROUTINES; i++)
+        check(sums[i] == plain(i), "coroutine %u computed something else", i);
+}
+#endif
+
+#if !defined(RP_SWITCH_ONLY) /* tests/switch.sh compiles what is above by itself */
+
+/* ---- overflow ------------------------------------------------------------------------------------ */
+
+__attribute__((noinline)) static int deeper(volatile char *up, int n)
+{
+    volatile char here[512];
+    here[0] = *up;
+    return n == 0 ? here[0] : deeper(here, n - 1) + here[511 - n % 512];
+}
+
+static int overflow(rp_self *me, void *arg)
+{
+    (void)me;
+    char c = 0;
+    return deeper(&c, 1000000) + *(int *)arg;
+}
+
+static int spawn_overflow(rp_self *me, void *arg)
+{
+    static const rp_actor greedy = {.name = "greedy", .run = overflow};
+    rp_spawn_opts o = {.stack = 200000, .arg = arg, .on = RP_LOOP(1)};
+    check_eq(rp_spawn(me, &greedy, &o, NULL), 0);
+    return rp_sleep(me, rp_in_ms(me, 10000));
+}
+
+TEST(stack, overflow_names_the_actor_and_its_stack)
+{
+    int fd[2], zero = 0;
+    char said[4096];
+    check(pipe(fd) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(fd[1], 2);
+        rp_actor root = {.name = "root", .run = spawn_overflow};
+        rp_system_opts o = {.loops = 2};
+        _exit(rp_run(&root, &zero, &o) != 0);
+    }
+    close(fd[1]);
+    size_t n = 0;
+    for (ssize_t got; n < sizeof said - 1 && (got = read(fd[0], said + n, sizeof said - 1 - n)) > 0;)
+        n += (size_t)got;
+    said[n] = 0;
+    int status;
+    check(waitpid(pid, &status, 0) == pid);
+    check(WIFSIGNALED(status) || WEXITSTATUS(status) != 0, "it survived");
+    check(strstr(said, "reparto: actor greedy overflowed its 245760-byte stack") != 0, "it said: %s", said);
+}
+
+/* ---- many ---------------------------------------------------------------------------------------- */
+
+#if !defined(__SANITIZE_THREAD__) /* it has 8,128 fibers, at a millisecond each */
+static int parks(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_sleep(me, RP_FOREVER) == -ECANCELED ? 0 : -EIO;
+}
+
+static int thousands(rp_self *me, void *arg)
+{
+    enum { N = 4000 };
+    (void)arg;
+    for (int round = 0; round < 2; round++) {
+        rp_scope s;
+        rp_scope_open(me, &s, RP_FOREVER);
+        for (int i = 0; i < N; i++)
+            check_eq(rp_go(me, &s, parks, 0, NULL), 0);
+        check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
+        rp_scope_cancel(&s, "enough");
+        check_eq(rp_scope_close(me, &s, 0), 0);
+        check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0); /* the loop blocks, and trims what was used */
+    }
+    return 0;
+}
+
+TEST(stack, thousands_at_once)
+{
+    check_eq(run_with(thousands, 0, 0), 0);
+}
+#endif
+
+#endif

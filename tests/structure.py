@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The rules that make the house readable, checked.
+
+1. A folder includes only itself and the floors below it: loop, mailbox, actors, cluster.
+2. No function is longer than 70 lines, unless a comment in front of it says why: "long: ...".
+3. Only loop/os.c and the worlds read a clock, a random number or a pid.
+4. Every file has its SPDX line.
+"""
+import re
+import subprocess
+import sys
+
+FLOORS = ["loop", "mailbox", "actors", "cluster"]
+LONGEST = 70
+failed = []
+
+
+def check(ok, text):
+    if not ok:
+        failed.append(text)
+
+
+def files():
+    out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h"],
+                         capture_output=True, text=True, check=True).stdout.split()
+    return [f for f in out if not f.startswith("build")]
+
+
+def includes(path, text):
+    floor = path.split("/")[0]
+    if floor not in FLOORS:
+        return
+    allowed = FLOORS[: FLOORS.index(floor) + 1]
+    for inc in re.findall(r'#include "([^"]+)"', text):
+        top = inc.split("/")[0]
+        check(top in allowed + ["reparto"], f"{path} includes {inc}: not a floor below it")
+        if top == "reparto":
+            part = inc.split("/")[1][:-2]
+            check(part not in FLOORS or part in allowed, f"{path} includes {inc}: not a floor below it")
+
+
+def functions(path, text):
+    """Yields (name, lines, what stands before) of each function: a brace in column 0 opens its body."""
+    lines = text.split("\n")
+    start = None
+    for i, line in enumerate(lines):
+        if line == "{":
+            start = i
+        elif line.startswith("}") and start is not None:
+            head = start - 1
+            while head > 0 and lines[head - 1].strip() and not lines[head - 1].startswith("}"):
+                head -= 1
+            yield lines[start - 1], i - start - 1, "\n".join(lines[max(0, head - 1):start])
+            start = None
+
+
+def lengths(path, text):
+    for name, n, before in functions(path, text):
+        check(n <= LONGEST or "long:" in before, f"{path}: {name.strip()} has {n} lines")
+
+
+# The names of calls that decide something by the outside world.
+OUTSIDE = re.compile(r"\b(clock_gettime|gettimeofday|time\(|uv_hrtime|uv_now|rand\(|random\(|getpid|getrandom)\b")
+MAY = {"loop/os.c"}
+
+
+def world(path, text):
+    if path.split("/")[0] not in FLOORS or path in MAY:
+        return
+    for line in text.split("\n"):
+        code = re.sub(r"/\*.*?\*/", "", line)
+        if code.lstrip().startswith("*"):
+            continue
+        found = OUTSIDE.search(code)
+        check(not found, f"{path}: {line.strip()}: only the world may ask that")
+
+
+def spdx(path, text):
+    check("SPDX-License-Identifier" in text[:200], f"{path} lacks its SPDX line")
+
+
+RULES = [includes, lengths, world, spdx]
+
+
+def main():
+    sizes = []
+    broken = set()
+    for path in files():
+        with open(path) as f:
+            text = f.read()
+        for rule in RULES:
+            before = len(failed)
+            rule(path, text)
+            if len(failed) > before:
+                broken.add(rule)
+        if path.split("/")[0] in FLOORS:
+            sizes += [n for _, n, _ in functions(path, text)]
+    sizes.sort()
+    print(f"functions: {len(sizes)}, median {sizes[len(sizes) // 2]} lines, 99 % {sizes[len(sizes) * 99 // 100]}")
+    for f in failed:
+        print("FAILED", f)
+    print(f"{len(RULES) - len(broken)} passed, {len(broken)} failed")
+    return bool(failed)
+
+
+sys.exit(main())

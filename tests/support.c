@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static const rp_field num_fields[] = {
+    RP_FIELD(struct num, n, RP_U64),
+    RP_FIELD(struct num, ref, RP_REF),
+};
+const rp_type num_type = RP_TYPE("test.num", struct num, num_fields);
+
+static const rp_field text_fields[] = {
+    RP_FIELD(struct text, id, RP_U32),
+    RP_FIELD(struct text, text, RP_TEXT),
+};
+const rp_type text_type = RP_TYPE("test.text", struct text, text_fields);
+
+/* ---- memory -------------------------------------------------------------------------------------- */
+
+static void *mem_alloc(void *ud, size_t size)
+{
+    struct test_mem *m = ud;
+    int64_t call = atomic_fetch_add(&m->calls, 1) + 1;
+    if (m->fail_at && (call == m->fail_at || (m->from_then_on && call > m->fail_at)))
+        return 0;
+    void *p = malloc(size);
+    if (p)
+        atomic_fetch_add(&m->blocks, 1);
+    return p;
+}
+
+static void mem_free(void *ud, void *p, size_t size)
+{
+    struct test_mem *m = ud;
+    (void)size;
+    atomic_fetch_sub(&m->blocks, 1);
+    free(p);
+}
+
+void test_mem_init(struct test_mem *m)
+{
+    memset(m, 0, sizeof *m);
+    m->alloc = (rp_alloc){mem_alloc, mem_free, m};
+}
+
+/* ---- running ------------------------------------------------------------------------------------- */
+
+int run_with(root_fn *fn, void *arg, const rp_system_opts *given)
+{
+    rp_actor root = {.name = "root", .run = fn};
+    rp_system_opts o = given ? *given : (rp_system_opts){0};
+    struct test_mem mem;
+    test_mem_init(&mem);
+    rp_ledger l;
+    if (!o.mem)
+        o.mem = &mem.alloc;
+    o.ledger = &l;
+    memset(&l, 0, sizeof l);
+    int rc = rp_run(&root, arg, &o);
+    check_eq(l.sent + l.arrived, l.handled + l.left + l.dead + l.dropped + l.late + l.expired);
+    check_eq(l.lost_signals, 0);
+    check_eq(mem.blocks, 0);
+    return rc;
+}
+
+void everywhere(root_fn *fn, void *arg)
+{
+    rp_system_opts one = {.loops = 1}, three = {.loops = 3, .spin_us = -1};
+    check_eq(run_with(fn, arg, &one), 0);
+    check_eq(run_with(fn, arg, &three), 0);
+    uint64_t seed = test_seed();
+    rp_system_opts chaos = {.loops = 3, .chaos_seed = seed};
+    check_eq(run_with(fn, arg, &chaos), 0);
+    for (uint64_t i = 0; i < 5; i++) {
+        rp_system_opts sim = {.loops = (unsigned)(1 + i % 3), .sim_seed = seed + i};
+        check_eq(run_with(fn, arg, &sim), 0);
+    }
+}
+
+/* ---- messages ------------------------------------------------------------------------------------ */
+
+int tell_num(rp_self *me, rp_ref to, uint64_t n)
+{
+    struct num b = {n, {0, 0}};
+    return rp_tell(me, to, NUM, &b);
+}
+
+int recv_num(rp_self *me, uint64_t *n)
+{
+    rp_msg *m;
+    int rc = rp_recv(me, &m, RP_FOREVER);
+    if (rc != 0)
+        return rc;
+    const struct num *b = rp_body(m, NUM);
+    if (b)
+        *n = b->n;
+    rp_msg_drop(me, m);
+    return b ? 0 : -EBADMSG;
+}
+
+int recv_down(rp_self *me, struct rp_down *d)
+{
+    rp_msg *m;
+    int rc = rp_recv(me, &m, RP_FOREVER);
+    if (rc != 0)
+        return rc;
+    const struct rp_down *b = rp_body(m, RP_DOWN);
+    if (b)
+        *d = *b;
+    rp_msg_drop(me, m);
+    return b ? 0 : -EBADMSG;
+}

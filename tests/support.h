@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * support.h - running a piece of code as the root actor, in every world, and asking afterwards what
+ * must be true of every run: the books balance, no memory is left, nobody's failure was lost.
+ */
+#ifndef RP_SUPPORT_H
+#define RP_SUPPORT_H
+
+#include "reparto/reparto.h"
+#include "tests/test.h"
+
+typedef int root_fn(rp_self *me, void *arg);
+
+/* Runs `fn` as the root with the given options (NULL: defaults); its result. Checks the books. */
+int run_with(root_fn *fn, void *arg, const rp_system_opts *o);
+
+/* Runs `fn` on one loop, on three, on three under a chaotic scheduler, and simulated with several seeds.
+ * Each must return 0. */
+void everywhere(root_fn *fn, void *arg);
+
+/* An allocator that counts, and fails the `fail_at`-th call (and all after it, if `from_then_on`). */
+struct test_mem {
+    rp_alloc alloc;
+    _Atomic int64_t blocks, calls;
+    int64_t fail_at; /* 0: none */
+    bool from_then_on;
+};
+void test_mem_init(struct test_mem *m);
+
+/* The usual message of tests. */
+struct num {
+    uint64_t n;
+    rp_ref ref;
+};
+extern const rp_type num_type;
+#define NUM (&num_type)
+
+struct text { /* a body outside the slots */
+    uint32_t id;
+    rp_bytes text;
+};
+extern const rp_type text_type;
+#define TEXT (&text_type)
+
+int tell_num(rp_self *me, rp_ref to, uint64_t n);
+int recv_num(rp_self *me, uint64_t *n); /* the next message must be a num */
+int recv_down(rp_self *me, struct rp_down *d);
+
+#endif
