@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * timers N - N one-shot timers spread over a second, each a message to its actor; CPU time for each,
+ * starting, firing and handling.
+ */
+#include "bench.h"
+
+struct state {
+    uint64_t left;
+};
+
+static int tick(rp_self *me, void *state, const rp_msg *m)
+{
+    struct state *s = state;
+    const struct num *b = rp_body(m, &num_type);
+    if (rp_body(m, &link_to_type)) { /* begin */
+        rp_time now = rp_now(me);
+        uint64_t n = s->left;
+        for (uint64_t i = 0; i < n; i++) {
+            int rc = rp_timer_start(me, now + RP_S / 10 + (rp_time)(i * 7919 % n) * RP_S / (rp_time)n, &num_type, &(struct num){1}, NULL);
+            if (rc != 0)
+                return rc;
+        }
+        return 0;
+    }
+    return (s->left -= b->n) == 0 ? RP_STOP : 0;
+}
+
+static int init(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    ((struct state *)state)->left = *(uint64_t *)arg;
+    return 0;
+}
+static const rp_actor ticker = {.name = "ticker", .handle = tick, .init = init, .state_size = sizeof(struct state)};
+
+static int root(rp_self *me, void *arg)
+{
+    rp_ref r;
+    int rc = rp_spawn(me, &ticker, &(rp_spawn_opts){.arg = arg, .monitor = true}, &r);
+    double from = cpu_seconds();
+    if (rc == 0)
+        rc = rp_tell(me, r, &link_to_type, &(struct link_to){r, 0});
+    if (rc == 0)
+        rc = await_downs(me, 1);
+    say("timers_1m", (cpu_seconds() - from) * 1e9 / (double)*(uint64_t *)arg, "ns");
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t n = argc > 1 ? (uint64_t)atoll(argv[1]) : 1000000;
+    bench_run(root, &n, &(rp_system_opts){.loops = 1});
+    return 0;
+}
