@@ -79,7 +79,6 @@ struct rp__actors {
     struct rp__types types;
     struct rp__ids calls;     /* rp_self, of those who wait for a reply */
     struct rp__ids timers;    /* struct rp__delayed */
-    struct rp__hook due;      /* struct rp__delayed whose time has come */
     struct rp__full *full[RP__FULL_BUCKETS]; /* targets on any loop that are known to be full */
     uint32_t nfull;
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */

@@ -22,7 +22,6 @@ int rp__actors_open(struct rp_loop *l)
     t->free = RP__NOBODY;
     t->todo = RP__NOBODY;
     t->spread = l->index;
-    rp__list_init(&t->due);
     t->chunk = rp__os_map(INDEX_BYTES, "reparto actors");
     return t->chunk && rp__reserve_ready(l) ? 0 : -ENOMEM;
 }

@@ -21,7 +21,7 @@ struct rp__delayed {
 static void fire(struct rp__timer *t)
 {
     struct rp__delayed *d = RP__OF(struct rp__delayed, timer, t);
-    rp__list_push(&d->l->actors->due, &d->due);
+    rp__list_push(&d->l->due, &d->due);
 }
 
 static void forget(struct rp_loop *l, struct rp__delayed *d)
@@ -75,8 +75,8 @@ int rp_timer_stop(rp_self *me, rp_timer t)
 
 struct rp__delayed *rp__timer_due(struct rp_loop *l)
 {
-    struct rp__hook *at = l->actors->due.next;
-    return at == &l->actors->due ? 0 : RP__OF(struct rp__delayed, due, at);
+    struct rp__hook *at = l->due.next;
+    return at == &l->due ? 0 : RP__OF(struct rp__delayed, due, at);
 }
 
 rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d)

@@ -31,6 +31,7 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     l->index = index;
     l->node = sys->node;
     rp__list_init(&l->ready);
+    rp__list_init(&l->due);
     rp__list_init(&l->spills);
     rp__stacks_init(&l->stacks, &sys->mem);
     l->home.loop = l;

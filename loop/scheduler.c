@@ -85,7 +85,7 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
 
 static bool work_left(struct rp_loop *l)
 {
-    return !rp__list_empty(&l->ready) || l->events.count > 0 || rp__anything_inbound(l);
+    return !rp__list_empty(&l->ready) || !rp__list_empty(&l->due) || l->events.count > 0 || rp__anything_inbound(l);
 }
 
 RP__NOIPA static void sched_main(rp_self *me)

@@ -181,23 +181,32 @@ void rp__wheel_advance(struct rp__wheel *w, rp_time now)
     }
 }
 
+/* The earliest of a slot's deadlines; of a long one, of its first few: `whole` is false then. */
+static rp_time first_of(const struct rp__hook *slot, bool *whole)
+{
+    enum { LOOK_AT = 16 };
+    rp_time first = RP_FOREVER;
+    unsigned looked = 0;
+    const struct rp__hook *l = slot->next;
+    for (; l != slot && looked < LOOK_AT; l = l->next, looked++)
+        first = timer_of((struct rp__hook *)l)->when < first ? timer_of((struct rp__hook *)l)->when : first;
+    *whole = l == slot;
+    return first;
+}
+
 rp_time rp__wheel_next(struct rp__wheel *w)
 {
     if (w->armed == 0)
         return RP_FOREVER;
-    uint64_t tick = w->tick;
-    if (rp__list_empty(&w->slot[0][tick & 63]))
-        tick = next_tick(w, UINT64_MAX >> (RP__TICK_SHIFT + 1));
-    rp_time at = (rp_time)(tick << RP__TICK_SHIFT);
-    if (tick >> 6 != w->tick >> 6)
-        return at; /* a slot opens then; its deadlines are later */
-    struct rp__hook *slot = &w->slot[0][tick & 63];
-    rp_time first = RP_FOREVER;
-    unsigned looked = 0;
-    for (struct rp__hook *l = slot->next; l != slot; l = l->next) {
-        first = timer_of(l)->when < first ? timer_of(l)->when : first;
-        if (++looked == 16)
-            return at; /* a long list is not searched: a little early, then looked at again */
+    bool whole;
+    rp_time first = first_of(&w->slot[0][w->tick & 63], &whole); /* sorted, but for what came since */
+    for (unsigned l = 0; l < RP__WHEEL_LEVELS && first == RP_FOREVER; l++) {
+        uint64_t later = later_slots(w, l);
+        if (!later)
+            continue;
+        first = first_of(&w->slot[l][__builtin_ctzll(later)], &whole);
+        if (!whole || l == TOP) /* too many to look at each: to be sorted when the slot's time comes */
+            return (rp_time)(next_tick(w, UINT64_MAX >> (RP__TICK_SHIFT + 1)) << RP__TICK_SHIFT);
     }
     return first;
 }

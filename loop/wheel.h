@@ -35,7 +35,8 @@ void rp__wheel_init(struct rp__wheel *w, rp_time now);
 void rp__timer_start(struct rp__wheel *w, struct rp__timer *t, rp_time when);
 void rp__wheel_advance(struct rp__wheel *w, rp_time now); /* fires what is due */
 
-/* When to advance next: never later than the next deadline. RP_FOREVER: nothing is armed. */
+/* When to advance next: never later than the next deadline; but where more than 16 share the present
+ * tick, one that was started in it may have to wait for the tick's other timers. RP_FOREVER: none. */
 rp_time rp__wheel_next(struct rp__wheel *w);
 
 static inline bool rp__timer_armed(const struct rp__timer *t)

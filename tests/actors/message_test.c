@@ -386,6 +386,29 @@ static int timers(rp_self *me, void *arg)
     return 0;
 }
 
+/* More of them at one moment than a turn has budget for: the rest must not wait for the next event. */
+static int burst_of_timers(rp_self *me, void *arg)
+{
+    (void)arg;
+    enum { N = 10000 };
+    rp_time when = rp_in_ms(me, 20);
+    for (uint64_t i = 0; i < N; i++)
+        check_eq(rp_timer_start(me, when, NUM, &(struct num){.n = i}, NULL), 0);
+    for (uint64_t i = 0, n; i < N; i++) {
+        rp_msg *m;
+        check_eq(rp_recv(me, &m, when + RP_S), 0);
+        n = ((const struct num *)rp_body(m, NUM))->n;
+        check_eq(n, i);
+        rp_msg_drop(me, m);
+    }
+    return 0;
+}
+
+TEST(timer, a_burst_beyond_the_budget_comes_at_once)
+{
+    everywhere(burst_of_timers, 0);
+}
+
 TEST(timer, fires_in_order_and_not_once_stopped)
 {
     everywhere(timers, 0);
