@@ -24,6 +24,12 @@ same() { [ "$1" = "$2" ] || { printf 'is:\n%s\nnot:\n%s\n' "$1" "$2"; return 1; 
 run() { timeout -s KILL 60 "$@"; }
 
 ok hello same "$(run "$bin/01_hello")" "Hello, world."
+readme_hello() { # what stands in the README compiles, and does what it says
+    awk '/^```c/{n++; on=1; next} /^```/{on=0} on && n==1' "$here/../README.md" >"$work/hello.c"
+    cc -Wall -Werror -I"$here/../include" -o "$work/hello" "$work/hello.c" "$bin/../libreparto.so" \
+        -Wl,-rpath,"$(realpath "$bin/..")" && same "$(run "$work/hello")" "Hello, world."
+}
+ok readme_hello readme_hello
 ok ping_pong same "$(run "$bin/02_ping_pong" 10000 | sort)" "loop 0: 5001 bounces
 loop 1: 5000 bounces"
 ok producer_consumer same "$(run "$bin/03_producer_consumer")" "6000 items, sum 6003000"
