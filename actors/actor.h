@@ -192,6 +192,14 @@ int  rp__send_sure(struct rp_loop *l, struct rp__out *o);
 
 rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o); /* a block of its own; not counted. NULL: no memory */
 
+/* It waits in rp_recv: m is what its wait brings. It is still to be resumed. */
+static inline void rp__give(struct rp__actor *a, rp_msg *m)
+{
+    a->flags &= ~(uint32_t)RP__A_RECV;
+    a->co->got = m;
+    a->co->rc = 0;
+}
+
 void rp__dispatch(struct rp_loop *l);
 void rp__suspended(rp_self *me);
 void rp__discard(struct rp_loop *l, struct rp__slot *s);

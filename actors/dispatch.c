@@ -57,14 +57,23 @@ rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 }
 
 /* What makes the end of a message more than a count. */
-static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_OWNED | RP__F_TAKEN);
+static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_TAKEN);
 
 static inline void done_with(struct rp_loop *l, struct rp__slot *s)
 {
-    if (__builtin_expect((s->type & ENDS_SLOWLY) == 0, 1))
-        rp__tally(l, RP__HANDLED, 1);
-    else
+    if (__builtin_expect((s->type & ENDS_SLOWLY) != 0, 0)) {
         rp__finish(l, s, RP__HANDLED);
+        return;
+    }
+    rp__tally(l, RP__HANDLED, 1);
+    if (s->type & RP__FLAG(RP__F_OWNED))
+        rp__msg_shell_free(l, s);
+}
+
+void rp_msg_drop(rp_self *me, rp_msg *m)
+{
+    if (m)
+        done_with(me->loop, &m->slot);
 }
 
 void rp__discard(struct rp_loop *l, struct rp__slot *s)
@@ -234,9 +243,7 @@ __attribute__((always_inline)) static inline void hand_over(struct rp_loop *l, r
         return;
     }
     rp__pay(l, &m->slot);
-    a->flags &= ~(uint32_t)RP__A_RECV;
-    a->co->got = m;
-    a->co->rc = 0;
+    rp__give(a, m);
     rp__resume(me, a->co);
 }
 

@@ -19,24 +19,22 @@ enum {
     BACKLOG_MAX = 1 << 22  /* beyond which nobody adds to them */
 };
 
-/* n <= 40. Words, the last one overlapping: what is read back by words soon after comes out of the
- * store buffer. */
+/* n <= 40. Word by word: what is read back by words soon after comes out of the store buffer. */
 static inline void copy_small(void *to, const void *from, size_t n)
 {
-    char *d = to;
+    uint64_t *d = to;
     const char *s = from;
-    if (n >= 8) {
-        uint64_t w;
-        for (size_t i = 0; i + 8 <= n; i += 8) {
-            memcpy(&w, s + i, 8);
-            memcpy(d + i, &w, 8);
-        }
-        memcpy(&w, s + n - 8, 8);
-        memcpy(d + n - 8, &w, 8);
-        return;
+    switch (n / 8) {
+    case 5: memcpy(d + 4, s + 32, 8); /* fall through */
+    case 4: memcpy(d + 3, s + 24, 8); /* fall through */
+    case 3: memcpy(d + 2, s + 16, 8); /* fall through */
+    case 2: memcpy(d + 1, s + 8, 8); /* fall through */
+    case 1: memcpy(d, s, 8); /* fall through */
+    default: break;
     }
-    for (size_t i = 0; i < n; i++)
-        d[i] = s[i];
+    if (__builtin_expect((n & 7) != 0, 0))
+        for (size_t i = n & ~(size_t)7; i < n; i++)
+            ((volatile char *)to)[i] = s[i]; /* volatile: seven bytes at most are not worth a loop unrolled by 16 */
 }
 
 static inline bool may_burst(const rp_self *me, struct rp_loop *l)
@@ -44,24 +42,33 @@ static inline bool may_burst(const rp_self *me, struct rp_loop *l)
     return l->events.count < BACKLOG || rp__sent(l) - me->sent_mark < BURST;
 }
 
-static inline int tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body)
+/* Where a small message to another loop goes, if it may go at once; else NULL. */
+static inline struct rp__slot *place_away(rp_self *me, struct rp_loop *l, uint32_t dst, struct rp__ring **ret)
+{
+    if (__builtin_expect(dst >= l->sys->nloops, 0))
+        return 0;
+    struct rp__ring *r = *ret = l->out[dst];
+    if (!r || r->waiting || rp__sent(l) - me->sent_mark >= BURST_AWAY)
+        return 0;
+    return rp__ring_push(r, 1, RP__RING_RESERVE);
+}
+
+static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
     struct rp_loop *l = me->loop;
     const struct rp__shape *shape = rp__shape(&l->actors->types, t);
     const uint64_t not_short = RP__FLAG(RP__F_BIG | RP__F_EXTRA);
     if (__builtin_expect(to.node != l->node || l->slow || shape->word & not_short, 0))
-        return 1;
+        return false;
     uint32_t dst = rp__loop_of(to.local);
-    struct rp__slot *s;
     struct rp__ring *r = 0;
-    if (dst == l->index) {
-        if (__builtin_expect(!may_burst(me, l), 0) || !(s = rp__events_push(&l->events, 1)))
-            return 1;
-    } else {
-        if (__builtin_expect(dst >= l->sys->nloops, 0) || !(r = l->out[dst]) || r->waiting ||
-            rp__sent(l) - me->sent_mark >= BURST_AWAY || !(s = rp__ring_push(r, 1, RP__RING_RESERVE)))
-            return 1;
-    }
+    struct rp__slot *s;
+    if (dst == l->index)
+        s = __builtin_expect(may_burst(me, l), 1) ? rp__events_push(&l->events, 1) : 0;
+    else
+        s = place_away(me, l, dst, &r);
+    if (__builtin_expect(!s, 0))
+        return false;
     s->to = to.local;
     s->from = me->actor ? me->actor->addr : 0;
     s->type = shape->word;
@@ -71,7 +78,7 @@ static inline int tell_short(rp_self *me, rp_ref to, const rp_type *t, const voi
         rp__ring_touch(l, r);
     }
     rp__tally(l, RP__SENT, 1);
-    return 0;
+    return true;
 }
 
 static struct rp__out out_of(const rp_self *me, rp_ref to, const rp_type *t, const void *body)
@@ -79,20 +86,20 @@ static struct rp__out out_of(const rp_self *me, rp_ref to, const rp_type *t, con
     return (struct rp__out){.to = to, .from = me->actor ? me->actor->addr : 0, .type = t, .body = body};
 }
 
+__attribute__((noinline)) static int tell_long(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool wait)
+{
+    struct rp__out o = out_of(me, to, t, body);
+    return rp__send(me, &o, wait, RP_FOREVER);
+}
+
 int rp_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
-    if (__builtin_expect(tell_short(me, to, t, body) == 0, 1))
-        return 0;
-    struct rp__out o = out_of(me, to, t, body);
-    return rp__send(me, &o, true, RP_FOREVER);
+    return __builtin_expect(tell_short(me, to, t, body), 1) ? 0 : tell_long(me, to, t, body, true);
 }
 
 int rp_try_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
-    if (__builtin_expect(tell_short(me, to, t, body) == 0, 1))
-        return 0;
-    struct rp__out o = out_of(me, to, t, body);
-    return rp__send(me, &o, false, RP_FOREVER);
+    return __builtin_expect(tell_short(me, to, t, body), 1) ? 0 : tell_long(me, to, t, body, false);
 }
 
 /* ---- the whole form ------------------------------------------------------------------------------ */
@@ -366,52 +373,4 @@ int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
         return -ENOMEM;
     *ret = held;
     return 0;
-}
-
-void rp_msg_drop(rp_self *me, rp_msg *m)
-{
-    if (m)
-        rp__finish(me->loop, &m->slot, RP__HANDLED);
-}
-
-/* ---- receiving ----------------------------------------------------------------------------------- */
-
-static bool leave_recv(rp_self *me)
-{
-    me->actor->flags &= ~(uint32_t)RP__A_RECV;
-    return true;
-}
-
-RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
-{
-    struct rp__actor *a = me->actor;
-    struct rp_loop *l = me->loop;
-    if (!a || me->home)
-        return -EINVAL;
-    int rc = rp_check(me);
-    if (rc != 0)
-        return rc;
-    rp_msg *m = rp__next_in_box(l, a);
-    if (m) {
-        *ret = m;
-        return 0;
-    }
-    if (deadline != RP_FOREVER || me == l->sched || me->nowait || l->slow & RP__SLOW_FORKED) {
-        if ((rc = rp__may_wait(me)) != 0 || (rc = rp__keep_stack(me)) != 0)
-            return rc;
-        a->flags |= RP__A_RECV;
-        if ((rc = rp__park(me, "message", 0, leave_recv, deadline)) == 0)
-            *ret = me->got;
-        return rc;
-    }
-    /* rp__park, less what cannot be the case here */
-    a->flags |= RP__A_RECV;
-    me->waits = "message";
-    me->cancel = leave_recv;
-    me->since = l->now;
-    me->state = RP__PARKED;
-    rp__switch(l, me, l->sched);
-    if (me->rc == 0)
-        *ret = me->got;
-    return me->rc;
 }

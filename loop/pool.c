@@ -8,17 +8,7 @@ struct rp__region {
     struct rp__region *next;
 };
 
-struct slab {
-    struct rp__pool *owner;
-    unsigned class;
-};
-
 _Static_assert(RP__POOL_MIN << (RP__POOL_CLASSES - 1) == RP__POOL_MAX, "classes reach the maximum");
-
-static struct slab *slab_of(void *block)
-{
-    return (struct slab *)((uintptr_t)block & ~(uintptr_t)(RP__SLAB - 1));
-}
 
 int rp__pool_init(struct rp__pool *p, const rp_alloc *mem, unsigned index, unsigned n,
                   struct rp__pool *const *peers)
@@ -63,7 +53,7 @@ static bool grow(struct rp__pool *p, unsigned c)
         size_t used = (size_t)(p->cut - (char *)r);
         p->cut_end = p->cut + ((RP__REGION - used) & ~(size_t)(RP__SLAB - 1));
     }
-    struct slab *s = (struct slab *)(void *)p->cut;
+    struct rp__slab *s = (struct rp__slab *)(void *)p->cut;
     p->cut += RP__SLAB;
     s->owner = p;
     s->class = c;
@@ -85,7 +75,7 @@ void rp__pool_sweep(struct rp__pool *p)
     struct rp__free *f = atomic_exchange_explicit(&p->returned, 0, memory_order_acquire);
     while (f) {
         struct rp__free *next = f->next;
-        unsigned c = slab_of(f)->class;
+        unsigned c = rp__slab_of(f)->class;
         f->next = p->free[c];
         p->free[c] = f;
         p->live--;
@@ -107,22 +97,16 @@ void *rp__pool_slow(struct rp__pool *p, size_t size)
     return rp__pool_get(p, size);
 }
 
-void rp__pool_free(struct rp__pool *p, void *block, size_t size)
+void rp__pool_free_slow(struct rp__pool *p, void *block, size_t size)
 {
     if (size > RP__POOL_MAX) {
         p->live--; /* a large block has no home: the count is right over all pools together */
         p->mem->free(p->mem->ud, block, size);
         return;
     }
-    struct slab *s = slab_of(block);
+    struct rp__slab *s = rp__slab_of(block);
     struct rp__free *f = block;
     RP__POISON((char *)block + sizeof *f, ((size_t)RP__POOL_MIN << s->class) - sizeof *f);
-    if (s->owner == p) {
-        f->next = p->free[s->class];
-        p->free[s->class] = f;
-        p->live--;
-        return;
-    }
     struct rp__chain *out = &p->out[s->owner->index];
     f->next = out->first;
     if (!out->first)

@@ -57,7 +57,7 @@ int  rp__pool_init(struct rp__pool *p, const rp_alloc *mem, unsigned index, unsi
 void rp__pool_fini(struct rp__pool *p); /* every loop has stopped; frees the regions, blocks and all */
 
 void *rp__pool_slow(struct rp__pool *p, size_t size);
-void  rp__pool_free(struct rp__pool *p, void *block, size_t size); /* the size it was asked with */
+void  rp__pool_free_slow(struct rp__pool *p, void *block, size_t size);
 void  rp__pool_flush(struct rp__pool *p);
 void  rp__pool_sweep(struct rp__pool *p); /* takes back what the others returned */
 
@@ -86,6 +86,32 @@ static inline void *rp__pool_get(struct rp__pool *p, size_t size)
     p->free[c] = f->next;
     p->live++;
     return f;
+}
+
+/* What stands at the start of each RP__SLAB bytes that blocks are cut from. */
+struct rp__slab {
+    struct rp__pool *owner;
+    unsigned class;
+};
+
+static inline struct rp__slab *rp__slab_of(void *block)
+{
+    return (struct rp__slab *)((uintptr_t)block & ~(uintptr_t)(RP__SLAB - 1));
+}
+
+/* With the size it was asked with. Any loop may free; a foreign block goes home in a batch. */
+static inline void rp__pool_free(struct rp__pool *p, void *block, size_t size)
+{
+    struct rp__slab *s = rp__slab_of(block);
+    if (__builtin_expect(size > RP__POOL_MAX || s->owner != p, 0)) {
+        rp__pool_free_slow(p, block, size);
+        return;
+    }
+    struct rp__free *f = (struct rp__free *)block;
+    RP__POISON((char *)block + sizeof *f, ((size_t)RP__POOL_MIN << s->class) - sizeof *f);
+    f->next = p->free[s->class];
+    p->free[s->class] = f;
+    p->live--;
 }
 
 #endif

@@ -54,20 +54,6 @@ void rp__big_free(struct rp_loop *l, struct rp__big *b)
 
 /* ---- owning -------------------------------------------------------------------------------------- */
 
-rp_msg *rp__msg_hold(struct rp_loop *l, struct rp__slot *s)
-{
-    unsigned n = rp__slots(s->type);
-    struct rp__slot *to = rp__pool_get(&l->pool, (size_t)n * RP__SLOT);
-    if (!to)
-        return 0;
-    rp__slot_copy(to, s);
-    if (n > 1)
-        memcpy(to + 1, s + 1, (n - 1) * sizeof *s);
-    to->type |= RP__FLAG(RP__F_OWNED);
-    s->type |= RP__FLAG(RP__F_TAKEN);
-    return (rp_msg *)to;
-}
-
 void rp__msg_release(struct rp_loop *l, struct rp__slot *s)
 {
     unsigned f = rp__flags(s->type);

@@ -23,6 +23,8 @@
 #include "mailbox/ledger.h"
 #include "mailbox/type.h"
 
+#include <string.h>
+
 struct rp_msg {
     struct rp__slot slot;
 };
@@ -114,6 +116,9 @@ static inline uint64_t *rp__deadline_of(struct rp__slot *s)
 
 static inline void *rp__body_of(struct rp__slot *s)
 {
+    const uint64_t elsewhere = RP__FLAG(RP__F_NODE | RP__F_CALL | RP__F_REPLY | RP__F_DEADLINE | RP__F_BIG);
+    if (__builtin_expect((s->type & elsewhere) == 0, 1))
+        return s->body;
     uint64_t *at = s->body + rp__ext_words(s->type);
     if (__builtin_expect(rp__flags(s->type) & RP__F_BIG, 0))
         return ((struct rp__big *)(uintptr_t)*at)->body;
@@ -147,7 +152,19 @@ struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *bod
 void rp__big_free(struct rp_loop *l, struct rp__big *b);
 
 /* A copy of the slots in a block of its own; the original is an empty shell then. NULL: no memory. */
-rp_msg *rp__msg_hold(struct rp_loop *l, struct rp__slot *s);
+static inline rp_msg *rp__msg_hold(struct rp_loop *l, struct rp__slot *s)
+{
+    unsigned n = rp__slots(s->type);
+    struct rp__slot *to = (struct rp__slot *)rp__pool_get(&l->pool, (size_t)n * RP__SLOT);
+    if (!to)
+        return 0;
+    rp__slot_copy(to, s);
+    if (__builtin_expect(n > 1, 0))
+        memcpy(to + 1, s + 1, (n - 1) * sizeof *s);
+    to->type |= RP__FLAG(RP__F_OWNED);
+    s->type |= RP__FLAG(RP__F_TAKEN);
+    return (rp_msg *)to;
+}
 
 /* Frees an owned message's block and nothing else: its contents have moved on. */
 static inline void rp__msg_shell_free(struct rp_loop *l, struct rp__slot *s)

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * recv.c - a coroutine waits for its next message.
+ *
+ * Whoever finds nothing to receive looks at the message that the scheduler would dispatch next: if
+ * that is for a coroutine that waits too, it gets it here and is switched to directly, as the
+ * scheduler would have done one switch later. Anything else is the scheduler's.
+ */
+#include "actors/runtime.h"
+
+#include <errno.h>
+
+static bool leave_recv(rp_self *me)
+{
+    me->actor->flags &= ~(uint32_t)RP__A_RECV;
+    return true;
+}
+
+/* The loop's next message, if it may be dispatched now and is a plain one for a waiting coroutine;
+ * `ret` gets it then, and `held` the message. */
+static inline struct rp__actor *next_receiver(struct rp_loop *l, rp_msg **held)
+{
+    struct rp__events *e = &l->events;
+    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE | RP__F_NODE);
+    if (l->quantum <= 1 || l->budget <= 0)
+        return 0; /* the round is over, or has not come to messages yet */
+    struct rp__slot *s = rp__events_peek(e);
+    if (!s || s->type & special)
+        return 0;
+    struct rp__actor *a = rp__actor_find(l->actors, s->to);
+    if (!a || !(a->flags & RP__A_RECV) || a->flags & (RP__A_STOPPED | RP__A_ENDING) || !(*held = rp__msg_hold(l, s)))
+        return 0;
+    l->quantum--;
+    l->budget--;
+    rp__events_pop(e, rp__slots(s->type));
+    return a;
+}
+
+static int recv_slowly(rp_self *me, rp_msg **ret, rp_time deadline)
+{
+    int rc = rp__may_wait(me);
+    if (rc == 0)
+        rc = rp__keep_stack(me);
+    if (rc != 0)
+        return rc;
+    me->actor->flags |= RP__A_RECV;
+    rc = rp__park(me, "message", 0, leave_recv, deadline);
+    if (rc == 0)
+        *ret = me->got;
+    return rc;
+}
+
+RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
+{
+    struct rp__actor *a = me->actor;
+    struct rp_loop *l = me->loop;
+    if (!a || me->home)
+        return -EINVAL;
+    int rc = rp_check(me);
+    if (rc != 0)
+        return rc;
+    rp_msg *m;
+    if (a->box && (m = rp__next_in_box(l, a))) {
+        *ret = m;
+        return 0;
+    }
+    if (deadline != RP_FOREVER || me == l->sched || me->nowait || l->slow & RP__SLOW_FORKED)
+        return recv_slowly(me, ret, deadline);
+    /* rp__park, less what cannot be the case here */
+    a->flags |= RP__A_RECV;
+    rp_self *next = l->sched;
+    struct rp__actor *other = next_receiver(l, &m);
+    if (other) {
+        rp__give(other, m);
+        next = other->co;
+        if (next == me) {
+            me->sent_mark = rp__sent(l);
+            *ret = m;
+            return 0;
+        }
+        if (rp__timer_armed(&next->timer))
+            rp__timer_stop(&l->wheel, &next->timer);
+    }
+    me->waits = "message";
+    me->cancel = leave_recv;
+    me->since = l->now;
+    me->state = RP__PARKED;
+    rp__switch(l, me, next);
+    if (me->rc == 0)
+        *ret = me->got;
+    return me->rc;
+}
