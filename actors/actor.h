@@ -29,7 +29,8 @@ enum {
     RP__A_ENDING = 32,    /* has ended; its children have not yet */
     RP__A_WATCHED = 64,   /* somebody has ever monitored it: its failure is theirs */
     RP__A_TOLD = 128,     /* its children know */
-    RP__A_INIT = 256      /* init has run, so fini will */
+    RP__A_INIT = 256,     /* init has run, so fini will */
+    RP__A_DRAINS = 512    /* an idle handler whose mailbox holds what it has unstashed: RP__OP_DRAIN is on its way */
 };
 
 enum { RP__NOBODY = UINT32_MAX };
@@ -39,6 +40,8 @@ struct rp__extra { /* what few actors have */
     struct rp__hook kids;    /* struct rp__kid, its children on other loops */
     struct rp__hook timers;  /* struct rp__delayed */
     char *name;              /* it is registered under */
+    rp_ref redirect;         /* where RP_REDIRECT sends */
+    uint32_t stash_limit;
 };
 
 struct rp__actor {
@@ -143,6 +146,7 @@ enum rp__op {            /* body[] */
     RP__OP_BORN,         /* struct rp__birth * */
     RP__OP_CHILD_ENDED,  /* struct rp__kid * */
     RP__OP_NO_REPLY,     /* call id, error */
+    RP__OP_DRAIN,        /* */
     RP__OP_RUN           /* a struct rp__errand *: a floor above's own business, in order with messages */
 };
 
@@ -187,6 +191,9 @@ struct rp__out { /* one on its way out */
  * unless it is a message that moves. */
 int  rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until);
 
+/* Passes a message on; it is an empty shell then. */
+int  rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait);
+
 /* Sends without waiting and beyond every bound: replies. 0 or -ENOMEM. */
 int  rp__send_sure(struct rp_loop *l, struct rp__out *o);
 
@@ -210,10 +217,13 @@ void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how);
 void rp__pay(struct rp_loop *l, struct rp__slot *s);
 void rp__no_reply(struct rp_loop *l, struct rp__slot *call, int err);
 rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a); /* NULL: empty */
+bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m); /* out of its mailbox; false: it had expired, and has ended */
 
 /* After an actor has taken a message out of its mailbox: senders may go on. */
 void rp__box_taken(struct rp_loop *l, struct rp__actor *a);
-void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s);
+void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy);
+bool rp__box_is_full(const struct rp__actor *a);
+void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned);
 void rp__box_gone(struct rp_loop *l, struct rp__actor *a);
 
 /* Sender's side. */

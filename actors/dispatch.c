@@ -42,17 +42,23 @@ void rp__pay(struct rp_loop *l, struct rp__slot *s)
     rp__consumed(l, s);
 }
 
+bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
+{
+    struct rp__slot *s = &m->slot;
+    rp__box_taken(l, a);
+    if (!(rp__flags(s->type) & RP__F_DEADLINE) || (rp_time)*rp__deadline_of(s) > l->now) {
+        rp__pay(l, s);
+        return true;
+    }
+    rp__finish(l, s, RP__EXPIRED);
+    return false;
+}
+
 rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 {
-    for (rp_msg *m; a->box && (m = rp__mailbox_take(a->box));) {
-        rp__box_taken(l, a);
-        struct rp__slot *s = &m->slot;
-        if (!(rp__flags(s->type) & RP__F_DEADLINE) || (rp_time)*rp__deadline_of(s) > l->now) {
-            rp__pay(l, s);
+    for (rp_msg *m; a->box && (m = rp__mailbox_take_next(l, a->box));)
+        if (rp__taken(l, a, m))
             return m;
-        }
-        rp__finish(l, s, RP__EXPIRED);
-    }
     return 0;
 }
 
@@ -82,69 +88,6 @@ void rp__discard(struct rp_loop *l, struct rp__slot *s)
         return;
     s->type |= s->type & RP__FLAG(RP__F_CALL) ? RP__FLAG(RP__F_SPENT) : 0; /* nobody waits any more */
     rp__msg_end(l, s, RP__DEAD);
-}
-
-/* ---- a busy actor's mailbox ---------------------------------------------------------------------- */
-
-static void drop_oldest(struct rp_loop *l, struct rp__actor *a)
-{
-    struct rp__mailbox *b = a->box;
-    struct rp__slot *s = b->first, *before = 0;
-    while (s && rp__flags(s->type) & RP__F_SURE) {
-        before = s;
-        s = (struct rp__slot *)(uintptr_t)s->to;
-    }
-    if (!s)
-        return;
-    if (before) {
-        before->to = s->to;
-        if (b->last == s)
-            b->last = before;
-        b->count--;
-        b->bytes -= rp__weight(s);
-        s->to = b->owner;
-    } else {
-        rp__mailbox_take(b);
-    }
-    rp__finish(l, s, RP__DROPPED);
-}
-
-/* The message meets a full mailbox: what the actor's policy says. False: it is not to be put in. */
-static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
-{
-    switch (a->overflow) {
-    case RP_WAIT:
-        rp__box_full(l, a, s); /* this one was on its way; the next will wait */
-        return true;
-    case RP_DROP_OLD:
-        drop_oldest(l, a);
-        return true;
-    case RP_FAIL:
-        rp__box_full(l, a, s);
-        return false;
-    case RP_DROP_NEW:
-        break;
-    }
-    return false;
-}
-
-static void put_in_box(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, enum place place)
-{
-    if (!a->box && !(a->box = rp__mailbox_new(l, a->addr))) {
-        rp__finish(l, s, RP__DROPPED);
-        return;
-    }
-    bool full = a->box->count >= a->limit || a->box->bytes >= a->limit_bytes;
-    if (full && !(rp__flags(s->type) & RP__F_SURE) && !admit(l, a, s)) {
-        rp__finish(l, s, RP__DROPPED);
-        return;
-    }
-    rp_msg *m = place == OWNED ? (rp_msg *)s : rp__msg_hold(l, s);
-    if (!m) {
-        rp__finish(l, s, RP__DROPPED);
-        return;
-    }
-    rp__mailbox_put(l, a->box, m);
 }
 
 /* ---- handlers ------------------------------------------------------------------------------------ */
@@ -195,7 +138,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
         rc = handle(me, a, s);
     }
     a->co = 0;
-    a->flags &= ~(uint32_t)RP__A_BUSY;
+    a->flags &= ~(uint32_t)(RP__A_BUSY | RP__A_DRAINS);
     me->actor = 0;
     if (rc != 0 || a->flags & RP__A_STOPPED)
         rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
@@ -232,6 +175,24 @@ __attribute__((noinline)) static void call_with_copy(struct rp_loop *l, rp_self 
     call_handler(l, me, a, &copy);
 }
 
+/* A handler that has unstashed and returned: what stands in its mailbox comes before what comes now. */
+static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
+{
+    if (!a || !(a->flags & RP__A_DRAINS) || a->flags & (RP__A_BUSY | RP__A_ENDING))
+        return; /* it has ended, or is at it: finish_turn does the same */
+    uint64_t addr = a->addr;
+    for (rp_msg *m; l->budget > 0 && (m = rp__next_in_box(l, a));) {
+        l->budget--;
+        call_handler(l, me, a, &m->slot);
+        if (a->addr != addr || a->flags & RP__A_ENDING)
+            return;
+    }
+    if (rp__mailbox_waiting(a->box))
+        rp__signal(l, addr, 0, RP__OP_DRAIN, 0, 0);
+    else
+        a->flags &= ~(uint32_t)RP__A_DRAINS;
+}
+
 /* ---- coroutines ---------------------------------------------------------------------------------- */
 
 /* Its stack is parked in rp_recv: it gets the message and runs. */
@@ -253,7 +214,9 @@ RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__ac
                                                    struct rp__slot *s, enum place place)
 {
     unsigned f = rp__flags(s->type);
-    if (f & RP__F_SYSTEM)
+    if (f & RP__F_SYSTEM && rp__op_of(s->type) == RP__OP_DRAIN)
+        drain(l, me, a);
+    else if (f & RP__F_SYSTEM)
         rp__on_signal(l, s);
     else if (f & RP__F_REPLY && !rp__on_reply(l, me, s))
         rp__finish(l, s, RP__LATE);
@@ -265,8 +228,8 @@ RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__ac
         rp__finish(l, s, RP__EXPIRED);
     else if (a->flags & RP__A_RECV)
         hand_over(l, me, a, s, place);
-    else if (a->flags & RP__A_BUSY)
-        put_in_box(l, a, s, place);
+    else if (a->flags & (RP__A_BUSY | RP__A_DRAINS))
+        rp__box_put(l, a, s, place == OWNED);
     else if (place == RING && !(a->flags & RP__A_NOWAIT))
         call_with_copy(l, me, a, s);
     else

@@ -22,7 +22,7 @@ static void empty_box(struct rp_loop *l, struct rp__actor *a)
     if (!a->box)
         return;
     rp__box_gone(l, a);
-    for (rp_msg *m; (m = rp__mailbox_take(a->box));)
+    for (rp_msg *m; (m = rp__mailbox_take_next(l, a->box)) || (m = rp__mailbox_take_stashed(a->box));)
         rp__finish(l, &m->slot, RP__DEAD);
     rp__mailbox_free(l, a->box);
     a->box = 0;

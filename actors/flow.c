@@ -98,16 +98,16 @@ static void tell(struct rp__mailbox *b, unsigned loop)
     b->told_set[loop / 64] |= UINT64_C(1) << loop % 64;
 }
 
-void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
+void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy)
 {
     unsigned loop = rp__loop_of(s->from);
     if (rp__flags(s->type) & RP__F_NODE || loop >= l->sys->nloops || told(a->box, loop))
         return; /* what comes from other processes is bounded by credit */
     tell(a->box, loop);
     if (loop == l->index)
-        rp__on_full(l, a->addr, a->overflow); /* at once, not behind what is on its way */
+        rp__on_full(l, a->addr, policy); /* at once, not behind what is on its way */
     else
-        rp__signal(l, rp__loop_addr(loop), a->addr, RP__OP_FULL, a->addr, a->overflow);
+        rp__signal(l, rp__loop_addr(loop), a->addr, RP__OP_FULL, a->addr, policy);
 }
 
 static void say_room(struct rp_loop *l, struct rp__actor *a, uint64_t each)

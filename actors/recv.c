@@ -90,3 +90,84 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
         *ret = me->got;
     return me->rc;
 }
+
+/* ---- by type ------------------------------------------------------------------------------------- */
+
+static bool leave_recv_of(rp_self *me)
+{
+    me->actor->box->waiter = 0;
+    return true;
+}
+
+/* Of the types asked for, not past its deadline; the credit it used goes back. */
+static rp_msg *take_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types)
+{
+    for (rp_msg *m; (m = rp__mailbox_take_of(l, a->box, types));)
+        if (rp__taken(l, a, m))
+            return m;
+    return 0;
+}
+
+int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time deadline)
+{
+    struct rp__actor *a = me->actor;
+    struct rp_loop *l = me->loop;
+    if (!a || me->home || !types || !*types)
+        return -EINVAL;
+    int rc = rp_check(me);
+    if (rc != 0)
+        return rc;
+    if (!a->box && !(a->box = rp__mailbox_new(l, a->addr)))
+        return -ENOMEM;
+    if ((rc = rp__mailbox_by_type(l, a->box)) != 0)
+        return rc;
+    while (!(*ret = take_of(l, a, types))) {
+        if (rp__box_is_full(a))
+            return -ENOBUFS;
+        if ((rc = rp__may_wait(me)) != 0 || (rc = rp__keep_stack(me)) != 0)
+            return rc;
+        a->box->wanted = types;
+        a->box->waiter = me;
+        rc = rp__park(me, "message of a type", *types, leave_recv_of, deadline);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- the stash ----------------------------------------------------------------------------------- */
+
+int rp_stash(rp_self *me, const rp_msg *msg)
+{
+    struct rp__actor *a = me->actor;
+    struct rp_loop *l = me->loop;
+    rp_msg *m = (rp_msg *)(uintptr_t)msg;
+    if (!a || me->home)
+        return -EINVAL;
+    if (!a->box && !(a->box = rp__mailbox_new(l, a->addr)))
+        return -ENOMEM;
+    if (a->box->stashed >= (a->extra ? a->extra->stash_limit : 0))
+        return -ENOBUFS;
+    if (!(a->flags & RP__A_COROUTINE) && me->msg == &m->slot) { /* a handler's, which ends with its return: what is in it moves */
+        int rc = rp_keep(me, msg, &m);
+        if (rc != 0)
+            return rc;
+    }
+    rp__mailbox_stash(l, a->box, m);
+    return 0;
+}
+
+int rp_unstash(rp_self *me)
+{
+    struct rp__actor *a = me->actor;
+    if (!a || me->home)
+        return -EINVAL;
+    if (!a->box || a->box->stashed == 0)
+        return 0;
+    int rc = rp__mailbox_unstash(me->loop, a->box);
+    if (a->flags & RP__A_COROUTINE || a->flags & RP__A_DRAINS)
+        return rc;
+    a->flags |= RP__A_DRAINS;
+    rp__signal(me->loop, a->addr, a->addr, RP__OP_DRAIN, 0, 0);
+    return rc;
+}

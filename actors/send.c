@@ -229,12 +229,15 @@ static int place_for(rp_self *me, uint32_t dst, unsigned n, bool wait, rp_time u
     return 0;
 }
 
-static int wait_for_box(rp_self *me, uint64_t target, bool wait, rp_time until)
+static int wait_for_box(rp_self *me, uint64_t target, const rp_type *t, bool wait, rp_time until)
 {
     struct rp__full *f = rp__full_find(me->loop, target);
     if (!f)
         return 0;
-    if (!wait || rp__full_policy(f) == RP_FAIL)
+    rp_overflow policy = t->overflow != RP_DEFAULT ? t->overflow : rp__full_policy(f);
+    if (policy > RP_FAIL)
+        return 0; /* the mailbox will see to it */
+    if (!wait || policy == RP_FAIL)
         return -EAGAIN;
     return rp__full_wait(me, f, until);
 }
@@ -251,7 +254,7 @@ static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
         return rc;
     struct rp__slot *s;
     if (l->slow & RP__SLOW_FULL)
-        rc = wait_for_box(me, o->to.local, wait, until);
+        rc = wait_for_box(me, o->to.local, o->type, wait, until);
     if (rc == 0)
         rc = place_for(me, dst, f.slots, wait, until, &s);
     if (rc != 0) {
@@ -339,9 +342,8 @@ int rp_send(rp_self *me, rp_ref to, rp_msg **m)
     return 0;
 }
 
-int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
+int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
 {
-    struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
     unsigned f = rp__flags(s->type);
     if (f & RP__F_TAKEN)
         return -EALREADY;
@@ -356,10 +358,15 @@ int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
     o.deadline = f & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(s) : 0;
     rp__pay(me->loop, s);
     o.flags |= f & RP__F_NODE ? RP__F_PAID : 0;
-    int rc = rp__send(me, &o, true, RP_FOREVER);
+    int rc = rp__send(me, &o, wait, RP_FOREVER);
     if (rc == 0)
         s->type |= RP__FLAG(RP__F_TAKEN);
     return rc;
+}
+
+int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
+{
+    return rp__forward(me, (struct rp__slot *)(uintptr_t)&m->slot, to, true);
 }
 
 int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)

@@ -92,6 +92,8 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
     case RP__OP_NO_REPLY:
         rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1]);
         return;
+    case RP__OP_DRAIN: /* dispatch.c: it runs a handler */
+        return;
     case RP__OP_RUN: {
         struct rp__errand *e = (struct rp__errand *)(uintptr_t)s->body[0];
         e->fn(e, l);

@@ -67,6 +67,18 @@ static int build_state(struct rp_loop *l, struct rp__actor *a)
     return 0;
 }
 
+static int build_rest(struct rp_loop *l, struct rp__actor *a, const rp_spawn_opts *o)
+{
+    if (o->stash == 0 && rp_ref_none(o->redirect))
+        return 0;
+    struct rp__extra *x = rp__extra(l, a);
+    if (!x)
+        return -ENOMEM;
+    x->redirect = o->redirect;
+    x->stash_limit = o->stash;
+    return 0;
+}
+
 static int build_name(struct rp_loop *l, struct rp__actor *a, const char *name)
 {
     if (!name)
@@ -139,13 +151,15 @@ static int build(struct rp_loop *l, const struct rp__birth *b, struct rp__actor 
     a->limit_bytes = o->mailbox_bytes == 0           ? MAILBOX_BYTES
                      : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
                                                      : (uint32_t)o->mailbox_bytes;
-    a->overflow = o->overflow;
+    a->overflow = o->overflow ? o->overflow : RP_WAIT;
     a->flags = b->kind->flags & RP_NOWAIT ? RP__A_NOWAIT : 0;
     int rc = build_stack(l, a, o);
     if (rc == 0)
         rc = build_state(l, a);
     if (rc == 0)
         rc = build_kin(l, a, b);
+    if (rc == 0)
+        rc = build_rest(l, a, o);
     if (rc == 0)
         rc = build_name(l, a, o->name);
     if (rc == 0)
@@ -285,7 +299,7 @@ void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
 
 static bool sound(const rp_actor *a, const rp_spawn_opts *o)
 {
-    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_DROP_OLD &&
+    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_REDIRECT &&
            o->stack <= rp__stack_size(RP__STACK_CLASSES - 1);
 }
 

@@ -3,7 +3,10 @@
 
 #include "loop/system.h"
 
+#include <errno.h>
 #include <string.h>
+
+enum { URGENT_IN_A_ROW = 7 };
 
 static size_t size_of(struct rp_loop *l)
 {
@@ -22,21 +25,254 @@ struct rp__mailbox *rp__mailbox_new(struct rp_loop *l, uint64_t owner)
 
 void rp__mailbox_free(struct rp_loop *l, struct rp__mailbox *b)
 {
+    if (b && b->index)
+        rp__index_free(l, b->index);
     if (b)
         rp__pool_free(&l->pool, b, size_of(l));
 }
 
-void rp__mailbox_put(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m)
+/* ---- lines --------------------------------------------------------------------------------------- */
+
+static struct rp__slot *after(const struct rp__slot *s)
 {
-    struct rp__slot *s = &m->slot;
+    return (struct rp__slot *)(uintptr_t)s->to;
+}
+
+static void append(struct rp__line *line, struct rp__slot *s)
+{
     s->to = 0;
-    if (b->first)
-        b->last->to = (uintptr_t)s;
+    if (line->first)
+        line->last->to = (uintptr_t)s;
     else
-        b->first = s;
-    b->last = s;
+        line->first = s;
+    line->last = s;
+}
+
+static struct rp__slot *pop(struct rp__line *line)
+{
+    struct rp__slot *s = line->first;
+    if (s)
+        line->first = after(s);
+    return s;
+}
+
+static struct rp__slot *remove_after(struct rp__line *line, struct rp__slot *before)
+{
+    struct rp__slot *s = before ? after(before) : line->first;
+    if (!before)
+        return pop(line);
+    before->to = s->to;
+    if (line->last == s)
+        line->last = before;
+    return s;
+}
+
+/* ---- counting ------------------------------------------------------------------------------------ */
+
+static void entered(struct rp_loop *l, struct rp__mailbox *b, struct rp__slot *s)
+{
     b->bytes += rp__weight(s);
     b->count++;
     if (b->count > atomic_load_explicit(&l->tally[RP__HIGH_WATER], memory_order_relaxed))
         atomic_store_explicit(&l->tally[RP__HIGH_WATER], b->count, memory_order_relaxed);
+}
+
+static rp_msg *left(struct rp__mailbox *b, struct rp__slot *s)
+{
+    if (!s)
+        return 0;
+    b->count--;
+    b->bytes -= rp__weight(s);
+    s->to = b->owner;
+    return (rp_msg *)s;
+}
+
+/* ---- in and out ---------------------------------------------------------------------------------- */
+
+int rp__mailbox_put(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m, bool keyed)
+{
+    struct rp__slot *s = &m->slot;
+    int rc = keyed ? rp__mailbox_by_type(l, b) : 0;
+    if (rc == 0 && b->index)
+        rc = rp__index_put(l, b->index, s, false, keyed);
+    else if (rc == 0)
+        append(&b->lane[rp__lane_of(s)], s);
+    if (rc == 0)
+        entered(l, b, s);
+    return rc;
+}
+
+static bool lane_empty(const struct rp__mailbox *b, enum rp__lane i)
+{
+    return b->index ? rp__list_empty(&b->index->lane[i]) : b->lane[i].first == 0;
+}
+
+/* Whose turn it is. */
+static enum rp__lane lane_in_turn(struct rp__mailbox *b)
+{
+    bool urgent = !lane_empty(b, RP__LANE_URGENT);
+    if (urgent && (b->streak < URGENT_IN_A_ROW || lane_empty(b, RP__LANE_NORMAL))) {
+        b->streak++;
+        return RP__LANE_URGENT;
+    }
+    b->streak = 0;
+    return RP__LANE_NORMAL;
+}
+
+static struct rp__slot *take_entry(struct rp_loop *l, struct rp__mailbox *b, struct rp__entry *e)
+{
+    return e ? rp__index_remove(l, b->index, e) : 0;
+}
+
+static struct rp__entry *entry_at(struct rp__hook *at)
+{
+    return RP__OF(struct rp__entry, all, at);
+}
+
+rp_msg *rp__mailbox_take_next(struct rp_loop *l, struct rp__mailbox *b)
+{
+    if (!rp__mailbox_waiting(b))
+        return 0;
+    enum rp__lane i = lane_in_turn(b);
+    if (!b->index)
+        return left(b, pop(&b->lane[i]));
+    return left(b, take_entry(l, b, entry_at(b->index->lane[i].next)));
+}
+
+rp_msg *rp__mailbox_take_of(struct rp_loop *l, struct rp__mailbox *b, const rp_type *const *types)
+{
+    for (; *types; types++) {
+        struct rp__entry *e = rp__index_of_type(b->index, *types);
+        if (e)
+            return left(b, take_entry(l, b, e));
+    }
+    return 0;
+}
+
+static bool sure(const struct rp__slot *s)
+{
+    return rp__flags(s->type) & RP__F_SURE;
+}
+
+rp_msg *rp__mailbox_take_oldest(struct rp_loop *l, struct rp__mailbox *b)
+{
+    for (enum rp__lane i = RP__LANES; i-- > 0;) { /* the normal ones first */
+        if (b->index) {
+            struct rp__hook *head = &b->index->lane[i], *at = head->next;
+            while (at != head && sure(entry_at(at)->slot))
+                at = at->next;
+            if (at != head)
+                return left(b, take_entry(l, b, entry_at(at)));
+            continue;
+        }
+        struct rp__slot *before = 0, *s = b->lane[i].first;
+        for (; s && sure(s); s = after(s))
+            before = s;
+        if (s)
+            return left(b, remove_after(&b->lane[i], before));
+    }
+    return 0;
+}
+
+rp_msg *rp__mailbox_replace(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m)
+{
+    (void)l;
+    struct rp__entry *e = b->index ? rp__index_of_key(b->index, &m->slot) : 0;
+    if (!e)
+        return 0;
+    struct rp__slot *old = e->slot;
+    e->slot = &m->slot;
+    b->bytes += rp__weight(&m->slot) - rp__weight(old);
+    old->to = b->owner;
+    return (rp_msg *)old;
+}
+
+/* ---- by type ------------------------------------------------------------------------------------- */
+
+/* Each queued message gets its entry; where memory runs out, the lines stand as they were. */
+static int fill(struct rp_loop *l, struct rp__mailbox *b, struct rp__index *x)
+{
+    for (unsigned i = 0; i < RP__LANES; i++)
+        for (struct rp__slot *s = b->lane[i].first; s; s = after(s))
+            if (rp__index_put(l, x, s, false, false) != 0)
+                return -ENOMEM;
+    return 0;
+}
+
+int rp__mailbox_by_type(struct rp_loop *l, struct rp__mailbox *b)
+{
+    if (b->index)
+        return 0;
+    struct rp__index *x = rp__index_new(l);
+    if (!x)
+        return -ENOMEM;
+    if (fill(l, b, x) != 0) {
+        for (unsigned i = 0; i < RP__LANES; i++)
+            while (!rp__list_empty(&x->lane[i]))
+                rp__index_remove(l, x, entry_at(x->lane[i].next));
+        rp__index_free(l, x);
+        return -ENOMEM;
+    }
+    b->index = x;
+    memset(b->lane, 0, sizeof b->lane);
+    return 0;
+}
+
+/* ---- the stash ----------------------------------------------------------------------------------- */
+
+void rp__mailbox_stash(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m)
+{
+    append(&b->stash, &m->slot);
+    b->stashed++;
+    entered(l, b, &m->slot);
+}
+
+rp_msg *rp__mailbox_take_stashed(struct rp__mailbox *b)
+{
+    struct rp__slot *s = pop(&b->stash);
+    b->stashed -= s != 0;
+    return left(b, s);
+}
+
+/* The whole stash before what stands in line, the order kept. */
+static void unstash_lines(struct rp__mailbox *b)
+{
+    struct rp__line front[RP__LANES] = {{0, 0}, {0, 0}};
+    for (struct rp__slot *s; (s = pop(&b->stash));)
+        append(&front[rp__lane_of(s)], s);
+    for (unsigned i = 0; i < RP__LANES; i++) {
+        if (!front[i].first)
+            continue;
+        front[i].last->to = (uintptr_t)b->lane[i].first;
+        if (!b->lane[i].first)
+            b->lane[i].last = front[i].last;
+        b->lane[i].first = front[i].first;
+    }
+    b->stashed = 0;
+}
+
+int rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b)
+{
+    if (!b->index) {
+        unstash_lines(b);
+        return 0;
+    }
+    struct rp__line turned = {0, 0}; /* the last one goes to the front first */
+    for (struct rp__slot *s; (s = pop(&b->stash));) {
+        s->to = (uintptr_t)turned.first;
+        turned.first = s;
+    }
+    while (turned.first && rp__index_put(l, b->index, turned.first, true, false) == 0) {
+        pop(&turned);
+        b->stashed--;
+    }
+    if (!turned.first)
+        return 0;
+    for (struct rp__slot *s; (s = pop(&turned));) { /* the oldest stay where they were */
+        s->to = (uintptr_t)b->stash.first;
+        if (!b->stash.first)
+            b->stash.last = s;
+        b->stash.first = s;
+    }
+    return -ENOMEM;
 }

@@ -1,39 +1,60 @@
 /* SPDX-License-Identifier: MIT
  *
- * mailbox.h - where messages stand while their actor is busy: first in, first out, bounded.
+ * mailbox.h - where messages stand while their actor is busy: first in, first out, bounded, in two lanes.
  *
  * An actor that is idle has none: its messages go from the ring to its handler. The bound holds here,
  * where a message meets a busy actor; what is on its way in the rings comes on top of it, at most
  * RP__RING_SLOTS for each other loop and a burst for each sender on this one (docs/contract.md).
+ *
+ * Messages of urgent types are taken before the others, but of eight in a row one is a normal one. What
+ * an actor has stashed is out of line until it is unstashed, and counts toward the bound all the time.
  */
 #ifndef RP__MAILBOX_H
 #define RP__MAILBOX_H
 
-#include "mailbox/message.h"
+#include "mailbox/index.h"
+
+struct rp__line { /* messages linked through `to`, which is the owner's address again when taken */
+    struct rp__slot *first, *last;
+};
 
 struct rp__mailbox {
-    struct rp__slot *first, *last; /* linked through `to`, which is the owner's address again when taken */
+    struct rp__line lane[RP__LANES]; /* not used once there is an index */
+    struct rp__line stash;
+    struct rp__index *index;
     uint64_t owner;
-    uint32_t count;
-    uint32_t told;                 /* loops that know it is full */
+    uint32_t count;                  /* the stashed included */
+    uint32_t stashed;
+    uint32_t streak;                 /* urgent ones taken in a row */
+    uint32_t told;                   /* loops that know it is full */
     size_t bytes;
-    uint64_t told_set[];           /* a bit for each of them */
+    const rp_type *const *wanted;    /* by `waiter`, who receives by type: NULL-terminated */
+    rp_self *waiter;
+    uint64_t told_set[];             /* a bit for each loop */
 };
 
 struct rp__mailbox *rp__mailbox_new(struct rp_loop *l, uint64_t owner);   /* NULL: no memory */
 void rp__mailbox_free(struct rp_loop *l, struct rp__mailbox *b);          /* empty; NULL too */
-void rp__mailbox_put(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m); /* takes m */
 
-static inline rp_msg *rp__mailbox_take(struct rp__mailbox *b) /* the oldest; NULL: empty */
+/* Takes m. `keyed`: a later one with its key may replace it. 0, or -ENOMEM, then m is still the caller's. */
+int rp__mailbox_put(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m, bool keyed);
+
+rp_msg *rp__mailbox_take_next(struct rp_loop *l, struct rp__mailbox *b); /* the next in turn; NULL: none but stashed */
+rp_msg *rp__mailbox_take_of(struct rp_loop *l, struct rp__mailbox *b, const rp_type *const *types); /* the oldest of them */
+rp_msg *rp__mailbox_take_oldest(struct rp_loop *l, struct rp__mailbox *b); /* that may be dropped; NULL: none */
+
+/* m stands where the queued one with its type and key stood, and that one is the caller's; NULL: there is none,
+ * and m is still the caller's. */
+rp_msg *rp__mailbox_replace(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m);
+
+int  rp__mailbox_by_type(struct rp_loop *l, struct rp__mailbox *b); /* from now on it has an index: 0, -ENOMEM */
+void rp__mailbox_stash(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m);
+int  rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b); /* to the front, in order: 0, -ENOMEM */
+rp_msg *rp__mailbox_take_stashed(struct rp__mailbox *b);
+
+static inline bool rp__mailbox_waiting(const struct rp__mailbox *b) /* something to take */
 {
-    struct rp__slot *s = b->first;
-    if (!s)
-        return 0;
-    b->first = (struct rp__slot *)(uintptr_t)s->to;
-    b->count--;
-    b->bytes -= rp__weight(s);
-    s->to = b->owner;
-    return (rp_msg *)s;
+    return b->count > b->stashed;
 }
 
 #endif

@@ -21,13 +21,6 @@ extern "C" {
 
 enum { RP_STOP = 1 }; /* what a handler returns to end normally */
 
-typedef enum rp_overflow {
-    RP_WAIT = 0,  /* the sender waits until there is room (default) */
-    RP_FAIL,      /* senders of this process get -EAGAIN once they know; what was on its way is dropped */
-    RP_DROP_NEW,
-    RP_DROP_OLD
-} rp_overflow;
-
 enum { RP_NOWAIT = 1 }; /* flag of an actor: its handler never waits; calls that would return -EAGAIN */
 
 typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle */
@@ -50,7 +43,9 @@ typedef struct rp_spawn_opts { /* all zero: the defaults */
     unsigned    on;
     uint32_t    mailbox;  /* messages that may wait for it; 0: 1024 */
     size_t      mailbox_bytes; /* and their bytes; 0: 1 MiB */
-    rp_overflow overflow;
+    rp_overflow overflow; /* what happens when it is full */
+    rp_ref      redirect; /* RP_REDIRECT: to whom */
+    uint32_t    stash;    /* messages it may set aside (rp_stash); they count as standing in the mailbox */
     size_t      stack;    /* of a coroutine; 0: 64 KiB. 16, 64, 256 KiB or 1 MiB less its guard is what it gets */
     bool        monitor;  /* the spawner gets RP_DOWN: no end can be missed between spawn and rp_monitor */
 } rp_spawn_opts;
@@ -87,6 +82,16 @@ RP_EXPORT RP_NODISCARD int rp_send(rp_self *me, rp_ref to, rp_msg **m);
 /* The next message; in a coroutine actor, and in a handler that wants to see the next before it
  * returns. Yours to drop or send on. Suspends. -EINVAL in a task: only the actor itself receives. */
 RP_EXPORT RP_NODISCARD int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline);
+
+/* The same, but only one of the given types (NULL-terminated), the first given first; the others stay,
+ * in order. Costs the same however many of them there are. A mailbox full of others would leave no
+ * room for what is waited for: -ENOBUFS. */
+RP_EXPORT RP_NODISCARD int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time deadline);
+
+/* Sets a message aside, until rp_unstash puts all of them back in line before the others, in order.
+ * The message is the stash's then. -ENOBUFS: it holds rp_spawn_opts.stash already. Only the actor itself. */
+RP_EXPORT RP_NODISCARD int rp_stash(rp_self *me, const rp_msg *m);
+RP_EXPORT RP_NODISCARD int rp_unstash(rp_self *me); /* -ENOMEM: the rest stays set aside */
 
 /* A handler keeps its message beyond its return. Once; -EALREADY. */
 RP_EXPORT RP_NODISCARD int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret);

@@ -65,6 +65,20 @@ typedef struct rp_field {
     uint32_t offset, size;
 } rp_field;
 
+/* What happens to a message that meets a full mailbox. */
+typedef enum rp_overflow {
+    RP_DEFAULT = 0, /* of a mailbox: RP_WAIT. Of a type: as its mailbox says */
+    RP_WAIT,        /* the sender waits until there is room */
+    RP_FAIL,        /* senders of this process get -EAGAIN once they know; what was on its way is dropped */
+    RP_DROP_NEW,    /* it is dropped */
+    RP_DROP_OLD,    /* the oldest is dropped */
+    RP_CONFLATE,    /* full or not: it takes the place of the queued one of its type with the same key;
+                       if there is none and the mailbox is full, the oldest is dropped */
+    RP_REDIRECT     /* it goes on to rp_spawn_opts.redirect, sender and right to reply with it */
+} rp_overflow;
+
+enum { RP_URGENT = 1 }; /* flag of a type: in a mailbox it is taken before the others */
+
 typedef struct rp_type {
     const char *name;          /* stable across versions and languages, e.g. "shop.order"; at most 63 bytes */
     size_t size;               /* of the struct; at most 64 KiB */
@@ -72,11 +86,14 @@ typedef struct rp_type {
     size_t nfields;
     void (*drop)(void *body);  /* releases what the struct owns beyond itself; run exactly once, by whoever
                                   ends the message; such a type cannot leave the process */
+    rp_overflow overflow;      /* instead of its mailbox's policy; RP_DEFAULT: that */
+    unsigned key;              /* RP_CONFLATE: 1 + the index of the field that is its key; 0: all are alike */
+    unsigned flags;
 } rp_type;
 
 #define RP_FIELD(T, member, kind) \
     { #member, kind, (uint32_t)offsetof(T, member), (uint32_t)sizeof(((T *)0)->member) }
-#define RP_TYPE(name, T, fields) { name, sizeof(T), fields, sizeof(fields) / sizeof *(fields), NULL }
+#define RP_TYPE(name, T, fields) { name, sizeof(T), fields, sizeof(fields) / sizeof *(fields), NULL, RP_DEFAULT, 0, 0 }
 
 /* Is the description sound? 0, or -EINVAL: a field beyond the struct, overlapping or of the wrong size
  * for its kind, no name. Worth asking once per type in a test. */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * admit.c - a message meets a busy actor: into its mailbox, or what the policy says when that is full.
+ */
+#include "actors/runtime.h"
+
+#include <errno.h>
+
+static rp_overflow policy_of(const struct rp__actor *a, const struct rp__slot *s)
+{
+    rp_overflow own = rp__type(s->type)->overflow;
+    return own != RP_DEFAULT ? own : a->overflow;
+}
+
+bool rp__box_is_full(const struct rp__actor *a)
+{
+    return a->box->count >= a->limit || a->box->bytes >= a->limit_bytes;
+}
+
+static bool wanted(const struct rp__mailbox *b, const struct rp__slot *s)
+{
+    for (const rp_type *const *t = b->waiter ? b->wanted : 0; t && *t; t++)
+        if (*t == rp__type(s->type))
+            return true;
+    return false;
+}
+
+/* Whoever receives by type looks again; or cannot go on, because what it waits for would find no room. */
+static void tell_waiter(struct rp__actor *a, bool comes)
+{
+    struct rp__mailbox *b = a->box;
+    rp_self *waiter = b->waiter;
+    if (!waiter || !(comes || rp__box_is_full(a)))
+        return;
+    b->waiter = 0;
+    rp__wake(waiter, comes ? 0 : -ENOBUFS);
+}
+
+static void redirect(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
+{
+    if (!a->extra || rp__forward(l->sched, s, a->extra->redirect, false) != 0)
+        rp__finish(l, s, RP__DROPPED);
+    else
+        rp__finish(l, s, RP__HANDLED); /* an empty shell: it has moved on */
+}
+
+/* True: it goes in. False: it has gone elsewhere. */
+static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy)
+{
+    rp_msg *oldest;
+    switch (policy) {
+    case RP_DEFAULT:
+    case RP_WAIT:
+        rp__box_full(l, a, s, RP_WAIT); /* this one was on its way; the next will wait */
+        return true;
+    case RP_DROP_OLD:
+    case RP_CONFLATE:
+        if ((oldest = rp__mailbox_take_oldest(l, a->box)))
+            rp__finish(l, &oldest->slot, RP__DROPPED);
+        return true;
+    case RP_REDIRECT:
+        redirect(l, a, s);
+        return false;
+    case RP_FAIL:
+        rp__box_full(l, a, s, RP_FAIL);
+        break;
+    case RP_DROP_NEW:
+        break;
+    }
+    rp__finish(l, s, RP__DROPPED);
+    return false;
+}
+
+void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned)
+{
+    if (!a->box && !(a->box = rp__mailbox_new(l, a->addr))) {
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    }
+    rp_overflow policy = policy_of(a, s);
+    bool sure = rp__flags(s->type) & RP__F_SURE, comes = wanted(a->box, s);
+    if (!sure && !comes && policy != RP_CONFLATE && rp__box_is_full(a) && !admit(l, a, s, policy))
+        return;
+    rp_msg *m = owned ? (rp_msg *)s : rp__msg_hold(l, s);
+    if (!m) {
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    }
+    rp_msg *old = policy == RP_CONFLATE ? rp__mailbox_replace(l, a->box, m) : 0;
+    if (old) {
+        rp__finish(l, &old->slot, RP__DROPPED);
+        return;
+    }
+    if (policy == RP_CONFLATE && !sure && rp__box_is_full(a))
+        admit(l, a, &m->slot, policy);
+    if (rp__mailbox_put(l, a->box, m, policy == RP_CONFLATE) != 0)
+        rp__finish(l, &m->slot, RP__DROPPED);
+    else
+        tell_waiter(a, comes);
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support.h"
+
+#include <errno.h>
+
+/* ---- policies ------------------------------------------------------------------------------------ */
+
+struct quote {
+    uint32_t stock;
+    uint32_t price;
+};
+static const rp_field quote_fields[] = {RP_FIELD(struct quote, stock, RP_U32), RP_FIELD(struct quote, price, RP_U32)};
+static const rp_type quote_type = {"test.quote", sizeof(struct quote), quote_fields, 2, NULL, RP_CONFLATE, 1, 0};
+static const rp_type lossy_type = {"test.lossy", sizeof(struct quote), quote_fields, 2, NULL, RP_DROP_NEW, 0, 0};
+static const rp_type urgent_type = {"test.urgent", sizeof(struct quote), quote_fields, 2, NULL, RP_DEFAULT, 0, RP_URGENT};
+static const rp_type plain_type = {"test.plain", sizeof(struct quote), quote_fields, 2, NULL, RP_DEFAULT, 0, 0};
+
+/* Says what it gets, after a wait in the first one, so that all the others meet a busy actor. */
+struct seen {
+    rp_ref root;
+    bool waited;
+};
+
+static int watch_init(rp_self *me, void *state, void *arg)
+{
+    (void)arg;
+    ((struct seen *)state)->root = rp_parent(me);
+    return 0;
+}
+
+static int watch(rp_self *me, void *state, const rp_msg *m)
+{
+    struct seen *s = state;
+    if (!s->waited) {
+        s->waited = true;
+        return rp_sleep(me, rp_in_ms(me, 20));
+    }
+    const rp_type *t = rp_type_of(m);
+    return rp_tell(me, s->root, t, rp_body(m, t));
+}
+static const rp_actor watcher = {.name = "watcher", .handle = watch, .init = watch_init, .state_size = sizeof(struct seen)};
+
+static struct quote next_quote(rp_self *me, const rp_type *t)
+{
+    rp_msg *m;
+    check_eq(rp_recv(me, &m, rp_in_ms(me, 5000)), 0);
+    check(rp_body(m, t) != 0, "it is a %s, not a %s", rp_type_of(m)->name, t->name);
+    struct quote q = *(const struct quote *)rp_body(m, t);
+    rp_msg_drop(me, m);
+    return q;
+}
+
+static int tell_quote(rp_self *me, rp_ref to, const rp_type *t, uint32_t stock, uint32_t price)
+{
+    return rp_tell(me, to, t, &(struct quote){stock, price});
+}
+
+static int conflate(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref w;
+    rp_ledger l;
+    check_eq(rp_spawn(me, &watcher, &(rp_spawn_opts){.mailbox = 4, .on = RP_LOOP(rp_loop_count(me) - 1)}, &w), 0);
+    check_eq(tell_quote(me, w, &plain_type, 0, 0), 0); /* busies it */
+    for (uint32_t i = 1; i <= 300; i++)
+        check_eq(tell_quote(me, w, &quote_type, i % 3, i), 0);
+    for (uint32_t i = 1; i <= 3; i++) { /* one for each, the newest, in the order of the first ones */
+        struct quote q = next_quote(me, &quote_type);
+        check_eq(q.stock, i % 3);
+        check_eq(q.price, 297 + i);
+    }
+    rp_ledger_read(me, &l);
+    check_eq(l.dropped, 297);
+    return 0;
+}
+
+TEST(mailbox, the_newest_takes_the_place_of_its_key)
+{
+    everywhere(conflate, 0);
+}
+
+static int per_type(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref w;
+    rp_ledger l;
+    check_eq(rp_spawn(me, &watcher, &(rp_spawn_opts){.mailbox = 4}, &w), 0);
+    check_eq(tell_quote(me, w, &plain_type, 0, 0), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        check_eq(tell_quote(me, w, &plain_type, 1, i), 0);
+    for (uint32_t i = 0; i < 10; i++)
+        check_eq(tell_quote(me, w, &lossy_type, 2, i), 0);
+    check_eq(tell_quote(me, w, &plain_type, 1, 4), 0); /* waits, for this mailbox is full */
+    for (uint32_t i = 0; i < 5; i++)
+        check_eq(next_quote(me, &plain_type).price, i);
+    rp_ledger_read(me, &l);
+    check_eq(l.dropped, 10);
+    return 0;
+}
+
+TEST(mailbox, a_type_has_its_own_policy)
+{
+    rp_system_opts one = {.loops = 1}, sim = {.loops = 1, .sim_seed = test_seed()};
+    check_eq(run_with(per_type, 0, &one), 0);
+    check_eq(run_with(per_type, 0, &sim), 0);
+}
+
+static int redirect(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref w;
+    check_eq(rp_spawn(me, &watcher, &(rp_spawn_opts){.mailbox = 4, .overflow = RP_REDIRECT, .redirect = rp_self_ref(me),
+                                                     .on = RP_LOOP(rp_loop_count(me) - 1)}, &w), 0);
+    check_eq(tell_quote(me, w, &plain_type, 0, 0), 0);
+    for (uint32_t i = 0; i < 50; i++)
+        check_eq(tell_quote(me, w, &plain_type, 7, i), 0);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < 50; i++)
+        sum += next_quote(me, &plain_type).price;
+    check_eq(sum, 49 * 50 / 2);
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    check_eq(l.dropped, 0);
+    return 0;
+}
+
+TEST(mailbox, a_full_one_redirects)
+{
+    everywhere(redirect, 0);
+}
+
+/* ---- lanes --------------------------------------------------------------------------------------- */
+
+static int urgent(rp_self *me, void *arg)
+{
+    (void)arg;
+    enum { N = 100 };
+    rp_ref w;
+    check_eq(rp_spawn(me, &watcher, NULL, &w), 0);
+    check_eq(tell_quote(me, w, &plain_type, 0, 0), 0);
+    for (uint32_t i = 0; i < N; i++)
+        check_eq(tell_quote(me, w, &plain_type, 1, i), 0);
+    for (uint32_t i = 0; i < N; i++)
+        check_eq(tell_quote(me, w, &urgent_type, 2, i), 0);
+    uint32_t next[2] = {0, 0}, row = 0;
+    for (uint32_t i = 0; i < 2 * N; i++) {
+        rp_msg *m;
+        check_eq(rp_recv(me, &m, rp_in_ms(me, 5000)), 0);
+        bool is_urgent = rp_type_of(m) == &urgent_type;
+        const struct quote *q = rp_body(m, rp_type_of(m));
+        check_eq(q->price, next[is_urgent]++);
+        row = is_urgent ? row + 1 : 0;
+        check(row <= 7, "%u urgent ones in a row, and others wait", row);
+        check(i >= 7 || is_urgent, "a plain one was %u-th", i);
+        rp_msg_drop(me, m);
+    }
+    return 0;
+}
+
+TEST(mailbox, urgent_first_and_others_do_not_starve)
+{
+    rp_system_opts one = {.loops = 1};
+    check_eq(run_with(urgent, 0, &one), 0);
+}
+
+/* ---- by type ------------------------------------------------------------------------------------- */
+
+static int fill(rp_self *me, void *arg)
+{
+    rp_ref to = *(rp_ref *)arg;
+    int rc = 0;
+    for (uint32_t i = 0; i < 1000 && rc == 0; i++)
+        rc = tell_quote(me, to, i % 10 == 9 ? &lossy_type : &plain_type, i, i);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 5));
+    return rc == 0 ? tell_quote(me, to, &urgent_type, 1, 1) : rc;
+}
+static const rp_actor filler = {.name = "filler", .run = fill};
+
+static int selective(rp_self *me, void *arg)
+{
+    (void)arg;
+    const rp_type *const none[] = {NUM, NULL}, *const lossy[] = {&lossy_type, NULL}, *const late[] = {&urgent_type, NULL};
+    rp_ref self = rp_self_ref(me);
+    rp_msg *m;
+    check_eq(rp_recv_of(me, none, &m, rp_in_ms(me, 1)), -ETIMEDOUT);
+    check_eq(rp_spawn(me, &filler, &(rp_spawn_opts){.arg = &self, .on = RP_LOOP(rp_loop_count(me) - 1)}, NULL), 0);
+    check_eq(rp_recv_of(me, late, &m, rp_in_ms(me, 5000)), 0); /* past a thousand others */
+    rp_msg_drop(me, m);
+    for (uint32_t i = 9; i < 1000; i += 10) {
+        check_eq(rp_recv_of(me, lossy, &m, rp_in_ms(me, 5000)), 0);
+        check_eq(((const struct quote *)rp_body(m, &lossy_type))->stock, i);
+        rp_msg_drop(me, m);
+    }
+    check_eq(rp_recv_of(me, lossy, &m, rp_in_ms(me, 1)), -ETIMEDOUT);
+    for (uint32_t i = 0; i < 1000; i++)
+        if (i % 10 != 9)
+            check_eq(next_quote(me, &plain_type).stock, i);
+    return 0;
+}
+
+TEST(mailbox, receives_by_type_and_the_rest_in_order)
+{
+    everywhere(selective, 0);
+}
+
+/* What is waited for can never come in: that is said, not waited for. */
+static int no_room(rp_self *me, void *arg)
+{
+    (void)arg;
+    const rp_type *const wanted[] = {NUM, NULL};
+    rp_ref self = rp_self_ref(me);
+    rp_msg *m;
+    for (uint32_t i = 0; i < 1024; i++) /* the root's mailbox */
+        check_eq(tell_quote(me, self, &plain_type, i, i), 0);
+    check_eq(rp_recv_of(me, wanted, &m, rp_in_ms(me, 5000)), -ENOBUFS);
+    for (uint32_t i = 0; i < 1024; i++)
+        check_eq(next_quote(me, &plain_type).stock, i);
+    return 0;
+}
+
+TEST(mailbox, full_of_others_is_an_error)
+{
+    everywhere(no_room, 0);
+}
+
+/* ---- the stash ----------------------------------------------------------------------------------- */
+
+/* Sets aside what comes before NUM, then says all in order. */
+struct keeper {
+    rp_ref root;
+    bool open;
+};
+
+static int keep(rp_self *me, void *state, const rp_msg *m)
+{
+    struct keeper *k = state;
+    if (rp_body(m, NUM)) {
+        k->open = true;
+        return rp_unstash(me);
+    }
+    if (!k->open)
+        return rp_stash(me, m);
+    return rp_tell(me, k->root, &plain_type, rp_body(m, &plain_type));
+}
+
+static int keeper_init(rp_self *me, void *state, void *arg)
+{
+    (void)arg;
+    ((struct keeper *)state)->root = rp_parent(me);
+    return 0;
+}
+static const rp_actor keeper = {.name = "keeper", .handle = keep, .init = keeper_init, .state_size = sizeof(struct keeper)};
+
+static int stash(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref k;
+    struct rp_down d;
+    check_eq(rp_spawn(me, &keeper, &(rp_spawn_opts){.stash = 50, .on = RP_LOOP(rp_loop_count(me) - 1)}, &k), 0);
+    for (uint32_t i = 0; i < 50; i++)
+        check_eq(tell_quote(me, k, &plain_type, 1, i), 0);
+    check_eq(tell_num(me, k, 0), 0);
+    for (uint32_t i = 50; i < 90; i++)
+        check_eq(tell_quote(me, k, &plain_type, 1, i), 0);
+    for (uint32_t i = 0; i < 90; i++)
+        check_eq(next_quote(me, &plain_type).price, i);
+    check_eq(rp_spawn(me, &keeper, &(rp_spawn_opts){.stash = 5, .monitor = true}, &k), 0);
+    for (uint32_t i = 0; i < 6; i++) /* one too many */
+        check_eq(tell_quote(me, k, &plain_type, 1, i), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(d.reason, -ENOBUFS);
+    return 0;
+}
+
+TEST(mailbox, a_handler_stashes_and_goes_on_in_order)
+{
+    everywhere(stash, 0);
+}
+
+static int stash_here(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref self = rp_self_ref(me);
+    const rp_type *const plain[] = {&plain_type, NULL};
+    rp_msg *m;
+    for (uint32_t i = 0; i < 10; i++)
+        check_eq(tell_quote(me, self, &plain_type, 1, i), 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        check_eq(i % 2 ? rp_recv(me, &m, RP_FOREVER) : rp_recv_of(me, plain, &m, RP_FOREVER), 0);
+        check_eq(rp_stash(me, m), 0);
+    }
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    check_eq(rp_stash(me, m), -ENOBUFS); /* still ours */
+    check_eq(((const struct quote *)rp_body(m, &plain_type))->price, 8);
+    rp_msg_drop(me, m);
+    check_eq(rp_unstash(me), 0);
+    for (uint32_t i = 0; i < 8; i++)
+        check_eq(next_quote(me, &plain_type).price, i);
+    check_eq(next_quote(me, &plain_type).price, 9);
+    check_eq(rp_recv(me, &m, rp_in_ms(me, 1)), -ETIMEDOUT);
+    return 0;
+}
+static int stash_actor(rp_self *me, void *arg)
+{
+    return stash_here(me, arg);
+}
+
+static int stash_root(rp_self *me, void *arg)
+{
+    (void)arg;
+    struct rp_down d;
+    rp_actor a = {.name = "stasher", .run = stash_actor};
+    check_eq(rp_spawn(me, &a, &(rp_spawn_opts){.stash = 8, .monitor = true}, NULL), 0);
+    check_eq(recv_down(me, &d), 0);
+    return d.reason;
+}
+
+TEST(mailbox, a_coroutine_stashes_too)
+{
+    everywhere(stash_root, 0);
+}
