@@ -61,6 +61,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
         return rc;
     rp_msg *m;
     if (a->box && (m = rp__next_in_box(l, a))) {
+        rp__serve(a, &m->slot);
         *ret = m;
         return 0;
     }
@@ -103,8 +104,10 @@ static bool leave_recv_of(rp_self *me)
 static rp_msg *take_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types)
 {
     for (rp_msg *m; (m = rp__mailbox_take_of(l, a->box, types));)
-        if (rp__taken(l, a, m))
+        if (rp__taken(l, a, m)) {
+            rp__serve(a, &m->slot);
             return m;
+        }
     return 0;
 }
 

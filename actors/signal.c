@@ -90,7 +90,7 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
         rp__on_child_ended(l, (struct rp__kid *)(uintptr_t)s->body[0]);
         return;
     case RP__OP_NO_REPLY:
-        rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1]);
+        rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1], (const char *)&s->body[2]);
         return;
     case RP__OP_DRAIN: /* dispatch.c: it runs a handler */
         return;

@@ -26,6 +26,7 @@ enum {
     RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
     RP__TURN_NS = 100000,      /* or this long: then the world polls I/O */
+    RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all */
     RP__TALLIES = 16,
     RP__SENT = 0               /* the tally of messages sent: what bounds a burst */
 };

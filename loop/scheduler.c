@@ -137,7 +137,27 @@ int rp__may_wait(const rp_self *me)
 
 static void deadline_fired(struct rp__timer *t)
 {
-    rp__interrupt(RP__OF(rp_self, timer, t), -ETIMEDOUT);
+    rp_self *self = RP__OF(rp_self, timer, t);
+    void (*overdue)(rp_self *) = self->overdue;
+    if (!overdue || t->when >= self->until) {
+        rp__interrupt(self, -ETIMEDOUT);
+        return;
+    }
+    self->overdue = 0;
+    if (self->until != RP_FOREVER)
+        rp__timer_start(&self->loop->wheel, t, self->until);
+    overdue(self);
+}
+
+static void set_timer(struct rp_loop *l, rp_self *me, rp_time deadline)
+{
+    rp_time first = me->overdue ? l->now + RP__OVERDUE : RP_FOREVER;
+    me->until = deadline;
+    me->timer.fire = deadline_fired;
+    if (deadline < first)
+        first = deadline;
+    if (first != RP_FOREVER)
+        rp__timer_start(&l->wheel, &me->timer, first);
 }
 
 bool rp__interrupt(rp_self *self, int rc)
@@ -180,12 +200,12 @@ RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*can
     me->cancel = cancel;
     me->since = l->now;
     me->state = RP__PARKED;
-    if (cancel && rc == 0 && deadline != RP_FOREVER) {
-        me->timer.fire = deadline_fired;
-        rp__timer_start(&l->wheel, &me->timer, deadline);
-    }
+    me->wait++;
+    if (cancel && rc == 0)
+        set_timer(l, me, deadline);
     rp__switch(l, me, next_of(l));
     me->waits = 0;
+    me->overdue = 0;
     return me->rc;
 }
 
