@@ -467,20 +467,46 @@ static void bounded_buffer(u64 n)
     me->send(items, stop::value);
 }
 
-static behavior account(stateful_actor<int64_t>* self, actor teller)
+struct transfer {
+    actor other;
+    int64_t amount; // negative: to debit here
+};
+
+struct account_state {
+    int64_t balance = 0;
+    bool waiting = false; // until the other account has credited
+    std::deque<transfer> later;
+};
+
+static behavior account(stateful_actor<account_state>* self, actor teller)
 {
-    self->state = 0;
+    auto handle = [=](transfer t) {
+        auto& s = self->state;
+        if (s.waiting) {
+            s.later.push_back(std::move(t));
+            return;
+        }
+        s.balance += t.amount;
+        s.waiting = t.amount < 0;
+        if (s.waiting)
+            self->send(t.other, -t.amount);
+        else
+            self->send(t.other, ack::value);
+    };
     return {
-        [=](const actor& to, int64_t amount) {
-            self->state -= amount;
-            self->request(to, infinite, amount).await([=](ack) { self->send(teller, u64{0}); });
-        },
-        [=](int64_t amount) {
-            self->state += amount;
-            return ack::value;
+        [=](const actor& to, int64_t amount) { handle({to, -amount}); },
+        [=](int64_t amount) { handle({actor_cast<actor>(self->current_sender()), amount}); },
+        [=](ack) {
+            auto& s = self->state;
+            s.waiting = false;
+            self->send(teller, u64{0});
+            while (!s.waiting && !s.later.empty()) {
+                handle(std::move(s.later.front()));
+                s.later.pop_front();
+            }
         },
         [=](stop) {
-            self->send(teller, static_cast<u64>(self->state));
+            self->send(teller, static_cast<u64>(self->state.balance));
             self->quit();
         },
     };
