@@ -392,6 +392,16 @@ void rp__taken_flush(struct rp__timer *timer)
     }
 }
 
+void rp__taken_forget(struct rp__cluster_loop *here)
+{
+    uint64_t key;
+    for (struct rp__taken *t; (t = rp__map_any(&here->taken, &key));) {
+        rp__map_remove(&here->taken, key);
+        rp__pool_free(&here->l->pool, t, sizeof *t);
+    }
+    rp__map_fini(&here->taken, &here->l->sys->mem);
+}
+
 static void route_consumed(struct rp_loop *l, uint64_t via, uint64_t target)
 {
     enum { FLUSH_MS = 50 };
