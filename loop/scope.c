@@ -77,6 +77,8 @@ int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret
     assert(s->owner->loop == l && "a scope belongs to its loop");
     if (s->cause != RP__NOT_CANCELLED)
         return -ECANCELED;
+    if (me->nowait && s->owner == me) /* closing it would have to wait */
+        return -EAGAIN;
     if (rp__keep_stack(me) != 0) /* now, when it can still fail: closing the scope must not */
         return -ENOMEM;
     rp_task *handle = 0;

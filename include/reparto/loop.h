@@ -81,7 +81,7 @@ RP_EXPORT void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline);
 /* Starts fn(arg) as a task of `s`: the caller's own scope, or one of another coroutine of this loop
  * that is still open. It runs on the next pass. `ret` may be NULL (its result then counts for the
  * scope and is forgotten); otherwise the handle lives until the scope is closed.
- * -ECANCELED in a cancelled scope, -ENOMEM. */
+ * -ECANCELED in a cancelled scope; -ENOMEM; -EAGAIN: the caller may not wait, and so could not close it. */
 RP_EXPORT RP_NODISCARD int rp_go(rp_self *me, rp_scope *s, rp_task_fn *fn, void *arg, rp_task **ret);
 
 /* Suspends until every task of `s` has ended. `rc` < 0 says that the opener itself failed and
