@@ -338,10 +338,19 @@ static struct outcome run_seed(uint64_t seed)
     return o;
 }
 
+static void died(int signo)
+{
+    dprintf(STDERR_FILENO, "    seed %" PRIu64 ": %s\n", seed_now, strsignal(signo)); /* it is the end anyway */
+    signal(signo, SIG_DFL);
+    raise(signo);
+}
+
 /* Every other seed from `first` on, each twice; what has come to pass to `to`. */
 static void run_half(uint64_t first, uint64_t seeds, int to)
 {
     struct outcome all = {0};
+    signal(SIGALRM, died);
+    signal(SIGABRT, died);
     for (uint64_t i = 0; i < seeds; i += 2) {
         alarm(20);
         struct outcome one = run_seed(first + i), again = run_seed(first + i);
