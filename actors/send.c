@@ -282,7 +282,7 @@ static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (o->to.node == l->node)
         return send_local(me, o, wait, until);
@@ -396,7 +396,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
         *ret = m;
         return 0;
     }
-    if (deadline != RP_FOREVER || me == l->sched || me->nowait || l->slow & RP__SLOW_FORKED) {
+    if (deadline != RP_FOREVER || me == l->sched || me->nowait || rp__forked(l)) {
         if ((rc = rp__may_wait(me)) != 0 || (rc = rp__keep_stack(me)) != 0)
             return rc;
         a->flags |= RP__A_RECV;

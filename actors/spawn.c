@@ -328,7 +328,7 @@ int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *
     struct rp_loop *l = me->loop;
     if (!o)
         o = &defaults;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (!sound(kind, o) || !me->actor)
         return -EINVAL;

@@ -341,6 +341,8 @@ void rp__cluster_free(struct rp__runtime *rt)
 int rp_listen_url(rp_self *me, char *to, size_t size)
 {
     struct rp__cluster *c = rp__cluster_of(me->loop);
+    if (rp__forked(me->loop))
+        return -EPERM;
     return c->listener ? c->carrier->url(c, to, size) : -ENOTCONN;
 }
 

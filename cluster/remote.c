@@ -331,6 +331,8 @@ _Static_assert(sizeof(struct rp_node_down) <= RP__SLOT - RP__HEAD, "one slot");
 int rp_node_monitor(rp_self *me, rp_node node)
 {
     struct rp_loop *l = me->loop;
+    if (rp__forked(l))
+        return -EPERM;
     if (!me->actor || node.id == 0)
         return -EINVAL;
     int rc = watch_peer(l, me->actor->addr, (rp_ref){node.id, 0});

@@ -11,6 +11,8 @@
  *               The effective deadline is the earliest of the argument and of every enclosing scope.
  *   Cancelled   -ECANCELED, and it means that the operation did not happen. It is a state, not an
  *               event (trio, libdill): every later suspending call in that scope fails too.
+ *   fork        a child of fork() has no part in its parent's systems: every call that would change
+ *               something is -EPERM there. It may start a system of its own.
  *   Threads     an `rp_self` belongs to the loop it runs on; hand it to no other thread.
  */
 #ifndef REPARTO_LOOP_H
