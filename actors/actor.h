@@ -170,6 +170,7 @@ void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, u
 void rp__post_sure(struct rp_loop *l, const struct rp__slot *s); /* of one slot, to the loop in `to` */
 struct rp__spill *rp__spill_new(struct rp_loop *l); /* of one slot, for later; NULL: no memory */
 bool rp__reserve_ready(struct rp_loop *l);
+void rp__reserve_fini(struct rp_loop *l);
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
 
 /* ---- messages ------------------------------------------------------------------------------------ */

@@ -107,6 +107,8 @@ static int take(const rp_msg *m, struct rp_loop *l, rp_token *k)
 {
     struct rp__slot *s = slot_of(m);
     unsigned f = rp__flags(s->type);
+    if (rp__forked(l))
+        return -EPERM;
     if ((f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) != RP__F_CALL)
         return -EALREADY;
     uint64_t node = l->node;
@@ -187,8 +189,8 @@ int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret)
 
 int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
 {
-    if (k->call == 0)
-        return -EALREADY;
+    if (k->call == 0 || rp__forked(me->loop))
+        return k->call == 0 ? -EALREADY : -EPERM;
     int rc = send_reply(me->loop, k, address(me), t, body);
     if (rc == 0)
         k->call = 0;
@@ -197,8 +199,8 @@ int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
 
 int rp_token_error(rp_self *me, rp_token *k, int err)
 {
-    if (k->call == 0)
-        return -EALREADY;
+    if (k->call == 0 || rp__forked(me->loop))
+        return k->call == 0 ? -EALREADY : -EPERM;
     int rc = err < 0 ? send_error(me->loop, k, err, name_of(me)) : -EINVAL;
     if (rc == 0)
         k->call = 0;

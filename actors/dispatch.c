@@ -149,6 +149,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
 static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s)
 {
     me->actor = a;
+    me->nowait = (a->flags & RP__A_NOWAIT) != 0;
     me->sent_mark = rp__sent(l);
     int rc = handle(me, a, s);
     if (__builtin_expect(l->sched != me, 0))

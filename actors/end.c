@@ -196,7 +196,7 @@ void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, const char *why)
 int rp_stop(rp_self *me, rp_ref who, const char *why)
 {
     struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (who.node != l->node) {
         const struct rp__route *route = rp__runtime(l)->route;

@@ -65,7 +65,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
         *ret = m;
         return 0;
     }
-    if (deadline != RP_FOREVER || me == l->sched || me->nowait || l->slow & RP__SLOW_FORKED)
+    if (deadline != RP_FOREVER || me == l->sched || me->nowait || rp__forked(l))
         return recv_slowly(me, ret, deadline);
     /* rp__park, less what cannot be the case here */
     a->flags |= RP__A_RECV;

@@ -292,7 +292,7 @@ static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (o->to.node == l->node)
         return send_local(me, o, wait, until);

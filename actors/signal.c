@@ -15,6 +15,13 @@ struct rp__spill *rp__spill_new(struct rp_loop *l)
     return s;
 }
 
+void rp__reserve_fini(struct rp_loop *l)
+{
+    struct rp__hook *all = &l->actors->reserve;
+    for (struct rp__hook *at; all->next && (at = rp__list_pop(all));)
+        rp__spill_free(l, RP__OF(struct rp__spill, link, at));
+}
+
 bool rp__reserve_ready(struct rp_loop *l)
 {
     struct rp__actors *t = l->actors;
@@ -45,7 +52,7 @@ void rp__post_sure(struct rp_loop *l, const struct rp__slot *s)
     if (t->nreserve == RESERVE_LOW)
         l->budget = 0; /* dispatch begins nothing more until the reserve is full again */
     struct rp__hook *at = rp__list_pop(&t->reserve);
-    if (!at || (dst != l->index && !l->out[dst])) {
+    if (!at) {
         rp__tally(l, RP__LOST_SIGNALS, 1);
         return;
     }

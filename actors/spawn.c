@@ -23,6 +23,7 @@ struct rp__birth {
     struct rp__kid *kid; /* the parent's record, if the parent is on another loop */
     uint64_t addr;
     int rc;
+    bool stillborn; /* its init failed, and it has children: it ends as any other, when they have ended */
 };
 
 static void actor_main(rp_self *me)
@@ -140,7 +141,23 @@ static void unbuild(struct rp_loop *l, struct rp__actor *a, bool monitored, int 
     rp__actor_remains(l, a);
 }
 
-static int build(struct rp_loop *l, const struct rp__birth *b, struct rp__actor **ret)
+/* Its init has failed. True: it has children, and is to be ended by rp__actor_end; false: it is gone. */
+static bool keep_stillborn(struct rp_loop *l, struct rp__actor *a, const struct rp__birth *b, int reason)
+{
+    if (a->nchildren == 0) {
+        unbuild(l, a, b->o->monitor, reason);
+        return false;
+    }
+    if (a->co)
+        rp__stack_put(l, a->co);
+    a->co = 0;
+    a->flags = RP__A_WATCHED | RP__A_STOPPED; /* its failure is its spawner's, who gets the error at once */
+    if (b->o->monitor)
+        rp__watch_forget_first(l, a);
+    return true;
+}
+
+static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
 {
     const rp_spawn_opts *o = b->o;
     struct rp__actor *a = rp__actor_new(l);
@@ -164,17 +181,18 @@ static int build(struct rp_loop *l, const struct rp__birth *b, struct rp__actor 
         rc = build_name(l, a, o->name);
     if (rc == 0)
         rc = run_init(l, a, o->arg);
-    if (rc != 0) {
-        unbuild(l, a, o->monitor, rc);
-        return rc;
-    }
+    if (rc != 0)
+        b->stillborn = keep_stillborn(l, a, b, rc);
     *ret = a;
-    return 0;
+    return rc;
 }
 
-static void start(struct rp__actor *a)
+/* It begins; a stillborn one ends. */
+static void start(struct rp_loop *l, struct rp__actor *a, int rc)
 {
-    if (a->co)
+    if (rc != 0)
+        rp__actor_end(l, a, rc);
+    else if (a->co)
         rp__ready(a->co);
 }
 
@@ -194,12 +212,12 @@ static int spawn_here(rp_self *me, struct rp__birth *b)
 {
     struct rp__actor *a;
     int rc = build(me->loop, b, &a);
-    if (rc != 0)
+    if (rc != 0 && !b->stillborn)
         return rc;
-    adopt(me->loop, me->actor, a);
-    start(a);
     b->addr = a->addr;
-    return 0;
+    adopt(me->loop, me->actor, a);
+    start(me->loop, a, rc);
+    return rc;
 }
 
 int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
@@ -208,9 +226,10 @@ int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
     struct rp__birth b = {.kind = kind, .o = &o};
     struct rp__actor *a;
     int rc = build(l, &b, &a);
-    if (rc == 0)
-        start(a);
-    return rc;
+    if (rc != 0 && !b.stillborn)
+        return rc;
+    start(l, a, rc);
+    return 0;
 }
 
 /* ---- on another loop ----------------------------------------------------------------------------- */
@@ -219,9 +238,9 @@ void rp__on_spawn(struct rp_loop *l, struct rp__birth *b)
 {
     struct rp__actor *a;
     b->rc = build(l, b, &a);
-    if (b->rc == 0) {
+    if (b->rc == 0 || b->stillborn) {
         b->addr = a->addr;
-        start(a);
+        start(l, a, b->rc);
     }
     rp__signal(l, b->parent, 0, RP__OP_BORN, (uintptr_t)b, 0);
 }
@@ -271,20 +290,20 @@ static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
     if (rc == 0) {
         parent->nchildren++; /* before it can end */
         rc = rp__park(me, "spawn", b, 0, RP_FOREVER);
-        parent->nchildren -= rc != 0;
+        parent->nchildren -= rc != 0 && !b->stillborn;
     }
-    if (rc != 0) {
+    if (rc != 0 && !b->stillborn) {
         kid_free(l, b->kid);
         return rc;
     }
     if (b->kid->child == UINT64_MAX) { /* it has ended already */
         kid_free(l, b->kid);
-        return 0;
+        return rc;
     }
     b->kid->child = b->addr;
     struct rp__slot stop = {b->addr, parent->addr, rp__op_word(RP__OP_STOP), {(uintptr_t) "its parent ended"}};
     b->kid->stop->slot[0] = stop;
-    return 0;
+    return rc;
 }
 
 void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
@@ -323,14 +342,14 @@ int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *
     struct rp_loop *l = me->loop;
     if (!o)
         o = &defaults;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (!sound(kind, o) || !me->actor)
         return -EINVAL;
     unsigned loop;
     int rc = loop_for(l, o->on, &loop);
     if (rc == 0)
-        rc = rp_check(me);
+        rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)
         return rc;
     struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr};

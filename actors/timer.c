@@ -37,7 +37,7 @@ int rp_timer_start(rp_self *me, rp_time when, const rp_type *t, const void *body
 {
     struct rp_loop *l = me->loop;
     struct rp__actor *a = me->actor;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (!a)
         return -EINVAL;
@@ -65,6 +65,8 @@ int rp_timer_start(rp_self *me, rp_time when, const rp_type *t, const void *body
 int rp_timer_stop(rp_self *me, rp_timer t)
 {
     struct rp_loop *l = me->loop;
+    if (rp__forked(l))
+        return -EPERM;
     struct rp__delayed *d = rp__id_find(&l->actors->timers, t.id);
     if (!d)
         return -ESRCH;

@@ -215,6 +215,10 @@ int rp__post_slots(struct rp_loop *l, unsigned dst, const struct rp__slot *s, un
 /* The same with a record made before, which the loop takes over: it never fails. */
 void rp__post_spill(struct rp_loop *l, unsigned dst, struct rp__spill *s);
 
+/* Any that has not gone out, for who clears up when the loops have stopped. NULL: none. */
+struct rp__spill *rp__spill_take(struct rp_loop *l);
+void rp__spill_free(struct rp_loop *l, struct rp__spill *s);
+
 void rp__wake_loop(struct rp_loop *l); /* P2 to P4 */
 uint64_t rp__random_of(struct rp_loop *l);
 

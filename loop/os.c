@@ -49,37 +49,38 @@ void rp__os_unmap(void *p, size_t size)
     munmap(p, size);
 }
 
-/* Advises up to BATCH ranges at once; one by one where the kernel lacks the call. 0 or -errno. */
-static int advise(const struct iovec *v, unsigned n, int advice)
+/* Advises up to BATCH ranges at once; one by one where the kernel lacks the call. Returns how many. */
+static unsigned advise(const struct iovec *v, unsigned n, int advice)
 {
-    if (faulty("process_madvise"))
-        return -EINVAL;
-    size_t want = 0;
-    for (unsigned i = 0; i < n; i++)
-        want += v[i].iov_len;
-    if (syscall(SYS_process_madvise, PIDFD_SELF_GROUP, v, n, advice, 0) == (long)want)
-        return 0;
-    for (unsigned i = 0; i < n; i++)
-        if (faulty("madvise") || madvise(v[i].iov_base, v[i].iov_len, advice) != 0)
-            return -EINVAL;
-    return 0;
+    long bytes = faulty("process_madvise") ? -1 : syscall(SYS_process_madvise, PIDFD_SELF_GROUP, v, n, advice, 0);
+    unsigned done = 0;
+    for (; done < n && bytes >= (long)v[done].iov_len; done++)
+        bytes -= (long)v[done].iov_len;
+    while (done < n && !faulty("madvise") && madvise(v[done].iov_base, v[done].iov_len, advice) == 0)
+        done++;
+    return done;
 }
 
-enum rp__guard rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard best)
+unsigned rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard *how)
 {
-    enum rp__guard used = best;
-    for (unsigned at = 0; at < n; at += BATCH) {
+    unsigned done = 0;
+    while (*how == RP__GUARD_INSTALL && done < n) {
         struct iovec v[BATCH];
-        unsigned k = n - at < BATCH ? n - at : BATCH;
+        unsigned k = n - done < BATCH ? n - done : BATCH;
         for (unsigned i = 0; i < k; i++)
-            v[i] = (struct iovec){p[at + i], size};
-        if (used == RP__GUARD_INSTALL && advise(v, k, MADV_GUARD_INSTALL) != 0)
-            used = RP__GUARD_PROTECT;
-        for (unsigned i = 0; used == RP__GUARD_PROTECT && i < k; i++)
-            if (faulty("mprotect") || mprotect(v[i].iov_base, size, PROT_NONE) != 0)
-                used = RP__GUARD_NONE;
+            v[i] = (struct iovec){p[done + i], size};
+        unsigned installed = advise(v, k, MADV_GUARD_INSTALL);
+        done += installed;
+        if (installed < k)
+            *how = RP__GUARD_PROTECT;
     }
-    return used;
+    while (*how == RP__GUARD_PROTECT && done < n) {
+        if (!faulty("mprotect") && mprotect(p[done], size, PROT_NONE) == 0)
+            done++;
+        else
+            *how = RP__GUARD_NONE;
+    }
+    return done;
 }
 
 void rp__os_discard(void *const *p, const size_t *size, unsigned n)
@@ -98,6 +99,11 @@ rp_time rp__os_now(void)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (rp_time)ts.tv_sec * RP_S + ts.tv_nsec;
+}
+
+int rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg)
+{
+    return faulty("pthread_create") ? -EAGAIN : -pthread_create(ret, 0, main, arg);
 }
 
 unsigned rp__os_cpus(void)

@@ -10,6 +10,7 @@
  * self: a fresh stack becomes the scheduler and this one stays with the handler. When that handler
  * returns at last, it finds that it is not the scheduler any more and retires its stack.
  */
+#include "loop/fork.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -61,6 +62,8 @@ void rp__wake(rp_self *self, int rc)
 /* The next to run: the first that is ready while the budget lasts, else the scheduler. */
 static rp_self *next_of(struct rp_loop *l)
 {
+    if (rp__forked(l))
+        rp__fork_strayed();
     if (l->budget <= 0)
         return l->sched;
     struct rp__hook *first = rp__list_pop(&l->ready);
@@ -101,6 +104,8 @@ RP__NOIPA static void sched_main(rp_self *me)
                 l->quantum = RP__QUANTUM;
             } /* else a handler has just taken the stack that was here: on with its round */
             l->sys->floor->dispatch(l);
+            if (rp__forked(l))
+                rp__fork_strayed();
             l->quantum = 0;
             rp__publish(l);
             l->more = work_left(l);
@@ -128,7 +133,7 @@ RP__NOIPA bool rp__turn(struct rp_loop *l)
 
 int rp__may_wait(const rp_self *me)
 {
-    if (me->loop->slow & RP__SLOW_FORKED)
+    if (rp__forked(me->loop))
         return -EPERM;
     if (me->nowait)
         return -EAGAIN;

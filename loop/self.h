@@ -67,6 +67,7 @@ struct rp_self {
     void (*main)(rp_self *me);
 
     char *low;                /* of the stack, guard included */
+    bool canary;              /* it has no guard: a word at its low end tells, afterwards */
     struct rp__fiber fiber;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/system.h"
 
+#include "loop/fork.h"
 #include "loop/os.h"
 #include "loop/overflow.h"
 
@@ -90,6 +91,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
         rp__system_free(sys);
         return rc;
     }
+    rp__fork_watch(sys);
     *ret = sys;
     return 0;
 }
@@ -98,6 +100,7 @@ void rp__system_free(rp_system *sys)
 {
     if (!sys)
         return;
+    rp__fork_unwatch(sys);
     rp__overflow_unwatch(sys);
     for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)
         if (sys->loops[i])
@@ -153,6 +156,8 @@ static void run_post(struct rp__post *p, struct rp_loop *l)
 
 int rp_post(rp_system *sys, unsigned loop, void (*fn)(void *arg), void *arg)
 {
+    if (sys->forked)
+        return -EPERM;
     if (loop >= sys->nloops || !fn)
         return -EINVAL;
     struct post *p = rp__alloc(sys, sizeof *p);
