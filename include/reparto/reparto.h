@@ -9,6 +9,7 @@
 #include "reparto/cluster.h"
 #include "reparto/loop.h"
 #include "reparto/mailbox.h"
+#include "reparto/queue.h"
 #include "reparto/sim.h"
 
 #endif
