@@ -3,16 +3,15 @@
 
 #include "loop/scope.h"
 
-int rp__checkpoint(rp_self *me)
+int rp__checkpoint(const rp_self *me)
 {
-    struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
-        return -EPERM;
-    int rc = rp_check(me);
-    if (__builtin_expect(rc != 0 || --l->budget > 0 || me->nowait || rp__keep_stack(me) != 0, 1))
-        return rc;
-    rp__yield_sure(me);
-    return rp_check(me);
+    return me->loop->slow & RP__SLOW_FORKED ? -EPERM : rp_check(me);
+}
+
+void rp__rest(rp_self *me)
+{
+    if (__builtin_expect(--me->loop->budget <= 0, 0) && !me->nowait && rp__keep_stack(me) == 0)
+        rp__yield_sure(me);
 }
 
 int rp__may_park(rp_self *me, rp_time deadline)

@@ -35,7 +35,7 @@
 
 struct rp__waiter {
     struct rp__waiter *next, *prev; /* in line; `next` alone in a chain that a waker has taken */
-    rp_self *self;
+    rp_self *self;                  /* NULL: it never stood in line */
     struct rp__line *line;          /* NULL: taken out */
     struct rp__latch *latch;
     uint32_t epoch;                 /* of the line when it came */
@@ -83,10 +83,12 @@ static inline struct rp__waiter *rp__line_take_all(struct rp__line *n) /* a chai
     return all;
 }
 
-/* At the start of every call that may suspend, whether it will or not: fails when the caller has been
- * cancelled, and now and then lets others run, so that a loop around a queue that is never empty starves
- * nobody. */
-int rp__checkpoint(rp_self *me);
+/* At the start of every call that may suspend, whether it will or not: has the caller been cancelled? */
+int rp__checkpoint(const rp_self *me);
+
+/* After a call that did not have to wait: now and then lets others run, so that a loop around a queue that
+ * is never empty starves nobody. After, so that nobody loses its place in line by it. */
+void rp__rest(rp_self *me);
 
 /* To be asked before standing in line: 0, and then parking cannot fail; or why the wait would fail. */
 int rp__may_park(rp_self *me, rp_time deadline);

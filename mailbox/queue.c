@@ -155,6 +155,8 @@ int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
     struct rp__putter p = {.item = item, .key = key_of(q, item)};
     int rc = rp__wait_for(me, &q->latch, &q->putters, &p.w, try_put, q, "room in a queue", deadline);
     rp__queue_wake(&p.woken, me->loop);
+    if (rc == 0 && !p.w.self)
+        rp__rest(me);
     return rc;
 }
 
@@ -223,6 +225,8 @@ int rp__queue_get(rp_self *me, rp_queue *q, struct rp__getter *g, rp_time deadli
 {
     int rc = rp__wait_for(me, &q->latch, &q->getters, &g->w, try_get, q, "an item", deadline);
     rp__queue_wake(&g->woken, me->loop);
+    if (rc == 0 && !g->w.self)
+        rp__rest(me);
     return rc;
 }
 

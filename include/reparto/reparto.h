@@ -11,5 +11,6 @@
 #include "reparto/mailbox.h"
 #include "reparto/queue.h"
 #include "reparto/sim.h"
+#include "reparto/sync.h"
 
 #endif

@@ -268,10 +268,11 @@ static int cancels(rp_self *me, void *arg)
         check_eq(rp_go(me, &s, put_job, &p, NULL), 0);
         check_eq(rp_go(me, &s, get_job, &g, NULL), 0);
         passes(me, 2);
-        check_eq(stats_of(full).putters, 1);
-        check_eq(stats_of(empty).getters, 1);
-        if (!by_deadline)
+        if (!by_deadline) {
+            check_eq(stats_of(full).putters, 1);
+            check_eq(stats_of(empty).getters, 1);
             rp_scope_cancel(&s, "test");
+        }
         check_eq(rp_scope_close(me, &s, 0), 0);
         check_eq(p.rc, by_deadline ? -ETIMEDOUT : -ECANCELED);
         check_eq(g.rc, by_deadline ? -ETIMEDOUT : -ECANCELED);
