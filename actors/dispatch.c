@@ -13,6 +13,7 @@
 #include "actors/actor.h"
 #include "actors/runtime.h"
 
+#include "loop/held.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -114,6 +115,7 @@ static int handle(rp_self *me, struct rp__actor *a, struct rp__slot *s)
     me->msg = s;
     int rc = a->handle(me, a->state, (rp_msg *)s);
     assert(!me->scope && "a handler returned over an open scope");
+    rp__abandon_held(me);
     return rc;
 }
 

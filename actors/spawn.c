@@ -8,6 +8,7 @@
  */
 #include "actors/runtime.h"
 
+#include "loop/held.h"
 #include "loop/scope.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ static void actor_main(rp_self *me)
 {
     struct rp__actor *a = me->actor;
     int rc = a->kind->run(me, me->arg);
+    rp__abandon_held(me);
     if (me->scope)
         __builtin_trap(); /* an actor returned over an open scope: its tasks use a stack that is gone */
     a->co = 0;

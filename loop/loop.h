@@ -84,6 +84,11 @@ struct rp_loop {
     struct rp__post stop_post;
 
     struct rp__inbox inbox;
+    /* Threads of no loop of ours that are about to wake somebody here: after its post the coroutine may
+     * run, and the system end, before they have done with `sleeping` and the world. Whoever frees the loop
+     * waits for 0. Released by the visitor, acquired by the freer; going up needs no order of its own: the
+     * post that follows carries it to whoever runs because of it. */
+    _Atomic uint32_t visitors;
     /* Rings toward this loop, by source; set once by the source with release, so that the consumer's
      * acquire sees an initialised ring. */
     _Atomic(struct rp__ring *) *in;
@@ -129,7 +134,8 @@ void rp__ready(rp_self *self);   /* new or parked: it runs in the next round */
  * cancel NULL: waits through cancellation and deadline alike, and cannot fail but with -ENOMEM. */
 int  rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline);
 void rp__wake(rp_self *self, int rc);
-void rp__wake_from_afar(rp_self *self, int rc);  /* any thread; once per wait */
+void rp__wake_from_afar(rp_self *self, int rc);  /* any thread of its system; once per wait */
+void rp__wake_from_outside(rp_self *self, int rc); /* any thread; once per wait */
 void rp__yield_sure(rp_self *me);                /* one pass, cancelled or not; it has its own stack already */
 bool rp__interrupt(rp_self *self, int rc);       /* ends its wait, if it can be; true: done */
 void rp__retire(rp_self *me) __attribute__((noreturn)); /* its stack goes back to the pool */

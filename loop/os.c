@@ -2,7 +2,10 @@
 #include "loop/os.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -113,6 +116,48 @@ unsigned rp__os_cpus(void)
         return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
+}
+
+void rp__os_wait(_Atomic uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0, 0, 0); /* the caller looks again, whatever it says */
+}
+
+void rp__os_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+void rp__os_yield(void)
+{
+    sched_yield();
+}
+
+int rp__os_flag_open(void)
+{
+    if (faulty("eventfd"))
+        return -EMFILE;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd >= 0 ? fd : -EMFILE;
+}
+
+void rp__os_flag_raise(int fd)
+{
+    uint64_t one = 1;
+    if (write(fd, &one, sizeof one) < 0)
+        return; /* it is full, so it is readable already */
+}
+
+void rp__os_flag_lower(int fd)
+{
+    uint64_t n;
+    if (read(fd, &n, sizeof n) < 0)
+        return; /* it was not readable */
+}
+
+void rp__os_flag_close(int fd)
+{
+    close(fd);
 }
 
 uint64_t rp__os_entropy(void)

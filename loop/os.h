@@ -36,4 +36,15 @@ int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 o
 unsigned rp__os_cpus(void);    /* that this process may run on */
 uint64_t rp__os_entropy(void); /* from the kernel's pool */
 
+/* The calling thread sleeps while *word == value, or wakes early; and wakes one that sleeps so. */
+void rp__os_wait(_Atomic uint32_t *word, uint32_t value);
+void rp__os_wake(_Atomic uint32_t *word);
+void rp__os_yield(void); /* the processor, to another thread */
+
+/* An eventfd: made, not readable; a negative errno value when there is none to be had. */
+int  rp__os_flag_open(void);
+void rp__os_flag_raise(int fd); /* readable from now on */
+void rp__os_flag_lower(int fd);
+void rp__os_flag_close(int fd);
+
 #endif

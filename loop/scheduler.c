@@ -247,6 +247,14 @@ void rp__wake_from_afar(rp_self *self, int rc)
     rp__inbox_push(self->loop, &self->remote); /* a loop with a parked coroutine has not ended */
 }
 
+void rp__wake_from_outside(rp_self *self, int rc)
+{
+    struct rp_loop *l = self->loop;
+    atomic_fetch_add_explicit(&l->visitors, 1, memory_order_relaxed);
+    rp__wake_from_afar(self, rc);
+    atomic_fetch_sub_explicit(&l->visitors, 1, memory_order_release);
+}
+
 void rp__retire(rp_self *me)
 {
     struct rp_loop *l = me->loop;

@@ -2,6 +2,8 @@
 #include "loop/scope.h"
 
 #include "loop/fork.h"
+#include "loop/held.h"
+#include "loop/system.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -65,7 +67,9 @@ static void task_ended(rp_self *me, int rc)
 
 static void task_main(rp_self *me)
 {
-    task_ended(me, rp_check(me) == 0 ? me->fn(me, me->arg) : -ECANCELED);
+    int rc = rp_check(me) == 0 ? me->fn(me, me->arg) : -ECANCELED;
+    rp__abandon_held(me);
+    task_ended(me, rc);
 }
 
 int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret)

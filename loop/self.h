@@ -17,6 +17,7 @@
 struct rp_loop;
 struct rp__actor;
 struct rp__chunk;
+struct rp__held;
 struct rp__slot;
 struct rp__scope;
 
@@ -27,6 +28,7 @@ struct rp_self {
     struct rp_loop *loop;
     struct rp__actor *actor;  /* whose code runs here; a task has its parent's; NULL: the loop's own */
     struct rp__scope *scope;  /* the innermost */
+    struct rp__held *held;    /* what it must give back before it ends; the last taken first */
     uint64_t sent_mark;       /* the loop's count of sent messages when it was last resumed */
     uint8_t state;            /* enum rp__state */
     bool stopped;             /* its actor is to end: every wait in it is cancelled */

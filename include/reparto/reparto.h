@@ -9,6 +9,8 @@
 #include "reparto/cluster.h"
 #include "reparto/loop.h"
 #include "reparto/mailbox.h"
+#include "reparto/queue.h"
 #include "reparto/sim.h"
+#include "reparto/sync.h"
 
 #endif
