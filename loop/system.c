@@ -102,7 +102,7 @@ void rp__system_free(rp_system *sys)
         return;
     rp__fork_unwatch(sys);
     rp__overflow_unwatch(sys);
-    for (unsigned i = 0; sys->loops && i < sys->nloops; i++)
+    for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)
         while (sys->loops[i] && atomic_load_explicit(&sys->loops[i]->visitors, memory_order_acquire))
             rp__os_yield(); /* bounded: the visitor's last few instructions */
     for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)
