@@ -32,6 +32,7 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     l->node = sys->node;
     rp__list_init(&l->ready);
     rp__list_init(&l->due);
+    l->trim_at = RP_FOREVER;
     rp__list_init(&l->spills);
     rp__stacks_init(&l->stacks, &sys->mem);
     l->home.loop = l;
@@ -300,9 +301,24 @@ static bool asked_and_answered(struct rp_loop *l)
     return false;
 }
 
+/* What is freed is soon used again, and a page given back costs two microseconds to get: so only stacks
+ * that a loop has not needed for a while are trimmed. It may be asleep by then, and wakes once for it. */
+static void trim(struct rp_loop *l)
+{
+    enum { LATER = 100 };
+    if (!rp__stacks_excess(&l->stacks)) {
+        l->trim_at = RP_FOREVER;
+    } else if (l->trim_at == RP_FOREVER) {
+        l->trim_at = l->now + LATER * RP_MS;
+    } else if (l->trim_at <= l->now) {
+        rp__stacks_trim(&l->stacks);
+        l->trim_at = RP_FOREVER;
+    }
+}
+
 bool rp__sleep_begin(struct rp_loop *l)
 {
-    rp__stacks_trim(&l->stacks);
+    trim(l);
     atomic_store_explicit(&l->sleeping, 1, memory_order_seq_cst);
     if (!rp__anything_inbound(l) && !asked_and_answered(l))
         return true;
@@ -321,5 +337,6 @@ void rp__sleep_end(struct rp_loop *l)
 rp_time rp__next_deadline(struct rp_loop *l)
 {
     rp_time due = rp__wheel_next(&l->wheel);
+    due = l->trim_at < due ? l->trim_at : due;
     return !rp__list_empty(&l->spills) && l->now + RP_MS < due ? l->now + RP_MS : due; /* nobody tells when some comes back */
 }

@@ -69,6 +69,7 @@ struct rp_loop {
     struct rp__hook spills;    /* struct rp__spill, for this loop itself: memory was out */
     rp_time now;               /* of the round */
     rp_time turn_end;
+    rp_time trim_at;           /* when stacks that are free by then give their pages back; RP_FOREVER: none are */
     rp_time idle_gap;          /* running mean of the time without work, for spinning */
     rp_system *sys;
     const struct rp__world *world;

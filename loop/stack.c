@@ -107,6 +107,7 @@ static bool carve(struct rp_loop *l, unsigned class)
         rp__fiber_init(&self->fiber, (char *)low[i] + guard_of(class),
                        (size_t)((char *)self - (char *)low[i]) - guard_of(class));
         self->next_free = s->free[class];
+        self->state = RP__TRIMMED; /* but for its self it has no pages yet */
         s->free[class] = self;
     }
     s->carved += n;
@@ -122,6 +123,7 @@ rp_self *rp__stack_get(struct rp_loop *l, unsigned class)
     rp_self *self = s->free[class];
     s->free[class] = self->next_free;
     s->nfree[class]--;
+    s->warm[class] -= self->state != RP__TRIMMED;
     if (++s->nlive[class] > s->peak[class])
         s->peak[class] = s->nlive[class];
     rp__fiber_reuse(&self->fiber);
@@ -148,7 +150,21 @@ void rp__stack_put(struct rp_loop *l, rp_self *self)
     self->next_free = s->free[self->class];
     s->free[self->class] = self;
     s->nfree[self->class]++;
+    s->warm[self->class]++;
     s->nlive[self->class]--;
+}
+
+static unsigned to_keep(const struct rp__stacks *s, unsigned class)
+{
+    return s->peak[class] / 10 > KEEP ? s->peak[class] / 10 : KEEP;
+}
+
+bool rp__stacks_excess(const struct rp__stacks *s)
+{
+    for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
+        if (s->warm[c] > to_keep(s, c))
+            return true;
+    return false;
 }
 
 /* Keeps the free stacks that were used last; the others give back all but their topmost page. The list
@@ -156,9 +172,10 @@ void rp__stack_put(struct rp_loop *l, rp_self *self)
 void rp__stacks_trim(struct rp__stacks *s)
 {
     for (unsigned c = 0; c < RP__STACK_CLASSES; c++) {
-        unsigned keep = s->peak[c] / 10 > KEEP ? s->peak[c] / 10 : KEEP;
-        if (s->nfree[c] <= keep)
+        unsigned keep = to_keep(s, c);
+        if (s->warm[c] <= keep)
             continue;
+        s->warm[c] = keep;
         rp_self *at = s->free[c];
         for (unsigned i = 0; i < keep; i++)
             at = at->next_free;

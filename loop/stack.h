@@ -24,6 +24,7 @@ struct rp_loop;
 struct rp__stacks {
     rp_self *free[RP__STACK_CLASSES];
     unsigned nfree[RP__STACK_CLASSES], nlive[RP__STACK_CLASSES], peak[RP__STACK_CLASSES];
+    unsigned warm[RP__STACK_CLASSES]; /* of the free ones, those whose pages have not been given back */
     char *cut[RP__STACK_CLASSES], *cut_end[RP__STACK_CLASSES];
     struct rp__slab_list *slabs;
     const rp_alloc *mem;
@@ -44,6 +45,7 @@ rp_self *rp__stack_get(struct rp_loop *l, unsigned class);
  * name when a stack without a guard was overflowed: its neighbour is no longer what it was. */
 void rp__stack_put(struct rp_loop *l, rp_self *self);
 
-void rp__stacks_trim(struct rp__stacks *s); /* gives the pages of long-free stacks back */
+bool rp__stacks_excess(const struct rp__stacks *s); /* are there stacks to trim? */
+void rp__stacks_trim(struct rp__stacks *s); /* gives the pages of those free stacks back that are not often needed */
 
 #endif

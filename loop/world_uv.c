@@ -29,7 +29,9 @@ struct uv_world {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;
-    uv_async_t async;
+    uv_poll_t woken;    /* on `flag`: uv_async_t would wait for its sender's last instructions, and that may be
+                           off its core just then */
+    int flag;           /* an eventfd; < 0: none */
     uv_timer_t timer;
     unsigned handles;   /* initialised and not yet closed */
     bool opened, asleep;
@@ -57,9 +59,11 @@ static void on_timer(uv_timer_t *h)
     w->armed = RP_FOREVER; /* the turn that follows fires what is due */
 }
 
-static void on_async(uv_async_t *h)
+static void on_woken(uv_poll_t *h, int status, int events)
 {
-    (void)h; /* being awake is all */
+    struct uv_world *w = h->data;
+    (void)status, (void)events; /* being awake is all */
+    rp__os_flag_lower(w->flag);
 }
 
 static void closed(uv_handle_t *h)
@@ -76,7 +80,7 @@ static void shut(struct uv_world *w)
     uv_close((uv_handle_t *)&w->prepare, closed);
     uv_close((uv_handle_t *)&w->check, closed);
     uv_close((uv_handle_t *)&w->idle, closed);
-    uv_close((uv_handle_t *)&w->async, closed);
+    uv_close((uv_handle_t *)&w->woken, closed);
     uv_close((uv_handle_t *)&w->timer, closed);
 }
 
@@ -177,16 +181,19 @@ static int open_handles(struct uv_world *w)
     uv_check_init(&w->loop, &w->check);
     uv_idle_init(&w->loop, &w->idle);
     uv_timer_init(&w->loop, &w->timer);
-    w->prepare.data = w->check.data = w->idle.data = w->timer.data = w->async.data = w;
+    w->prepare.data = w->check.data = w->idle.data = w->timer.data = w->woken.data = w;
     w->handles = 4;
-    int rc = uv_async_init(&w->loop, &w->async, on_async);
-    w->async.data = w;
+    w->flag = rp__os_flag_open();
+    if (w->flag < 0)
+        return w->flag;
+    int rc = uv_poll_init(&w->loop, &w->woken, w->flag);
+    w->woken.data = w;
     if (rc != 0)
         return rc;
     w->handles = 5;
     uv_prepare_start(&w->prepare, on_prepare);
     uv_check_start(&w->check, on_check);
-    return 0;
+    return uv_poll_start(&w->woken, UV_READABLE, on_woken);
 }
 
 static int world_open(struct rp_loop *l)
@@ -197,6 +204,7 @@ static int world_open(struct rp_loop *l)
     memset(w, 0, sizeof *w);
     w->l = l;
     w->armed = RP_FOREVER;
+    w->flag = -1;
     l->world_ud = w;
     l->idle_gap = GAP_MAX;
     int rc = uv_loop_init(&w->loop);
@@ -223,6 +231,8 @@ static void world_close(struct rp_loop *l)
         uv_run(&w->loop, UV_RUN_DEFAULT);
         uv_loop_close(&w->loop);
     }
+    if (w->flag >= 0)
+        rp__os_flag_close(w->flag);
     rp__free_mem(l->sys, w, sizeof *w);
     l->world_ud = 0;
 }
@@ -267,7 +277,7 @@ static rp_time world_now(const struct rp_loop *l)
 
 static void world_wake(struct rp_loop *l)
 {
-    uv_async_send(&of(l)->async);
+    rp__os_flag_raise(of(l)->flag);
 }
 
 static uint64_t world_seed(rp_system *sys)

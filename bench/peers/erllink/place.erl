@@ -1,34 +1,33 @@
 %% SPDX-License-Identifier: MIT
 %%
-%% place.erl - where the other node is: it stands on the command line (-place), a port or the path of a unix
-%% socket. So no epmd is asked, none is started, and none is left behind.
+%% place.erl - where the other node is. It stands on the command line: `-place PORT` or `-place /PATH`. So no
+%% epmd is asked, none is started, and no daemon outlives the two nodes.
 -module(place).
 -export([here/0]).
--export([start_link/0, register_node/2, register_node/3, listen_port_please/2, address_please/3, port_please/2,
-         names/1]). % what -epmd_module asks for
--export([family/0, listen/2, connect/3, accept/1, recv/3, send/2, close/1, controlling_process/2,
-         getaddr/1, parse_address/1]). % what inet_tcp_dist asks of uds_dist's sockets
+-export([start_link/0, register_node/3, listen_port_please/2, address_please/3]). % -epmd_module place
+-export([family/0, listen/2, connect/3, accept/1, recv/3, send/2, close/1, controlling_process/2]). % uds_dist
 
--define(VERSION, 5).
+-define(DISTRIBUTION_VERSION, 5).
+
+%% Where this node listens, as text.
+here() -> persistent_term:get(?MODULE).
 
 argument() ->
     {ok, [[Place]]} = init:get_argument(place),
     Place.
 
-%% Where this node listens.
-here() -> persistent_term:get(place).
+start_link() -> ignore. % nothing to run
 
-start_link() -> ignore.
-register_node(Name, Port) -> register_node(Name, Port, inet).
-register_node(_Name, Port, _Family) ->
-    persistent_term:put(place, Port),
-    {ok, 1}.
-listen_port_please(_Name, _Host) -> {ok, 0}.
-address_please(_Name, _Host, local) -> {ok, {local, argument()}, 0, ?VERSION};
-address_please(_Name, _Host, _Family) -> {ok, {127, 0, 0, 1}, list_to_integer(argument()), ?VERSION}.
-port_please(_Name, _Host) -> {port, list_to_integer(argument()), ?VERSION}.
-names(_Host) -> {error, address}.
+register_node(_Name, Port, _Driver) ->
+    persistent_term:put(?MODULE, if is_integer(Port) -> integer_to_list(Port); true -> argument() end),
+    {ok, 1}. % the creation, which tells a node from its earlier lives: it has none
 
+listen_port_please(_Name, _Host) -> {ok, 0}. % any
+
+address_please(_Name, _Host, local) -> {ok, {local, argument()}, 0, ?DISTRIBUTION_VERSION};
+address_please(_Name, _Host, _) -> {ok, {127, 0, 0, 1}, list_to_integer(argument()), ?DISTRIBUTION_VERSION}.
+
+%% The sockets of uds_dist: a path takes the place of the port.
 family() -> local.
 listen(_Port, Options) -> local_tcp:listen(0, [{ifaddr, {local, argument()}} | Options]).
 connect(Address, _Port, Options) -> local_tcp:connect(Address, 0, Options).
@@ -37,5 +36,3 @@ recv(Socket, Length, Time) -> local_tcp:recv(Socket, Length, Time).
 send(Socket, Bytes) -> local_tcp:send(Socket, Bytes).
 close(Socket) -> local_tcp:close(Socket).
 controlling_process(Socket, Pid) -> local_tcp:controlling_process(Socket, Pid).
-getaddr(_Host) -> {ok, {local, argument()}}.
-parse_address(_Host) -> {error, einval}.
