@@ -10,6 +10,7 @@
  * self: a fresh stack becomes the scheduler and this one stays with the handler. When that handler
  * returns at last, it finds that it is not the scheduler any more and retires its stack.
  */
+#include "loop/held.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -233,6 +234,7 @@ void rp__wake_from_outside(rp_self *self, int rc)
 void rp__retire(rp_self *me)
 {
     struct rp_loop *l = me->loop;
+    rp__abandon_held(me); /* what a fini has taken on this stack */
     rp_self *next = next_of(l);
     rp__stack_put(l, me);
     next->state = RP__RUNNING;
