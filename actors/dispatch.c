@@ -43,11 +43,18 @@ void rp__pay(struct rp_loop *l, struct rp__slot *s)
     rp__consumed(l, s);
 }
 
+/* By the clock and not by the round's time: a round may last, and nothing is to be begun that nobody
+ * waits for any more. */
+static bool expired(struct rp_loop *l, struct rp__slot *s)
+{
+    return rp__flags(s->type) & RP__F_DEADLINE && (rp_time)*rp__deadline_of(s) <= l->world->now(l);
+}
+
 bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
 {
     struct rp__slot *s = &m->slot;
     rp__box_taken(l, a);
-    if (!(rp__flags(s->type) & RP__F_DEADLINE) || (rp_time)*rp__deadline_of(s) > l->now) {
+    if (!expired(l, s)) {
         rp__pay(l, s);
         return true;
     }
@@ -227,7 +234,7 @@ RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__ac
         return;
     else if (!a || a->flags & (RP__A_ENDING | RP__A_STOPPED))
         rp__finish(l, s, RP__DEAD);
-    else if (f & RP__F_DEADLINE && (rp_time)*rp__deadline_of(s) <= l->now)
+    else if (expired(l, s))
         rp__finish(l, s, RP__EXPIRED);
     else if (a->flags & RP__A_RECV)
         hand_over(l, me, a, s, place);

@@ -21,7 +21,7 @@ struct rp__full {
     struct rp__full *next;
     uint64_t target;
     rp_overflow policy;
-    struct rp__hook waiters; /* rp_self, by `queue` */
+    struct rp__waitlist waiters;
 };
 
 /* ---- the sender's side --------------------------------------------------------------------------- */
@@ -49,7 +49,7 @@ rp_overflow rp__full_policy(const struct rp__full *f)
 
 int rp__full_wait(rp_self *me, struct rp__full *f, rp_time until)
 {
-    rp__list_push(&f->waiters, &me->queue);
+    rp__list_push(&f->waiters.fresh, &me->queue);
     return rp__park_on(me, RP__EDGE_ROOM, "room in a mailbox", rp__ref(me->loop, f->target), rp__unqueue, until);
 }
 
@@ -62,7 +62,7 @@ void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy)
     if (!f) /* then its senders go on, as if the word were still on its way */
         return;
     *f = (struct rp__full){.target = target, .policy = policy};
-    rp__list_init(&f->waiters);
+    rp__waitlist_init(&f->waiters);
     *at = f;
     l->actors->nfull++;
     l->slow |= RP__SLOW_FULL;
@@ -73,9 +73,9 @@ void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n)
     struct rp__full **at = bucket(l, target), *f = *at;
     if (!f)
         return;
-    for (struct rp__hook *w; n > 0 && (w = rp__list_pop(&f->waiters)); n--)
-        rp__wake(RP__OF(rp_self, queue, w), 0);
-    if (!rp__list_empty(&f->waiters)) {
+    for (rp_self *w; n > 0 && (w = rp__waitlist_pop(&f->waiters, l->now)); n--)
+        rp__wake(w, 0);
+    if (!rp__waitlist_empty(&f->waiters)) {
         rp__signal(l, target, rp__loop_addr(l->index), RP__OP_MORE, 0, 0);
         return;
     }

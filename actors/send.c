@@ -191,7 +191,7 @@ static int wait_for_ring(rp_self *me, struct rp__ring *r, rp_time until)
     int rc = rp__may_wait(me);
     if (rc != 0)
         return rc;
-    rp__list_push(&r->waiters, &me->queue);
+    rp__list_push(&r->waiters.fresh, &me->queue);
     rp__ring_wait(me->loop, r);
     return rp__park(me, "room on the way", r, rp__unqueue, until);
 }

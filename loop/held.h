@@ -24,7 +24,8 @@ static inline void rp__hold(rp_self *me, struct rp__held *h)
     me->held = h;
 }
 
-static inline struct rp__held *rp__held_find(const rp_self *me, const void *what) /* NULL: it does not hold it */
+/* NULL: it does not hold it. */
+static inline struct rp__held *rp__held_find(const rp_self *me, const void *what)
 {
     struct rp__held *h = me->held;
     while (h && h->what != what) /* bounded by what it holds: a few, and the last taken goes first */

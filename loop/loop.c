@@ -213,10 +213,10 @@ static void serve_waiting(struct rp_loop *l, struct rp__ring *r)
     }
     uint32_t room = RP__RING_SLOTS - RP__RING_RESERVE - (r->ptail - r->head_seen);
     for (; room > 0 && room <= RP__RING_SLOTS; room--) {
-        struct rp__hook *at = rp__list_pop(&r->waiters);
-        if (!at)
+        rp_self *next = rp__waitlist_pop(&r->waiters, l->now);
+        if (!next)
             return;
-        rp__wake(RP__OF(rp_self, queue, at), 0);
+        rp__wake(next, 0);
     }
 }
 
@@ -231,7 +231,7 @@ static void look_for_room(struct rp_loop *l)
         atomic_store_explicit(&r->want, 1, memory_order_seq_cst);
         r->head_seen = atomic_load_explicit(&r->head, memory_order_seq_cst);
         serve_waiting(l, r);
-        if (!rp__list_empty(&r->spills) || !rp__list_empty(&r->waiters))
+        if (!rp__list_empty(&r->spills) || !rp__waitlist_empty(&r->waiters))
             rp__ring_wait(l, r);
     }
 }

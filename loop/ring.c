@@ -115,7 +115,7 @@ struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct r
     r->src = src;
     r->dst = dst;
     rp__list_init(&r->spills);
-    rp__list_init(&r->waiters);
+    rp__waitlist_init(&r->waiters);
     return r;
 }
 

@@ -37,7 +37,7 @@
 #define RP__RING_H
 
 #include "loop/inbox.h"
-#include "loop/list.h"
+#include "loop/waitlist.h"
 #include "loop/pool.h"
 
 #include <stdatomic.h>
@@ -140,7 +140,7 @@ struct rp__ring {
     bool dirty;               /* on its loop's list of rings to publish */
     struct rp__ring *dirty_next;
     struct rp__hook spills;   /* struct rp__spill */
-    struct rp__hook waiters;  /* rp_self, by their `queue` link */
+    struct rp__waitlist waiters;
     bool waiting;             /* on its loop's list of rings with spills or waiters */
     struct rp__ring *waiting_next;
 

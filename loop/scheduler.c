@@ -11,6 +11,7 @@
  * returns at last, it finds that it is not the scheduler any more and retires its stack.
  */
 #include "loop/fork.h"
+#include "loop/held.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -258,6 +259,7 @@ void rp__wake_from_outside(rp_self *self, int rc)
 void rp__retire(rp_self *me)
 {
     struct rp_loop *l = me->loop;
+    rp__abandon_held(me); /* what a fini has taken on this stack */
     rp_self *next = next_of(l);
     rp__stack_put(l, me);
     next->state = RP__RUNNING;

@@ -18,7 +18,8 @@ void rp__latch_slow(struct rp__latch *g)
 {
     for (unsigned i = 0; i < SPINS; i++) {
         uint32_t open = RP__OPEN;
-        if (atomic_load_explicit(&g->state, memory_order_relaxed) == RP__OPEN && /* only a look: no line is taken away */
+        /* relaxed: only a look, so that nobody's cache line is taken away for nothing */
+        if (atomic_load_explicit(&g->state, memory_order_relaxed) == RP__OPEN &&
             atomic_compare_exchange_weak_explicit(&g->state, &open, RP__SHUT, memory_order_acquire,
                                                   memory_order_relaxed))
             return;

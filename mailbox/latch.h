@@ -37,14 +37,14 @@ static inline void rp__latch(struct rp__latch *g)
 {
     uint32_t open = RP__OPEN;
     /* relaxed on failure: nothing has been learnt but that it is shut */
-    if (__builtin_expect(!atomic_compare_exchange_strong_explicit(&g->state, &open, RP__SHUT, memory_order_acquire,
-                                                                  memory_order_relaxed), 0))
+    if (!atomic_compare_exchange_strong_explicit(&g->state, &open, RP__SHUT, memory_order_acquire,
+                                                 memory_order_relaxed))
         rp__latch_slow(g);
 }
 
 static inline void rp__unlatch(struct rp__latch *g)
 {
-    if (__builtin_expect(atomic_exchange_explicit(&g->state, RP__OPEN, memory_order_release) == RP__SHUT_ASLEEP, 0))
+    if (atomic_exchange_explicit(&g->state, RP__OPEN, memory_order_release) == RP__SHUT_ASLEEP)
         rp__latch_wake(g);
 }
 

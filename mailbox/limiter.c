@@ -101,7 +101,7 @@ static rp_time pay_or_when(struct limiter *m, uint64_t cost, rp_time now)
 static int at_head(rp_self *me, struct limiter *m, uint64_t cost, rp_time deadline)
 {
     int rc = 0;
-    for (rp_time when; rc == 0 && (when = pay_or_when(m, cost, rp_now(me))) != 0;) /* twice, if sleeping is exact */
+    for (rp_time when; rc == 0 && (when = pay_or_when(m, cost, rp_now(me))) != 0;) /* twice at most */
         rc = when > deadline ? -ETIMEDOUT : rp_sleep(me, when);
     step_aside(m, me->loop);
     return rc;

@@ -38,7 +38,7 @@ static struct rp__slot *after(const struct rp__slot *s)
     return (struct rp__slot *)(uintptr_t)s->to;
 }
 
-static void append(struct rp__line *line, struct rp__slot *s)
+static void append(struct rp__fifo *line, struct rp__slot *s)
 {
     s->to = 0;
     if (line->first)
@@ -48,7 +48,7 @@ static void append(struct rp__line *line, struct rp__slot *s)
     line->last = s;
 }
 
-static struct rp__slot *pop(struct rp__line *line)
+static struct rp__slot *pop(struct rp__fifo *line)
 {
     struct rp__slot *s = line->first;
     if (s)
@@ -56,7 +56,7 @@ static struct rp__slot *pop(struct rp__line *line)
     return s;
 }
 
-static struct rp__slot *remove_after(struct rp__line *line, struct rp__slot *before)
+static struct rp__slot *remove_after(struct rp__fifo *line, struct rp__slot *before)
 {
     struct rp__slot *s = before ? after(before) : line->first;
     if (!before)
@@ -187,7 +187,7 @@ rp_msg *rp__mailbox_replace(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m)
     return (rp_msg *)old;
 }
 
-static struct rp__slot *find_in_line(const struct rp__line *line, bool (*is)(struct rp__slot *, const void *), const void *arg)
+static struct rp__slot *find_in_line(const struct rp__fifo *line, bool (*is)(struct rp__slot *, const void *), const void *arg)
 {
     struct rp__slot *s = line->first;
     while (s && !is(s, arg))
@@ -259,7 +259,7 @@ rp_msg *rp__mailbox_take_stashed(struct rp__mailbox *b)
 /* The whole stash before what stands in line, the order kept. */
 static void unstash_lines(struct rp__mailbox *b)
 {
-    struct rp__line front[RP__LANES] = {{0, 0}, {0, 0}};
+    struct rp__fifo front[RP__LANES] = {{0, 0}, {0, 0}};
     for (struct rp__slot *s; (s = pop(&b->stash));)
         append(&front[rp__lane_of(s)], s);
     for (unsigned i = 0; i < RP__LANES; i++) {
@@ -279,7 +279,7 @@ int rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b)
         unstash_lines(b);
         return 0;
     }
-    struct rp__line turned = {0, 0}; /* the last one goes to the front first */
+    struct rp__fifo turned = {0, 0}; /* the last one goes to the front first */
     for (struct rp__slot *s; (s = pop(&b->stash));) {
         s->to = (uintptr_t)turned.first;
         turned.first = s;

@@ -14,13 +14,13 @@
 
 #include "mailbox/index.h"
 
-struct rp__line { /* messages linked through `to`, which is the owner's address again when taken */
+struct rp__fifo { /* messages linked through `to`, which is the owner's address again when taken */
     struct rp__slot *first, *last;
 };
 
 struct rp__mailbox {
-    struct rp__line lane[RP__LANES]; /* not used once there is an index */
-    struct rp__line stash;
+    struct rp__fifo lane[RP__LANES]; /* not used once there is an index */
+    struct rp__fifo stash;
     struct rp__index *index;
     uint64_t owner;
     uint32_t count;                  /* the stashed included */

@@ -14,8 +14,8 @@
 int rp_queue_new(size_t item, uint32_t capacity, const rp_queue_opts *given, rp_queue **ret)
 {
     rp_queue_opts o = given ? *given : (rp_queue_opts){0};
-    if (item == 0 || item > RP_ITEM_MAX || o.order > RP_PRIORITY || (o.order == RP_PRIORITY) != (o.priority != 0) ||
-        (capacity == 0 && o.order != RP_FIFO))
+    if (item == 0 || item > RP_ITEM_MAX || o.order > RP_PRIORITY || (capacity == 0 && o.order != RP_FIFO) ||
+        (o.order == RP_PRIORITY) != (o.priority != 0))
         return -EINVAL;
     rp_alloc mem = o.mem ? *o.mem : rp__libc_alloc;
     rp_queue *q = mem.alloc(mem.ud, sizeof *q);
@@ -35,7 +35,7 @@ void rp_queue_free(rp_queue *q)
 {
     if (!q)
         return;
-    assert(q->putters.count == 0 && q->getters.count == 0 && q->joiners.count == 0 && "somebody waits in the queue");
+    assert(!q->putters.first && !q->getters.first && !q->joiners.first && "somebody waits in the queue");
     assert(q->leased == 0 && "an item of the queue is leased");
     rp_queue_close_get(q);
     rp__leases_fini(q);

@@ -114,8 +114,8 @@ static int acquire(rp_self *me, struct rwlock *k, bool write, rp_time deadline)
         return -ENOMEM;
     *h = (struct hold){{.what = k, .abandon = holder_ended}, k, write};
     struct want want = {.w.left = one_left, .write = write};
-    int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_enter, k, write ? "a lock, to write" : "a lock, to read",
-                          deadline);
+    const char *what = write ? "a lock, to write" : "a lock, to read";
+    int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_enter, k, what, deadline);
     if (rc == 0 || rc == -EOWNERDEAD)
         rp__hold(me, &h->held);
     else

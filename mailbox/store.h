@@ -40,9 +40,11 @@ struct rp__store {
 int  rp__store_init(struct rp__store *s, const rp_alloc *mem, rp_order order, size_t item, uint32_t capacity);
 void rp__store_fini(struct rp__store *s, const rp_alloc *mem); /* all zero: nothing */
 
-void rp__store_push(struct rp__store *s, struct rp__rank rank, const void *item, size_t size); /* there is room */
+/* There is room. */
+void rp__store_push(struct rp__store *s, struct rp__rank rank, const void *item, size_t size);
 struct rp__cell *rp__store_first(struct rp__store *s); /* NULL: empty */
-void rp__store_pop(struct rp__store *s);               /* not empty; what first returned stays as it is until a push */
+/* Not empty. What rp__store_first returned stays as it is until a push. */
+void rp__store_pop(struct rp__store *s);
 
 static inline bool rp__before(struct rp__rank a, struct rp__rank b)
 {

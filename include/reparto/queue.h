@@ -78,9 +78,14 @@ typedef struct rp_lease { /* all zero: none */
  * since it might come back; so a coroutine must not wait here while it holds another lease of q. -ENOMEM. */
 RP_EXPORT RP_NODISCARD int rp_take(rp_self *me, rp_queue *q, void *item, rp_lease *lease, rp_time deadline);
 
-RP_EXPORT int rp_lease_done(rp_self *me, rp_lease *lease);   /* what the item owns is the taker's. -EPERM: not its lease */
-RP_EXPORT int rp_lease_return(rp_self *me, rp_lease *lease); /* to where it stood, beyond the capacity too. -EPERM */
-RP_EXPORT unsigned rp_lease_tries(const rp_lease *lease);    /* how often its item has been taken; 1: never before */
+/* The item is finished, and what it owns is the taker's. -EPERM: it is no lease of the caller's. */
+RP_EXPORT int rp_lease_done(rp_self *me, rp_lease *lease);
+
+/* The item goes back to where it stood, also beyond the capacity. -EPERM. */
+RP_EXPORT int rp_lease_return(rp_self *me, rp_lease *lease);
+
+/* How often the item has been taken; 1: never before. Who finds it too often may well do something else. */
+RP_EXPORT unsigned rp_lease_tries(const rp_lease *lease);
 
 /* Suspends until everything that was put has been got, or taken and done. */
 RP_EXPORT RP_NODISCARD int rp_queue_join(rp_self *me, rp_queue *q, rp_time deadline);

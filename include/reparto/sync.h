@@ -58,7 +58,7 @@ typedef struct rp_cond {
  * lock. Is never woken without a signal, but the world may have changed in between: look again. -EOWNERDEAD:
  * the lock's last owner died; whether there was a signal too is then not known. */
 RP_EXPORT RP_NODISCARD int rp_cond_wait(rp_self *me, rp_cond *c, rp_lock *k, rp_time deadline);
-RP_EXPORT void rp_cond_signal(rp_cond *c);    /* one; who waits for a lock, not for the signal, is not counted */
+RP_EXPORT void rp_cond_signal(rp_cond *c);    /* the one who has waited longest */
 RP_EXPORT void rp_cond_broadcast(rp_cond *c); /* all; they go on one after another, as the lock comes to them */
 
 /* ---- event: it has happened ------------------------------------------------------------------------- */

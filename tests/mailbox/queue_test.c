@@ -431,7 +431,7 @@ static int leases(rp_self *me, void *arg)
 {
     (void)arg;
     rp_queue *q = fifo(4);
-    rp_lease a = {0}, b = {0}, stale;
+    rp_lease a = {0}, b = {0}, c = {0}, stale;
     int n, joined = 0;
     check_eq(rp_queue_join(me, q, RP_FOREVER), 0); /* nothing was put: nothing to wait for */
     for (int i = 1; i <= 3; i++)
@@ -445,8 +445,11 @@ static int leases(rp_self *me, void *arg)
     check_eq(rp_lease_tries(&a), 1);
     check_eq(rp_take(me, q, &n, &b, RP_FOREVER), 0);
     check_eq(n, 2);
-    check_eq(stats_of(q).leased, 2);
+    check_eq(rp_take(me, q, &n, &c, RP_FOREVER), 0);
+    check_eq(n, 3);
+    check_eq(stats_of(q).leased, 3);
     check_eq(rp_lease_return(me, &b), 0);
+    check_eq(rp_lease_return(me, &c), 0);
     check_eq(rp_lease_return(me, &a), 0);
     check_eq(stats_of(q).count, 3);
     for (int i = 1; i <= 2; i++) { /* each stands where it stood */
@@ -574,6 +577,74 @@ TEST(queue, d_a_handlers_lease_ends_with_its_call)
     everywhere(handler_forgets, 0);
 }
 
+static int out_of_memory(rp_self *me, void *arg)
+{
+    (void)arg;
+    struct test_mem mem;
+    test_mem_init(&mem);
+    rp_queue *q;
+    rp_queue_opts o = {.mem = &mem.alloc};
+    rp_lease lease = {0};
+    int n = 7;
+    check_eq(rp_queue_new(sizeof n, 1, &o, &q), 0);
+    check_eq(put(me, q, 1), 0);
+    mem.fail_at = mem.calls + 1;
+    check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), -ENOMEM);
+    check_eq(n, 7);
+    check_eq(stats_of(q).count, 1);
+    check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+    mem.fail_at = mem.calls + 1;
+    for (int i = 0; i < 10; i++) { /* and from now on it needs none */
+        check_eq(put(me, q, i), 0);
+        check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+    }
+    check_eq(rp_lease_done(me, &lease), 0);
+    rp_queue_free(q);
+    check_eq(mem.blocks, 0);
+    return 0;
+}
+
+TEST(queue, d_a_lease_without_memory)
+{
+    check_eq(run_with(out_of_memory, 0, 0), 0);
+}
+
+static int never_waits(rp_self *me, void *state, void *arg)
+{
+    rp_queue *q = arg;
+    int n = 0;
+    (void)state;
+    check_eq(rp_get(me, q, &n, RP_FOREVER), -EAGAIN);
+    check_eq(rp_put(me, q, &n, RP_FOREVER), 0);
+    check_eq(rp_put(me, q, &n, RP_FOREVER), -EAGAIN);
+    check_eq(stats_of(q).getters + stats_of(q).putters, 0);
+    return 0;
+}
+
+static int does_nothing(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return 0;
+}
+
+static const rp_actor hasty = {.name = "hasty", .init = never_waits, .handle = does_nothing};
+
+static int may_not_wait(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_queue *q = fifo(1);
+    rp_ref r;
+    check_eq(rp_spawn(me, &hasty, &(rp_spawn_opts){.arg = q, .on = RP_SPREAD}, &r), 0);
+    check_eq(get(me, q), 0);
+    rp_queue_free(q);
+    return 0;
+}
+
+TEST(queue, b_who_may_not_wait_does_not)
+{
+    everywhere(may_not_wait, 0);
+}
+
 /* ---- stress: every item once, in order for each producer ------------------------------------------ */
 
 enum { MAKERS = 4, TAKERS = 4, EACH = 400 };
@@ -634,8 +705,9 @@ static int makes(rp_self *me, void *arg)
     struct part *part = arg;
     struct stress *s = part->s;
     for (int n = 0; n < EACH;) {
-        struct one_put p = {s->q, {part->id, n}, some_deadline(me), -1};
-        int rc = rp_random(me) % 4 ? rp_put(me, s->q, &p.item, p.deadline) : (p.rc = -ECANCELED, put_or_cancel(me, &p));
+        struct one_put p = {s->q, {part->id, n}, some_deadline(me), 0};
+        p.rc = -ECANCELED;
+        int rc = rp_random(me) % 4 ? rp_put(me, s->q, &p.item, p.deadline) : put_or_cancel(me, &p);
         if (rc == 0) {
             n++;
             s->puts++;
@@ -689,7 +761,8 @@ static int takes(rp_self *me, void *arg)
     memset(last, -1, sizeof last);
     for (int rc = 0; rc != -EPIPE;) {
         struct one_get g = {.s = s, .rc = -ECANCELED};
-        rc = s->leases || rp_random(me) % 4 == 0 ? get_or_cancel(me, &g) : rp_get(me, s->q, &g.item, some_deadline(me));
+        bool by_task = s->leases || rp_random(me) % 4 == 0;
+        rc = by_task ? get_or_cancel(me, &g) : rp_get(me, s->q, &g.item, some_deadline(me));
         if (rc == 0) {
             s->times[g.item.maker][g.item.n]++;
             s->gets++;

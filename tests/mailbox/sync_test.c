@@ -208,6 +208,45 @@ TEST(sync, lock_of_a_stopped_actor)
     everywhere(lock_stopped, 0);
 }
 
+static int runs(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    return 0;
+}
+
+static int makes_state(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(void **)state = arg;
+    return 0;
+}
+
+static void keeps_in_fini(rp_self *me, void *state, int reason)
+{
+    (void)reason;
+    check_eq(rp_lock_acquire(me, *(void **)state, RP_FOREVER), 0);
+}
+
+static const rp_actor careless = {
+    .name = "careless", .run = runs, .init = makes_state, .fini = keeps_in_fini, .state_size = sizeof(void *),
+};
+
+static int lock_in_fini(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_lock k = {0};
+    struct rp_down d;
+    check_eq(rp_spawn(me, &careless, &(rp_spawn_opts){.arg = &k, .on = RP_SPREAD, .monitor = true}, NULL), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(rp_lock_acquire(me, &k, RP_FOREVER), -EOWNERDEAD);
+    return rp_lock_release(me, &k);
+}
+
+TEST(sync, lock_taken_in_fini)
+{
+    everywhere(lock_in_fini, 0);
+}
+
 enum { ROUNDS = 300, MEMBERS = 6 };
 
 struct shared {
