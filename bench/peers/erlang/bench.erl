@@ -21,7 +21,7 @@ main([Question]) ->
     end).
 
 question(pingpong_one) -> {rate(5000000, fun(N) -> pingpong(N, []) end), "rt/s"};
-question(pingpong_two) -> {rate(500000, fun(N) -> pingpong(N, [{scheduler, 2}]) end), "rt/s"};
+question(pingpong_two) -> {rate(200000, fun(N) -> pingpong(N, [{scheduler, 2}]) end), "rt/s"};
 question(oneway_one) -> {rate(20000000, fun(N) -> fanin(1, N, []) end), "msg/s"};
 question(oneway_two) -> {rate(10000000, fun(N) -> fanin(1, N, [{scheduler, 2}]) end), "msg/s"};
 question(fanin_8) -> {rate(8000000, fun(N) -> fanin(8, N, []) end), "msg/s"};

@@ -31,6 +31,7 @@ using box = channel<u64>;
 using fibers::fiber;
 
 static fibers::fixedsize_stack small{8192};
+static fibers::pooled_fixedsize_stack pool{8192, 1024}; // only for one thread
 
 static void check(bool ok)
 {
@@ -148,7 +149,6 @@ static double ring(u64 size, u64 hops)
 
 static void spawn_die(u64 n)
 {
-    fibers::pooled_fixedsize_stack pool(8192);
     box done(2);
     for (u64 i = 0; i < n; i++) {
         box in(2);
@@ -162,7 +162,6 @@ static void spawn_die(u64 n)
 static void fork_join(u64 n)
 {
     constexpr u64 batch = 40000; // live at a time, as in Savina
-    fibers::pooled_fixedsize_stack pool(8192, 1024);
     for (; n >= batch; n -= batch) {
         std::deque<box> boxes;
         std::vector<fiber> all;

@@ -160,7 +160,7 @@ func skynet() float64 {
 }
 
 func idle() float64 {
-	const n = 1000000
+	const n = 300000
 	before, done, boxes := rss(), make(chan int, 1024), make([]chan int, n)
 	for i := range boxes {
 		box := make(chan int)
@@ -390,7 +390,7 @@ func main() {
 		"big":              {2, "msg/s", rated(20000000, big)},
 		"bounded_buffer":   {2, "items/s", rated(40000000, boundedBuffer)},
 		"banking":          {2, "transactions/s", rated(5000000, banking)},
-		"chameneos":        {2, "meetings/s", rated(3000000, chameneos)},
+		"chameneos":        {2, "meetings/s", rated(2000000, chameneos)},
 		"fork_join_create": {1, "actors/s", rated(2000000, forkJoin)},
 	}
 	q, known := questions[strings.Join(os.Args[1:], " ")]

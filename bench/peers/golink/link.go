@@ -7,8 +7,9 @@
 //
 // Messages are 64 bytes behind a 4-byte length. The fast way in Go: a bufio.Reader of 64 KiB whose frames
 // are used in place (Peek and Discard), and a bufio.Writer that is flushed by the goroutine that is about to
-// wait: what one read brought is answered by one write. Calls are made by 64 goroutines; one writer
-// takes them from a channel and flushes when that is empty, one reader hands each answer to its caller.
+// wait: what one read brought is answered by one write. Calls are made by 64 goroutines, each of which waits
+// for its answer: one writer takes them from a channel and flushes when that is empty, one reader hands each
+// answer to its caller. (One goroutine with 64 messages under way is twice as fast, but there nobody calls.)
 package main
 
 import (

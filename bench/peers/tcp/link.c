@@ -8,8 +8,9 @@
  * Messages are 64 raw bytes that begin with their number, so there is no framing to pay for. The
  * server echoes bytes, or sends without end: one write a message (oneway) or 64 KiB a write
  * (batched). The asker reads up to 64 KiB at a time; with 64 in flight it answers all that one read
- * brought with one write. Blocking calls cost no poll, so nothing that uses these sockets through
- * the kernel and lets its threads sleep can be faster.
+ * brought with one write. Blocking calls cost no poll, so nothing that goes through the kernel and lets its
+ * threads sleep has a shorter round trip, or can send one message a write faster; what gathering messages
+ * gains is the distance from oneway to batched.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -35,7 +35,7 @@ fn wrong<T>(what: String) -> Result<T> {
 struct Reader<R> {
     from: R,
     buffer: Box<[u8]>,
-    at: usize, // bytes taken, of
+    at: usize,  // bytes taken
     end: usize, // bytes read
 }
 
@@ -138,7 +138,10 @@ async fn send_oneway<W: AsyncWrite + Unpin>(mut w: Writer<W>) -> Result<()> {
 
 // ---- the asker ----
 
-async fn ask_rtt<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(mut r: Reader<R>, mut w: Writer<W>) -> Result<String> {
+async fn ask_rtt<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    mut r: Reader<R>,
+    mut w: Writer<W>,
+) -> Result<String> {
     let mut laps = Vec::with_capacity(1 << 20);
     let start = Instant::now();
     let mut last = start;
@@ -170,7 +173,11 @@ async fn ask_oneway<R: AsyncRead + Unpin>(mut r: Reader<R>) -> Result<String> {
 type Call = (u64, oneshot::Sender<u64>);
 type Waiting = Rc<RefCell<VecDeque<oneshot::Sender<u64>>>>;
 
-async fn write_calls<W: AsyncWrite + Unpin>(mut w: Writer<W>, mut calls: mpsc::Receiver<Call>, waiting: Waiting) -> Result<()> {
+async fn write_calls<W: AsyncWrite + Unpin>(
+    mut w: Writer<W>,
+    mut calls: mpsc::Receiver<Call>,
+    waiting: Waiting,
+) -> Result<()> {
     while let Some(first) = calls.recv().await {
         let mut next = Some(first);
         while let Some((number, answer)) = next {
