@@ -40,13 +40,13 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     if (rc != 0)
         return rc;
     l->out = rp__alloc(sys, sys->nloops * sizeof *l->out);
+    for (unsigned i = 0; l->out && i < sys->nloops; i++) /* closing looks at it, also half-open */
+        l->out[i] = 0;
     l->in = rp__alloc(sys, sys->nloops * sizeof *l->in);
     if (!l->out || !l->in)
         return -ENOMEM;
-    for (unsigned i = 0; i < sys->nloops; i++) {
-        l->out[i] = 0;
+    for (unsigned i = 0; i < sys->nloops; i++)
         atomic_init(&l->in[i], 0);
-    }
     if ((rc = rp__events_init(&l->events, &l->pool)) != 0 || (rc = rp__sched_open(l)) != 0)
         return rc;
     if ((rc = sys->world->open(l)) != 0)

@@ -83,9 +83,9 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->chaos = o->chaos;
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
-    int rc = open_loops(sys);
+    int rc = rp__overflow_watch(sys); /* first: rp__system_free takes it back */
     if (rc == 0)
-        rc = rp__overflow_watch(sys);
+        rc = open_loops(sys);
     if (rc != 0) {
         rp__system_free(sys);
         return rc;
