@@ -90,6 +90,22 @@ void rp__discard(struct rp_loop *l, struct rp__slot *s)
     rp__msg_end(l, s, RP__DEAD);
 }
 
+/* Its actor has ended, or is about to; there may be a next incarnation. */
+static void meet_ended(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, enum place place)
+{
+    switch (a ? rp__mail_of(a) : RP_MAIL_DEAD) {
+    case RP_MAIL_KEEP:
+        rp__box_put(l, a, s, place == OWNED);
+        return;
+    case RP_MAIL_DROP:
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    case RP_MAIL_DEAD:
+        rp__finish(l, s, RP__DEAD);
+        return;
+    }
+}
+
 /* ---- handlers ------------------------------------------------------------------------------------ */
 
 /* A handler is about to wait for the first time in this message: the stack is its own now. */
@@ -149,6 +165,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
 static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s)
 {
     me->actor = a;
+    me->nowait = a->flags & RP__A_NOWAIT;
     me->sent_mark = rp__sent(l);
     int rc = handle(me, a, s);
     if (__builtin_expect(l->sched != me, 0))
@@ -223,7 +240,7 @@ RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__ac
     else if (f & RP__F_REPLY)
         return;
     else if (!a || a->flags & (RP__A_ENDING | RP__A_STOPPED))
-        rp__finish(l, s, RP__DEAD);
+        meet_ended(l, a, s, place);
     else if (f & RP__F_DEADLINE && (rp_time)*rp__deadline_of(s) <= l->now)
         rp__finish(l, s, RP__EXPIRED);
     else if (a->flags & RP__A_RECV)
@@ -240,7 +257,8 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
     const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE);
-    if (__builtin_expect(!a || s->type & special || a->flags & ~(uint32_t)(RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT), 0))
+    const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP;
+    if (__builtin_expect(!a || s->type & special || a->flags & ~plain, 0))
         goto rest;
     if (place == RING && !(a->flags & RP__A_NOWAIT))
         call_with_copy(l, me, a, s);

@@ -165,9 +165,14 @@ int rp_unstash(rp_self *me)
     if (!a->box || a->box->stashed == 0)
         return 0;
     int rc = rp__mailbox_unstash(me->loop, a->box);
-    if (a->flags & RP__A_COROUTINE || a->flags & RP__A_DRAINS)
-        return rc;
-    a->flags |= RP__A_DRAINS;
-    rp__signal(me->loop, a->addr, a->addr, RP__OP_DRAIN, 0, 0);
+    rp__drain(me->loop, a);
     return rc;
+}
+
+void rp__drain(struct rp_loop *l, struct rp__actor *a)
+{
+    if (a->flags & (RP__A_COROUTINE | RP__A_DRAINS) || !a->box || !rp__mailbox_waiting(a->box))
+        return;
+    a->flags |= RP__A_DRAINS;
+    rp__signal(l, a->addr, a->addr, RP__OP_DRAIN, 0, 0);
 }

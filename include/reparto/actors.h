@@ -21,7 +21,10 @@ extern "C" {
 
 enum { RP_STOP = 1 }; /* what a handler returns to end normally */
 
-enum { RP_NOWAIT = 1 }; /* flag of an actor: its handler never waits; calls that would return -EAGAIN */
+/* Flags of an actor. RP_NOWAIT: its handler never waits; calls that would return -EAGAIN.
+ * RP_TRAP: it is not stopped, but gets RP_EXIT, and ends when it sees fit: by who waits for its end it is
+ * waited for. Out of memory it is stopped like any other. */
+enum { RP_NOWAIT = 1, RP_TRAP = 2 };
 
 typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle */
     const char *name;     /* of the kind, for reports */
@@ -62,6 +65,12 @@ RP_EXPORT rp_ref rp_parent(const rp_self *me); /* none: the root */
 /* Ends an actor: its waits return -ECANCELED until it returns; an idle handler ends at once. What is
  * still in its mailbox is dead. 0, also for one that has ended already. `why` (a literal) is kept. */
 RP_EXPORT int rp_stop(rp_self *me, rp_ref who, const char *why);
+
+/* The caller's actor has failed with `err` (< 0) and ends so, whatever it returns; `why` (a literal) is kept.
+ * For a condition found broken deep below: `return rp_fail(me, -EPROTO, "no such order");`. A stack cannot
+ * be taken from under a C function, so it goes on until it returns; from here on its waits are cancelled,
+ * those of its tasks too. In init and fini it does nothing but return `err`. Returns `err`. */
+RP_EXPORT int rp_fail(rp_self *me, int err, const char *why);
 
 /* ---- messages ------------------------------------------------------------------------------------
  * A message accepted (0) for a live actor is delivered; for one that has ended it is dead, and
@@ -147,6 +156,14 @@ struct rp_down {
 };
 RP_EXPORT extern const rp_type rp_down_type;
 #define RP_DOWN (&rp_down_type)
+
+struct rp_exit { /* to an actor with RP_TRAP; needs no room in its mailbox */
+    rp_ref who;     /* wants its end, or has ended and was linked */
+    int32_t reason; /* -ECANCELED: it is asked to end; else what the linked one ended with */
+    char why[20];   /* cut off */
+};
+RP_EXPORT extern const rp_type rp_exit_type;
+#define RP_EXIT (&rp_exit_type)
 
 /* ---- names --------------------------------------------------------------------------------------- */
 

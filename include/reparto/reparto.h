@@ -10,5 +10,6 @@
 #include "reparto/loop.h"
 #include "reparto/mailbox.h"
 #include "reparto/sim.h"
+#include "reparto/supervisor.h"
 
 #endif
