@@ -42,6 +42,7 @@ struct rp__extra { /* what few actors have */
     struct rp__hook watches; /* struct rp__watch, of those who monitor it */
     struct rp__hook kids;    /* struct rp__kid, its children on other loops */
     struct rp__hook timers;  /* struct rp__delayed */
+    struct rp__hook bonds;   /* struct rp__bond, its half of each link */
     struct rp__kept *kept;   /* under a supervisor */
     char *name;              /* it is registered under */
     rp_ref redirect;         /* where RP_REDIRECT sends */
@@ -90,6 +91,7 @@ struct rp__actors {
     uint32_t nfull;
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
+    uint64_t nbonds;          /* ever made here */
     uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
     bool ending;              /* somebody is at that list */
 };
@@ -151,6 +153,9 @@ enum rp__op {            /* body[] */
     RP__OP_CHILD_ENDED,  /* struct rp__kid * */
     RP__OP_NO_REPLY,     /* call id, error */
     RP__OP_DRAIN,        /* */
+    RP__OP_LINK,         /* struct rp__bond *, the target's half; its number */
+    RP__OP_UNLINK,       /* the numbers it is known by: the sender's, the target's */
+    RP__OP_EXIT,         /* (to who is linked) reason, why, whether somebody knows of the failure */
     RP__OP_RUN           /* a struct rp__errand *: a floor above's own business, in order with messages */
 };
 
@@ -273,6 +278,12 @@ void rp__watch_free(struct rp_loop *l, struct rp__watch *w);
 void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a);
 void rp__watches_fire(struct rp_loop *l, struct rp__actor *a);
 void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d);
+
+void rp__failure_noted(struct rp_loop *l, int reason); /* nobody asked to hear of it */
+void rp__on_link(struct rp_loop *l, struct rp__slot *s);
+void rp__on_unlink(struct rp_loop *l, struct rp__slot *s);
+void rp__on_exit(struct rp_loop *l, struct rp__slot *s);
+void rp__bonds_end(struct rp_loop *l, struct rp__actor *a, bool known);
 
 /* ---- incarnations (kept.c) ----------------------------------------------------------------------- */
 

@@ -46,6 +46,7 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
     rp__timers_end(l, a);
     rp__actor_unname(l, a);
     rp__kept_free(l, a);
+    rp__bonds_end(l, a, a->flags & RP__A_WATCHED);
     rp__watches_fire(l, a);
     rp__pool_free(&l->pool, x, sizeof *x);
     a->extra = 0;
@@ -110,12 +111,19 @@ static void run_fini(struct rp_loop *l, struct rp__actor *a)
 }
 
 /* A failure that nobody asked to hear of is not lost: it becomes the result of the run. */
-static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
+void rp__failure_noted(struct rp_loop *l, int reason)
 {
     int none = 0;
-    if (a->reason < 0 && a->reason != -ECANCELED && !(a->flags & RP__A_WATCHED))
-        atomic_compare_exchange_strong_explicit(&rp__runtime(l)->orphan_rc, &none, a->reason,
+    if (reason < 0 && reason != -ECANCELED)
+        atomic_compare_exchange_strong_explicit(&rp__runtime(l)->orphan_rc, &none, reason,
                                                 memory_order_relaxed, memory_order_relaxed);
+}
+
+/* Who is linked to others hands it to them: links.c. */
+static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
+{
+    if (!(a->flags & RP__A_WATCHED) && (!a->extra || rp__list_empty(&a->extra->bonds)))
+        rp__failure_noted(l, a->reason);
 }
 
 static void bury(struct rp_loop *l, struct rp__actor *a)

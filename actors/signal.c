@@ -106,6 +106,15 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
         return;
     case RP__OP_DRAIN: /* dispatch.c: it runs a handler */
         return;
+    case RP__OP_LINK:
+        rp__on_link(l, s);
+        return;
+    case RP__OP_UNLINK:
+        rp__on_unlink(l, s);
+        return;
+    case RP__OP_EXIT:
+        rp__on_exit(l, s);
+        return;
     case RP__OP_RUN: {
         struct rp__errand *e = (struct rp__errand *)(uintptr_t)s->body[0];
         e->fn(e, l);

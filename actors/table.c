@@ -97,6 +97,7 @@ struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a)
         rp__list_init(&a->extra->watches);
         rp__list_init(&a->extra->kids);
         rp__list_init(&a->extra->timers);
+        rp__list_init(&a->extra->bonds);
         a->extra->kept = 0;
         a->extra->name = 0;
     }

@@ -157,6 +157,15 @@ struct rp_down {
 RP_EXPORT extern const rp_type rp_down_type;
 #define RP_DOWN (&rp_down_type)
 
+/* Links the caller and `who`, an actor of this process: when one of them ends, other than normally, the other
+ * is stopped and ends with the same reason; who has RP_TRAP gets RP_EXIT instead, at a normal end too. Once,
+ * however often it is asked for; either may do so. `who` has ended: as if it ended now, with -ESRCH.
+ * Does not suspend. -EINVAL: no actor of this process. -ENOMEM. */
+RP_EXPORT RP_NODISCARD int rp_link(rp_self *me, rp_ref who);
+
+/* Undoes it: after this, nothing of the other's end reaches the caller but an RP_EXIT that was here already. */
+RP_EXPORT void rp_unlink(rp_self *me, rp_ref who);
+
 struct rp_exit { /* to an actor with RP_TRAP; needs no room in its mailbox */
     rp_ref who;     /* wants its end, or has ended and was linked */
     int32_t reason; /* -ECANCELED: it is asked to end; else what the linked one ended with */
