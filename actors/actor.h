@@ -17,6 +17,7 @@
 #define RP__ACTOR_H
 
 #include "loop/ids.h"
+#include "loop/map.h"
 #include "mailbox/mailbox.h"
 #include "reparto/supervisor.h"
 
@@ -33,6 +34,7 @@ enum {
     RP__A_DRAINS = 512,   /* an idle handler whose mailbox holds what it has unstashed: RP__OP_DRAIN is on its way */
     RP__A_KEPT = 1024,    /* under a supervisor: an end is an incarnation's, until it is released */
     RP__A_DOWN = 2048,    /* kept, and its incarnation has ended: its supervisor decides */
+    RP__A_DUE = 8192,     /* timers of it are due, and wait for it to have time */
     RP__A_TRAP = 4096     /* to be stopped is a message to it */
 };
 
@@ -42,6 +44,8 @@ struct rp__extra { /* what few actors have */
     struct rp__hook watches; /* struct rp__watch, of those who monitor it */
     struct rp__hook kids;    /* struct rp__kid, its children on other loops */
     struct rp__hook timers;  /* struct rp__delayed */
+    struct rp__hook due;     /* those whose time came while it was busy */
+    struct rp__map keyed;    /* those with a key */
     struct rp__hook bonds;   /* struct rp__bond, its half of each link */
     struct rp__kept *kept;   /* under a supervisor */
     char *name;              /* it is registered under */
@@ -233,6 +237,7 @@ void rp__box_taken(struct rp_loop *l, struct rp__actor *a);
 void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy);
 void rp__drain(struct rp_loop *l, struct rp__actor *a); /* an idle handler gets what stands in its mailbox, before all else */
 bool rp__box_is_full(const struct rp__actor *a);
+void rp__box_tell(struct rp__actor *a, struct rp__slot *s); /* whoever receives by type: s has come */
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned);
 void rp__box_gone(struct rp_loop *l, struct rp__actor *a);
 
@@ -323,7 +328,9 @@ void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err);
 bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s); /* false: nobody waits */
 
 struct rp__delayed *rp__timer_due(struct rp_loop *l); /* the next whose time has come; NULL: none */
-rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d);
+rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d); /* NULL: its actor is busy, or memory is out */
+/* The next that came while it was busy, of these types (NULL: any); NULL: none. */
+rp_msg *rp__timer_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types);
 void rp__timers_end(struct rp_loop *l, struct rp__actor *a);
 
 #endif

@@ -56,6 +56,9 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
 
 rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 {
+    rp_msg *tick = a->flags & RP__A_DUE ? rp__timer_of(l, a, 0) : 0;
+    if (tick)
+        return tick;
     for (rp_msg *m; a->box && (m = rp__mailbox_take_next(l, a->box));)
         if (rp__taken(l, a, m))
             return m;
@@ -204,7 +207,7 @@ static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
         if (a->addr != addr || a->flags & RP__A_ENDING)
             return;
     }
-    if (rp__mailbox_waiting(a->box))
+    if (rp__mailbox_waiting(a->box) || a->flags & RP__A_DUE)
         rp__signal(l, addr, 0, RP__OP_DRAIN, 0, 0);
     else
         a->flags &= ~(uint32_t)RP__A_DRAINS;
@@ -288,8 +291,10 @@ rest:
 RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
 {
     for (struct rp__delayed *d; l->budget > 0 && (d = rp__timer_due(l));) {
+        rp_msg *m = rp__timer_take(l, d);
         l->budget--;
-        deliver(l, me, &rp__timer_take(l, d)->slot, OWNED);
+        if (m)
+            deliver(l, me, &m->slot, OWNED);
     }
 }
 

@@ -60,7 +60,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     if (rc != 0)
         return rc;
     rp_msg *m;
-    if (a->box && (m = rp__next_in_box(l, a))) {
+    if ((a->box || a->flags & RP__A_DUE) && (m = rp__next_in_box(l, a))) {
         *ret = m;
         return 0;
     }
@@ -102,6 +102,9 @@ static bool leave_recv_of(rp_self *me)
 /* Of the types asked for, not past its deadline; the credit it used goes back. */
 static rp_msg *take_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types)
 {
+    rp_msg *tick = a->flags & RP__A_DUE ? rp__timer_of(l, a, types) : 0;
+    if (tick)
+        return tick;
     for (rp_msg *m; (m = rp__mailbox_take_of(l, a->box, types));)
         if (rp__taken(l, a, m))
             return m;

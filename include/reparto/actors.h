@@ -142,6 +142,17 @@ RP_EXPORT RP_NODISCARD int rp_timer_start(rp_self *me, rp_time when, const rp_ty
 /* After it the message does not come any more, even if it was due. -ESRCH: it has come. */
 RP_EXPORT int rp_timer_stop(rp_self *me, rp_timer t);
 
+/* The same under a name of the actor's own: a second one under `key` replaces the first, which does not come
+ * any more. On error the first one stands. */
+RP_EXPORT RP_NODISCARD int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, const void *body);
+RP_EXPORT int rp_timer_key_stop(rp_self *me, uint64_t key); /* -ESRCH */
+
+/* A copy of `body` at `first` and every `period` after it, measured from `first` and not from when the last one
+ * was taken: it does not drift. Who is late skips those that have passed; at most one waits. Until it is stopped,
+ * which rp_timer_stop does. -EINVAL: less than 1 ms, or a type with drop. */
+RP_EXPORT RP_NODISCARD int rp_timer_every(rp_self *me, rp_time first, rp_time period, const rp_type *t,
+                                          const void *body, rp_timer *ret);
+
 /* ---- who ended ----------------------------------------------------------------------------------- */
 
 /* Asks for RP_DOWN when `who` ends: exactly one for each rp_monitor, after the last message from it,
