@@ -147,7 +147,7 @@ const char *rp__name_of(const rp_self *me);
 /* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
 
 enum rp__op {            /* body[] */
-    RP__OP_STOP = 1,     /* why; 1: and its supervisor lets go of it */
+    RP__OP_STOP = 1,     /* why; 1: and its supervisor lets go of it; the incarnation that is meant, or 0 */
     RP__OP_MONITOR,      /* the link the watcher is behind, or 0; its number for the watch */
     RP__OP_FULL,         /* the full target's address, its policy */
     RP__OP_ROOM,         /* the target's address, how many may go on */

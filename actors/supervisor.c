@@ -33,6 +33,7 @@ struct ward { /* one that is in our care */
     bool leaving;        /* to be stopped for good */
     bool overtime;       /* has been reported as stuck */
     uint32_t failures;   /* in a row */
+    uint64_t life;       /* which incarnation it has; from 1 */
     rp_time since, due, stop_by;
     rp_token remover;
 };
@@ -200,7 +201,9 @@ static void stop_one(rp_self *me, struct ward *w)
     w->state = STOPPING;
     w->overtime = false;
     w->stop_by = ms < 0 ? RP_FOREVER : rp_in_ms(me, ms);
-    rp__signal(me->loop, w->ref.local, me->actor->addr, RP__OP_STOP, (uintptr_t) "its supervisor stops it", 0);
+    struct rp__slot s = {w->ref.local, me->actor->addr, rp__op_word(RP__OP_STOP),
+                         {(uintptr_t) "its supervisor stops it", 0, w->life}};
+    rp__post_sure(me->loop, &s);
 }
 
 /* In reverse order, each when the one after it has ended or has had its time; who alone is to go waits for
@@ -331,6 +334,7 @@ static int start_one(rp_self *me, struct sup *s, struct ward *w)
     if (rc != 0)
         return rc;
     w->state = UP;
+    w->life++;
     w->halt = false;
     w->since = rp_now(me);
     tell(me, s, w, first ? RP_CHILD_STARTED : RP_CHILD_RESTARTED, 0, 0, 0);
