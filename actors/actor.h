@@ -47,6 +47,7 @@ struct rp__extra { /* what few actors have */
     struct rp__hook due;     /* those whose time came while it was busy */
     struct rp__map keyed;    /* those with a key */
     struct rp__hook bonds;   /* struct rp__bond, its half of each link */
+    struct rp__hook names;   /* struct rp__name_watch */
     struct rp__kept *kept;   /* under a supervisor */
     char *name;              /* it is registered under */
     rp_ref redirect;         /* where RP_REDIRECT sends */
@@ -95,7 +96,7 @@ struct rp__actors {
     uint32_t nfull;
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
-    uint64_t nbonds;          /* ever made here */
+    uint64_t nbonds;          /* links and watches of names ever made here */
     uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
     bool ending;              /* somebody is at that list */
 };

@@ -33,7 +33,7 @@ void rp__actor_unname(struct rp_loop *l, struct rp__actor *a)
     struct rp__extra *x = a->extra;
     if (!x || !x->name)
         return;
-    rp__name_remove(rp__runtime(l), x->name, rp__ref(l, a->addr));
+    rp__name_remove(l, x->name, rp__ref(l, a->addr));
     rp__pool_free(&l->pool, x->name, strlen(x->name) + 1);
     x->name = 0;
 }
@@ -46,6 +46,7 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
     rp__timers_end(l, a);
     rp__actor_unname(l, a);
     rp__kept_free(l, a);
+    rp__name_watches_end(l, a);
     rp__bonds_end(l, a, a->flags & RP__A_WATCHED);
     rp__watches_fire(l, a);
     rp__pool_free(&l->pool, x, sizeof *x);

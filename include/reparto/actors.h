@@ -190,6 +190,20 @@ RP_EXPORT extern const rp_type rp_exit_type;
 /* The actor registered in this process under `name`. -ESRCH. Does not suspend. */
 RP_EXPORT RP_NODISCARD int rp_whereis(rp_self *me, const char *name, rp_ref *ret);
 
+struct rp_name_change {
+    rp_ref ref; /* who has it now; none: nobody */
+    rp_bytes name;
+};
+RP_EXPORT extern const rp_type rp_name_change_type;
+#define RP_NAME (&rp_name_change_type)
+
+/* Asks for RP_NAME: at once with the present state, then for each change of it, once and in order, until
+ * rp_unwatch_name. A restart under a supervisor is no change. It needs no room in the mailbox. Does not suspend.
+ * -EALREADY: it is watched. -EINVAL: no name. -ENOMEM. A name is not registered (-ENOMEM) when there is no
+ * memory to tell those who watch it. */
+RP_EXPORT RP_NODISCARD int rp_watch_name(rp_self *me, const char *name);
+RP_EXPORT int rp_unwatch_name(rp_self *me, const char *name); /* -ESRCH. What is in the mailbox already stays */
+
 /* ---- the system ---------------------------------------------------------------------------------- */
 
 typedef struct rp_system_opts { /* all zero: the defaults */
