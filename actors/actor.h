@@ -194,6 +194,7 @@ struct rp__out { /* one on its way out */
     const rp_type *type;
     const void *body;
     rp_msg *msg;      /* the body is this message's: what it owns moves. The shell stays the caller's */
+    struct rp__big *share; /* the body stands here, for others of this loop too; NULL: it is copied */
     unsigned flags;   /* RP__F_CALL, RP__F_REPLY, RP__F_DEADLINE, RP__F_NODE */
     uint64_t call;
     uint64_t node;    /* of `from`, with RP__F_NODE */

@@ -290,6 +290,7 @@ rest:
 
 RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
 {
+    l->source = l->index;
     for (struct rp__delayed *d; l->budget > 0 && (d = rp__timer_due(l));) {
         rp_msg *m = rp__timer_take(l, d);
         l->budget--;
@@ -301,6 +302,7 @@ RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
 RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
 {
     struct rp__events *e = &l->events;
+    l->source = l->index;
     for (struct rp__slot *s; l->quantum > 1 && l->budget > 0 && (s = rp__events_peek(e));) {
         l->quantum--;
         if (s + AHEAD < e->head_end)
@@ -314,6 +316,7 @@ RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
 RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__ring *r, int quantum)
 {
     uint32_t ready = rp__ring_ready(r);
+    l->source = r->src->index;
     while (ready > 0 && quantum > 0 && l->budget > 0) {
         struct rp__slot *s = rp__ring_at(r);
         if (s->type == RP__PAD) {
@@ -342,8 +345,9 @@ void rp__dispatch(struct rp_loop *l)
         return; /* memory is out: nothing more is begun until some comes back */
     dispatch_due(l, me);
     dispatch_events(l, me);
-    for (unsigned i = 0; i < l->sys->nloops; i++) {
-        struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_acquire);
+    unsigned n = l->sys->nloops, first = (unsigned)(l->turns % n); /* a turn's budget may end before the last one */
+    for (unsigned i = 0; i < n; i++) {
+        struct rp__ring *r = atomic_load_explicit(&l->in[(first + i) % n], memory_order_acquire);
         if (r)
             dispatch_ring(l, me, r, RP__QUANTUM);
     }
