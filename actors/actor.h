@@ -184,6 +184,7 @@ void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, u
 void rp__post_sure(struct rp_loop *l, const struct rp__slot *s); /* of one slot, to the loop in `to` */
 struct rp__spill *rp__spill_new(struct rp_loop *l); /* of one slot, for later; NULL: no memory */
 bool rp__reserve_ready(struct rp_loop *l);
+void rp__reserve_fini(struct rp_loop *l);
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
 
 /* ---- messages ------------------------------------------------------------------------------------ */
@@ -214,12 +215,27 @@ int  rp__send_sure(struct rp_loop *l, struct rp__out *o);
 
 rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o); /* a block of its own; not counted. NULL: no memory */
 
+/* A coroutine has received a call, and so its asker waits for it; until the right to reply is used or
+ * given away. Of several it holds, the last one. */
+static inline void rp__serve(struct rp__actor *a, struct rp__slot *s)
+{
+    if (s->type & RP__FLAG(RP__F_CALL) && a->co)
+        a->co->serving = *rp__call_of(s);
+}
+
+static inline void rp__served(struct rp_loop *l, uint64_t call)
+{
+    struct rp__actor *a = l->running->actor;
+    if (a && a->co && a->co->serving == call)
+        a->co->serving = 0;
+}
 /* It waits in rp_recv: m is what its wait brings. It is still to be resumed. */
 static inline void rp__give(struct rp__actor *a, rp_msg *m)
 {
     a->flags &= ~(uint32_t)RP__A_RECV;
     a->co->got = m;
     a->co->rc = 0;
+    rp__serve(a, &m->slot);
 }
 
 void rp__dispatch(struct rp_loop *l);
@@ -230,6 +246,7 @@ void rp__discard(struct rp_loop *l, struct rp__slot *s);
 void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how);
 
 void rp__pay(struct rp_loop *l, struct rp__slot *s);
+
 void rp__no_reply(struct rp_loop *l, struct rp__slot *call, int err);
 rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a); /* NULL: empty */
 bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m); /* out of its mailbox; false: it had expired, and has ended */
@@ -326,8 +343,12 @@ static inline rp_mail rp__mail_of(const struct rp__actor *a) /* what becomes of 
     return a->flags & RP__A_KEPT ? a->extra->kept->mail : RP_MAIL_DEAD;
 }
 
-void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err);
+void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err, const char *blame);
 bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s); /* false: nobody waits */
+
+/* Waits as rp__park does, for an actor: -EDEADLK when that waits for this one in turn. */
+enum rp__edge { RP__EDGE_NONE, RP__EDGE_CALL, RP__EDGE_ROOM };
+int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bool (*cancel)(rp_self *), rp_time deadline);
 
 struct rp__delayed *rp__timer_due(struct rp_loop *l); /* the next whose time has come; NULL: none */
 rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d); /* NULL: its actor is busy, or memory is out */

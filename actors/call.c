@@ -12,6 +12,10 @@
 #include "loop/scope.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BLAME = 24 }; /* bytes of a name that an error carries */
 
 static struct rp__slot *slot_of(const rp_msg *m)
 {
@@ -26,16 +30,22 @@ static bool leave_call(rp_self *me)
     return true;
 }
 
+/* What the scope allows; and, in a handler that works on a call, what its asker does. */
 static rp_time earliest(const rp_self *me, rp_time deadline)
 {
-    return me->scope && me->scope->effective < deadline ? me->scope->effective : deadline;
+    if (me->scope && me->scope->effective < deadline)
+        deadline = me->scope->effective;
+    if (me->actor && !me->home && !(me->actor->flags & RP__A_COROUTINE)) {
+        rp_time asked = rp_deadline_of((const rp_msg *)me->msg);
+        deadline = asked < deadline ? asked : deadline;
+    }
+    return deadline;
 }
 
 int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret, rp_time deadline)
 {
     struct rp_loop *l = me->loop;
     struct rp__ids *calls = &l->actors->calls;
-    rp_time until = earliest(me, deadline);
     int rc = rp__may_wait(me);
     if (rc == 0)
         rc = rp__keep_stack(me);
@@ -43,18 +53,19 @@ int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg *
         return rc;
     if (!me->actor)
         return -EINVAL;
+    rp_time until = earliest(me, deadline);
     uint64_t id = rp__id_new(calls, &l->sys->mem, me);
     if (!id)
         return -ENOMEM;
     struct rp__out o = {.to = to, .from = me->actor->addr, .type = t, .body = body, .call = id, .deadline = until};
     o.flags = RP__F_CALL | (until == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
-    rc = rp__send(me, &o, true, deadline);
+    rc = rp__send(me, &o, true, until);
     if (rc != 0) {
         rp__id_free(calls, id);
         return rc;
     }
     me->got = (void *)(uintptr_t)id;
-    rc = rp__park(me, "reply", (void *)(uintptr_t)to.local, leave_call, deadline);
+    rc = rp__park_on(me, RP__EDGE_CALL, "reply", to, leave_call, until);
     if (rc == 0)
         *ret = me->got;
     return rc;
@@ -79,13 +90,14 @@ RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
     return true;
 }
 
-void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err)
+void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err, const char *blame)
 {
     struct rp__ids *calls = &l->actors->calls;
     rp_self *asker = rp__id_find(calls, id);
     if (!asker)
         return;
     rp__id_free(calls, id);
+    snprintf(asker->blame, sizeof asker->blame, "%.*s", BLAME, blame);
     rp__wake(asker, err);
 }
 
@@ -95,12 +107,15 @@ static int take(const rp_msg *m, struct rp_loop *l, rp_token *k)
 {
     struct rp__slot *s = slot_of(m);
     unsigned f = rp__flags(s->type);
+    if (rp__forked(l))
+        return -EPERM;
     if ((f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) != RP__F_CALL)
         return -EALREADY;
     uint64_t node = l->node;
     if (f & RP__F_NODE) /* back by the link it came by, whoever asked at the other end of it */
         node = rp__runtime(l)->route->node_at(l, *rp__via_of(s) >> 32);
     *k = (rp_token){{node, s->from}, *rp__call_of(s)};
+    rp__served(l, k->call);
     return 0;
 }
 
@@ -110,13 +125,15 @@ static int send_reply(struct rp_loop *l, const rp_token *k, uint64_t from, const
     return rp__send_sure(l, &o);
 }
 
-static int send_error(struct rp_loop *l, const rp_token *k, int err)
+static int send_error(struct rp_loop *l, const rp_token *k, int err, const char *blame)
 {
     if (k->asker.node != l->node) {
         const struct rp__route *route = rp__runtime(l)->route;
         return route ? route->no_reply(l, k->asker, k->call, err) : -EHOSTUNREACH;
     }
-    rp__signal(l, k->asker.local, 0, RP__OP_NO_REPLY, k->call, (uint64_t)(int64_t)err);
+    struct rp__slot s = {k->asker.local, 0, rp__op_word(RP__OP_NO_REPLY), {k->call, (uint64_t)(int64_t)err}};
+    memcpy(&s.body[2], blame ? blame : "", blame ? strnlen(blame, BLAME) : 0);
+    rp__post_sure(l, &s);
     return 0;
 }
 
@@ -126,12 +143,18 @@ void rp__no_reply(struct rp_loop *l, struct rp__slot *s, int err)
     if (take((rp_msg *)s, l, &k) != 0)
         return;
     s->type |= RP__FLAG(RP__F_SPENT);
-    (void)send_error(l, &k, err); /* an asker in a lost process has nobody to tell */
+    const struct rp__actor *a = rp__actor_find(l->actors, s->to);
+    (void)send_error(l, &k, err, a ? a->kind->name : 0); /* an asker in a lost process has nobody to tell */
 }
 
 static uint64_t address(const rp_self *me)
 {
     return me->actor ? me->actor->addr : 0;
+}
+
+static const char *name_of(const rp_self *me)
+{
+    return me->actor ? me->actor->kind->name : 0;
 }
 
 int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
@@ -150,7 +173,7 @@ int rp_reply_error(rp_self *me, const rp_msg *m, int err)
     rp_token k;
     int rc = err < 0 ? take(m, me->loop, &k) : -EINVAL;
     if (rc == 0)
-        rc = send_error(me->loop, &k, err);
+        rc = send_error(me->loop, &k, err, name_of(me));
     if (rc == 0)
         slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
     return rc;
@@ -166,8 +189,8 @@ int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret)
 
 int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
 {
-    if (k->call == 0)
-        return -EALREADY;
+    if (k->call == 0 || rp__forked(me->loop))
+        return k->call == 0 ? -EALREADY : -EPERM;
     int rc = send_reply(me->loop, k, address(me), t, body);
     if (rc == 0)
         k->call = 0;
@@ -176,9 +199,9 @@ int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
 
 int rp_token_error(rp_self *me, rp_token *k, int err)
 {
-    if (k->call == 0)
-        return -EALREADY;
-    int rc = err < 0 ? send_error(me->loop, k, err) : -EINVAL;
+    if (k->call == 0 || rp__forked(me->loop))
+        return k->call == 0 ? -EALREADY : -EPERM;
+    int rc = err < 0 ? send_error(me->loop, k, err, name_of(me)) : -EINVAL;
     if (rc == 0)
         k->call = 0;
     return rc;

@@ -13,6 +13,7 @@
 #include "actors/actor.h"
 #include "actors/runtime.h"
 
+#include "loop/held.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -133,6 +134,7 @@ static int handle(rp_self *me, struct rp__actor *a, struct rp__slot *s)
     me->msg = s;
     int rc = a->handle(me, a->state, (rp_msg *)s);
     assert(!me->scope && "a handler returned over an open scope");
+    rp__abandon_held(me);
     return rc;
 }
 
@@ -168,7 +170,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
 static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s)
 {
     me->actor = a;
-    me->nowait = a->flags & RP__A_NOWAIT;
+    me->nowait = (a->flags & RP__A_NOWAIT) != 0;
     me->sent_mark = rp__sent(l);
     int rc = handle(me, a, s);
     if (__builtin_expect(l->sched != me, 0))

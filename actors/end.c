@@ -272,7 +272,7 @@ int rp_fail(rp_self *me, int err, const char *why)
 int rp_stop(rp_self *me, rp_ref who, const char *why)
 {
     struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (who.node != l->node) {
         const struct rp__route *route = rp__runtime(l)->route;

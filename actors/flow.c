@@ -50,7 +50,7 @@ rp_overflow rp__full_policy(const struct rp__full *f)
 int rp__full_wait(rp_self *me, struct rp__full *f, rp_time until)
 {
     rp__list_push(&f->waiters, &me->queue);
-    return rp__park(me, "room in a mailbox", (void *)(uintptr_t)f->target, rp__unqueue, until);
+    return rp__park_on(me, RP__EDGE_ROOM, "room in a mailbox", rp__ref(me->loop, f->target), rp__unqueue, until);
 }
 
 void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy)

@@ -113,7 +113,7 @@ void rp__watches_fire(struct rp_loop *l, struct rp__actor *a)
 int rp_monitor(rp_self *me, rp_ref who)
 {
     struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (!me->actor || rp_ref_none(who))
         return -EINVAL;

@@ -318,5 +318,5 @@ struct rp__name_wait *rp__name_unwait_link(struct rp__runtime *rt, uint64_t link
 
 int rp_whereis(rp_self *me, const char *name, rp_ref *ret)
 {
-    return rp__name_find(rp__runtime(me->loop), name, ret, 0);
+    return rp__forked(me->loop) ? -EPERM : rp__name_find(rp__runtime(me->loop), name, ret, 0);
 }

@@ -61,10 +61,11 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
         return rc;
     rp_msg *m;
     if ((a->box || a->flags & RP__A_DUE) && (m = rp__next_in_box(l, a))) {
+        rp__serve(a, &m->slot);
         *ret = m;
         return 0;
     }
-    if (deadline != RP_FOREVER || me == l->sched || me->nowait || l->slow & RP__SLOW_FORKED)
+    if (deadline != RP_FOREVER || me == l->sched || me->nowait || rp__forked(l))
         return recv_slowly(me, ret, deadline);
     /* rp__park, less what cannot be the case here */
     a->flags |= RP__A_RECV;
@@ -106,8 +107,10 @@ static rp_msg *take_of(struct rp_loop *l, struct rp__actor *a, const rp_type *co
     if (tick)
         return tick;
     for (rp_msg *m; (m = rp__mailbox_take_of(l, a->box, types));)
-        if (rp__taken(l, a, m))
+        if (rp__taken(l, a, m)) {
+            rp__serve(a, &m->slot);
             return m;
+        }
     return 0;
 }
 

@@ -91,6 +91,10 @@ static void sweep(rp_system *sys)
                     rp__discard(l, s);
             }
         }
+        for (struct rp__spill *s; (s = rp__spill_take(l));) {
+            rp__discard(l, s->slot);
+            rp__spill_free(l, s);
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 #define RP__RUNTIME_H
 
 #include "actors/actor.h"
-#include "loop/system.h"
+#include "loop/fork.h"
 
 #include <pthread.h>
 

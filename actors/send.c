@@ -298,7 +298,7 @@ static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (o->to.node == l->node)
         return send_local(me, o, wait, until);
@@ -364,6 +364,8 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
     o.deadline = f & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(s) : 0;
     rp__pay(me->loop, s);
     o.flags |= f & RP__F_NODE ? RP__F_PAID : 0;
+    if (o.call)
+        rp__served(me->loop, o.call);
     int rc = rp__send(me, &o, wait, RP_FOREVER);
     if (rc == 0)
         s->type |= RP__FLAG(RP__F_TAKEN);

@@ -17,6 +17,13 @@ struct rp__spill *rp__spill_new(struct rp_loop *l)
     return s;
 }
 
+void rp__reserve_fini(struct rp_loop *l)
+{
+    struct rp__hook *all = &l->actors->reserve;
+    for (struct rp__hook *at; all->next && (at = rp__list_pop(all));)
+        rp__spill_free(l, RP__OF(struct rp__spill, link, at));
+}
+
 bool rp__reserve_ready(struct rp_loop *l)
 {
     struct rp__actors *t = l->actors;
@@ -47,7 +54,7 @@ void rp__post_sure(struct rp_loop *l, const struct rp__slot *s)
     if (t->nreserve == RESERVE_LOW)
         l->budget = 0; /* dispatch begins nothing more until the reserve is full again */
     struct rp__hook *at = rp__list_pop(&t->reserve);
-    if (!at || (dst != l->index && !l->out[dst])) {
+    if (!at) {
         rp__tally(l, RP__LOST_SIGNALS, 1);
         return;
     }
@@ -104,7 +111,7 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
         rp__on_child_ended(l, (struct rp__kid *)(uintptr_t)s->body[0]);
         return;
     case RP__OP_NO_REPLY:
-        rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1]);
+        rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1], (const char *)&s->body[2]);
         return;
     case RP__OP_DRAIN: /* dispatch.c: it runs a handler */
         return;

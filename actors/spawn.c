@@ -9,6 +9,7 @@
  */
 #include "actors/runtime.h"
 
+#include "loop/held.h"
 #include "loop/scope.h"
 
 #include <errno.h>
@@ -24,14 +25,15 @@ struct rp__birth {
     struct rp__kid *kid; /* the parent's record, if the parent is on another loop */
     uint64_t addr; /* when kind is NULL: whose next incarnation is to begin */
     const rp_mail *mail; /* it is kept; NULL: it is not */
-    bool lingers;  /* its init has failed, but it has children, which end first */
     int rc;
+    bool stillborn; /* its init failed, and it has children: it ends as any other, when they have ended */
 };
 
 static void actor_main(rp_self *me)
 {
     struct rp__actor *a = me->actor;
     int rc = a->kind->run(me, me->arg);
+    rp__abandon_held(me);
     if (me->scope)
         __builtin_trap(); /* an actor returned over an open scope: its tasks use a stack that is gone */
     a->co = 0;
@@ -150,23 +152,22 @@ static uint32_t flags_of(const rp_actor *kind)
     return (kind->flags & RP_NOWAIT ? RP__A_NOWAIT : 0u) | (kind->flags & RP_TRAP ? RP__A_TRAP : 0u);
 }
 
-/* Its init has failed. If it has spawned children, it has to wait for their end, as any parent: it joins
- * the family and ends there. */
-static int unborn(struct rp_loop *l, struct rp__actor *a, struct rp__birth *b, int rc)
+/* Its init has failed. True: it has children, and is to be ended by rp__actor_end; false: it is gone. */
+static bool keep_stillborn(struct rp_loop *l, struct rp__actor *a, const struct rp__birth *b, int reason)
 {
-    b->lingers = a->nchildren > 0;
-    if (!b->lingers) {
-        unbuild(l, a, b->o->monitor, rc);
-        return rc;
+    if (a->nchildren == 0) {
+        unbuild(l, a, b->o->monitor, reason);
+        return false;
     }
     if (a->co)
         rp__stack_put(l, a->co);
     a->co = 0;
-    if (b->o->monitor && a->extra)
-        rp__watch_forget_first(l, a);
-    a->flags = (a->flags & ~(uint32_t)RP__A_KEPT) | RP__A_WATCHED; /* the spawner hears of it */
+    a->reason = reason;
     rp__actor_unname(l, a);
-    return rc;
+    a->flags = RP__A_WATCHED | RP__A_STOPPED; /* its failure is its spawner's, who gets the error at once */
+    if (b->o->monitor)
+        rp__watch_forget_first(l, a);
+    return true;
 }
 
 static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
@@ -193,13 +194,18 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
         rc = build_name(l, a, o->name);
     if (rc == 0)
         rc = run_init(l, a, o->arg);
+    if (rc != 0)
+        b->stillborn = keep_stillborn(l, a, b, rc);
     *ret = a;
-    return rc == 0 ? 0 : unborn(l, a, b, rc);
+    return rc;
 }
 
-static void start(struct rp__actor *a)
+/* It begins; a stillborn one ends. */
+static void start(struct rp_loop *l, struct rp__actor *a, int rc)
 {
-    if (a->co)
+    if (rc != 0)
+        rp__actor_end(l, a, rc);
+    else if (a->co)
         rp__ready(a->co);
 }
 
@@ -224,7 +230,7 @@ static int revive(struct rp_loop *l, uint64_t addr)
     (void)!build_state(l, a); /* the memory is there */
     rc = run_init(l, a, k->arg);
     if (rc == 0) {
-        start(a);
+        start(l, a, 0);
         rp__drain(l, a);
         return 0;
     }
@@ -268,15 +274,12 @@ static int spawn_here(rp_self *me, struct rp__birth *b)
 {
     struct rp__actor *a;
     int rc = build(me->loop, b, &a);
-    if (rc == 0 || b->lingers)
-        adopt(me->loop, me->actor, a);
-    if (b->lingers)
-        rp__actor_end(me->loop, a, rc);
-    if (rc != 0)
+    if (rc != 0 && !b->stillborn)
         return rc;
-    start(a);
     b->addr = a->addr;
-    return 0;
+    adopt(me->loop, me->actor, a);
+    start(me->loop, a, rc);
+    return rc;
 }
 
 int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
@@ -285,9 +288,10 @@ int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
     struct rp__birth b = {.kind = kind, .o = &o};
     struct rp__actor *a;
     int rc = build(l, &b, &a);
-    if (rc == 0)
-        start(a);
-    return rc;
+    if (rc != 0 && !b.stillborn)
+        return rc;
+    start(l, a, rc);
+    return 0;
 }
 
 /* ---- on another loop ----------------------------------------------------------------------------- */
@@ -301,15 +305,11 @@ void rp__on_spawn(struct rp_loop *l, struct rp__birth *b)
         return;
     }
     b->rc = build(l, b, &a);
-    if (b->rc == 0 || b->lingers)
+    if (b->rc == 0 || b->stillborn) {
         b->addr = a->addr;
-    bool lingers = b->lingers;
-    int rc = b->rc;
-    rp__signal(l, b->parent, 0, RP__OP_BORN, (uintptr_t)b, 0); /* b is the spawner's again */
-    if (lingers)
-        rp__actor_end(l, a, rc);
-    else if (rc == 0)
-        start(a);
+        start(l, a, b->rc);
+    }
+    rp__signal(l, b->parent, 0, RP__OP_BORN, (uintptr_t)b, 0);
 }
 
 void rp__on_born(struct rp_loop *l, struct rp__birth *b)
@@ -357,9 +357,9 @@ static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
     if (rc == 0) {
         parent->nchildren++; /* before it can end */
         rc = rp__park(me, "spawn", b, 0, RP_FOREVER);
-        parent->nchildren -= rc != 0 && !b->lingers;
+        parent->nchildren -= rc != 0 && !b->stillborn;
     }
-    if (rc != 0 && !b->lingers) {
+    if (rc != 0 && !b->stillborn) {
         kid_free(l, b->kid);
         return rc;
     }
@@ -409,14 +409,14 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
     struct rp_loop *l = me->loop;
     if (!o)
         o = &defaults;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (!sound(kind, o) || !me->actor)
         return -EINVAL;
     unsigned loop;
     int rc = loop_for(l, o->on, &loop);
     if (rc == 0)
-        rc = rp_check(me);
+        rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)
         return rc;
     struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr, .mail = mail};

@@ -31,6 +31,7 @@ void rp__actors_close(struct rp_loop *l)
     struct rp__actors *t = l->actors;
     if (!t)
         return;
+    rp__reserve_fini(l);
     for (unsigned i = 0; t->chunk && i < RP__CHUNKS && t->chunk[i]; i++)
         rp__os_unmap(t->chunk[i], CHUNK_BYTES);
     if (t->chunk)

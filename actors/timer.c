@@ -61,7 +61,7 @@ static int start(rp_self *me, rp_time when, rp_time period, const rp_type *t, co
 {
     struct rp_loop *l = me->loop;
     struct rp__actor *a = me->actor;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     if (!a)
         return -EINVAL;
@@ -137,6 +137,8 @@ int rp_timer_key_stop(rp_self *me, uint64_t key)
 int rp_timer_stop(rp_self *me, rp_timer t)
 {
     struct rp_loop *l = me->loop;
+    if (rp__forked(l))
+        return -EPERM;
     struct rp__delayed *d = rp__id_find(&l->actors->timers, t.id);
     if (!d)
         return -ESRCH;

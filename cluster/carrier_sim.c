@@ -32,6 +32,7 @@ struct end {
     struct rp__sim_node *node;   /* NULL: it has gone */
     struct end *other;
     struct piece *first, **last; /* arrived, to be read */
+    struct piece *held, **held_last; /* before a partition, in order */
     rp_time arrives;             /* of the last piece on its way here */
     unsigned on_way;
     bool begun, broken, posted, dialling, refused;
@@ -115,21 +116,51 @@ static void post(struct end *e)
 
 /* ---- bytes ---------------------------------------------------------------------------------------- */
 
+static void append(struct piece ***last, struct piece *p)
+{
+    p->next = 0;
+    **last = p;
+    *last = &p->next;
+}
+
+static void take(struct end *e, struct piece *p)
+{
+    e->on_way--;
+    rp__unlink(&p->flying);
+    append(&e->last, p);
+    post(e);
+}
+
+/* The partition may be over: all that it held comes at once, before what is still on its way. */
+static void release(void *arg)
+{
+    struct end *e = arg;
+    if (e->other && apart(e->net, e, e->other)) {
+        if (rp__sim_at(e->net->sim, rp__sim_now(e->net->sim) + RETRY_NS, e->node, release, e) != 0)
+            abort();
+        return;
+    }
+    struct piece *p = e->held;
+    e->held = 0;
+    e->held_last = &e->held;
+    for (struct piece *next; p; p = next) {
+        next = p->next;
+        take(e, p);
+    }
+}
+
 static void arrive(void *arg)
 {
     struct piece *p = arg;
     struct end *e = p->to;
-    if (e->other && apart(e->net, e, e->other)) { /* held back; nothing overtakes it */
-        if (rp__sim_at(e->net->sim, rp__sim_now(e->net->sim) + RETRY_NS, e->node, arrive, p) != 0)
-            abort();
-        return;
+    if (e->held) {
+        append(&e->held_last, p);
+    } else if (e->other && apart(e->net, e, e->other)) {
+        append(&e->held_last, p);
+        release(e);
+    } else {
+        take(e, p);
     }
-    e->on_way--;
-    rp__unlink(&p->flying);
-    p->next = 0;
-    *e->last = p;
-    e->last = &p->next;
-    post(e);
 }
 
 static void fly(struct end *to, const unsigned char *data, size_t n)
@@ -191,6 +222,7 @@ static struct end *end_new(struct rp__net *net, struct rp__link *k, struct rp__s
     e->k = k;
     e->node = node;
     e->last = &e->first;
+    e->held_last = &e->held;
     e->next = net->ends;
     net->ends = e;
     return e;

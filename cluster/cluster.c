@@ -328,7 +328,7 @@ void rp__cluster_free(struct rp__runtime *rt)
     for (unsigned i = 0; i < rt->sys->nloops; i++) {
         rp__map_fini(&c->loops[i].by_node, &rt->sys->mem);
         rp__map_fini(&c->loops[i].by_id, &rt->sys->mem);
-        rp__map_fini(&c->loops[i].taken, &rt->sys->mem);
+        rp__taken_forget(&c->loops[i]);
     }
     pthread_mutex_destroy(&c->lock);
     rp__free_mem(rt->sys, c->loops, rt->sys->nloops * sizeof *c->loops);
@@ -341,6 +341,8 @@ void rp__cluster_free(struct rp__runtime *rt)
 int rp_listen_url(rp_self *me, char *to, size_t size)
 {
     struct rp__cluster *c = rp__cluster_of(me->loop);
+    if (rp__forked(me->loop))
+        return -EPERM;
     return c->listener ? c->carrier->url(c, to, size) : -ENOTCONN;
 }
 

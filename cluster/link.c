@@ -387,8 +387,8 @@ static void go_down(struct rp__link *k, int reason)
     wake_all(&k->room, -EHOSTUNREACH);
     pthread_mutex_unlock(&k->lock);
     kick(k);
+    rp__dial_settled(k, reason != 0 ? reason : -ECONNRESET); /* unless it was up: then nobody waits for it */
     if (!known) {
-        rp__dial_settled(k, reason != 0 ? reason : -ECONNRESET);
         free_soon(k);
         return;
     }

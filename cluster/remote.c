@@ -331,6 +331,8 @@ _Static_assert(sizeof(struct rp_node_down) <= RP__SLOT - RP__HEAD, "one slot");
 int rp_node_monitor(rp_self *me, rp_node node)
 {
     struct rp_loop *l = me->loop;
+    if (rp__forked(l))
+        return -EPERM;
     if (!me->actor || node.id == 0)
         return -EINVAL;
     int rc = watch_peer(l, me->actor->addr, (rp_ref){node.id, 0});
@@ -390,6 +392,16 @@ void rp__taken_flush(struct rp__timer *timer)
         rp__map_remove(&here->taken, key);
         rp__pool_free(&l->pool, t, sizeof *t);
     }
+}
+
+void rp__taken_forget(struct rp__cluster_loop *here)
+{
+    uint64_t key;
+    for (struct rp__taken *t; (t = rp__map_any(&here->taken, &key));) {
+        rp__map_remove(&here->taken, key);
+        rp__pool_free(&here->l->pool, t, sizeof *t);
+    }
+    rp__map_fini(&here->taken, &here->l->sys->mem);
 }
 
 static void route_consumed(struct rp_loop *l, uint64_t via, uint64_t target)

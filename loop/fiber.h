@@ -27,6 +27,7 @@
 #endif
 
 #if defined(RP__ASAN)
+#include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -69,13 +70,19 @@ static inline void rp__fiber_init(struct rp__fiber *f, void *low, size_t size)
 #endif
 }
 
-/* The thread's own stack. */
-static inline void rp__fiber_home(struct rp__fiber *f, void *low, size_t size)
+/* The thread's own stack: the one this is called on. */
+static inline void rp__fiber_home(struct rp__fiber *f)
 {
-    (void)f, (void)low, (void)size;
+    (void)f;
 #if defined(RP__ASAN)
+    pthread_attr_t attr;
+    void *low = 0;
+    f->size = 0;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        pthread_attr_getstack(&attr, &low, &f->size);
+        pthread_attr_destroy(&attr);
+    }
     f->low = low;
-    f->size = size;
     f->fake = 0;
 #endif
 #if defined(RP__TSAN)

@@ -40,13 +40,13 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     if (rc != 0)
         return rc;
     l->out = rp__alloc(sys, sys->nloops * sizeof *l->out);
-    for (unsigned i = 0; l->out && i < sys->nloops; i++) /* closing looks at it, also half-open */
-        l->out[i] = 0;
     l->in = rp__alloc(sys, sys->nloops * sizeof *l->in);
+    for (unsigned i = 0; l->out && i < sys->nloops; i++) /* each by itself: half-open loops are closed too */
+        l->out[i] = 0;
+    for (unsigned i = 0; l->in && i < sys->nloops; i++)
+        atomic_init(&l->in[i], 0);
     if (!l->out || !l->in)
         return -ENOMEM;
-    for (unsigned i = 0; i < sys->nloops; i++)
-        atomic_init(&l->in[i], 0);
     if ((rc = rp__events_init(&l->events, &l->pool)) != 0 || (rc = rp__sched_open(l)) != 0)
         return rc;
     if ((rc = sys->world->open(l)) != 0)
@@ -148,18 +148,42 @@ int rp__post_slots(struct rp_loop *l, unsigned dst, const struct rp__slot *s, un
     return 0;
 }
 
+/* It has come through the inbox, and queues up here. */
+static void arrive(struct rp__post *p, struct rp_loop *l)
+{
+    rp__post_spill(l, l->index, RP__OF(struct rp__spill, post, p));
+}
+
 void rp__post_spill(struct rp_loop *l, unsigned dst, struct rp__spill *s)
 {
     if (try_post(l, dst, s->slot, s->n)) {
-        rp__pool_free(&l->pool, s, spill_size(s->n));
-        return;
-    }
-    if (dst == l->index) {
+        rp__spill_free(l, s);
+    } else if (dst == l->index) {
         rp__list_push(&l->spills, &s->link);
-        return;
+    } else if (l->out[dst]) {
+        rp__list_push(&l->out[dst]->spills, &s->link);
+        rp__ring_wait(l, l->out[dst]);
+    } else {
+        s->post.fn = arrive;
+        if (rp__inbox_push(l->sys->loops[dst], &s->post) == 0)
+            return;
+        l->sys->floor->discard(l, s->slot);
+        rp__spill_free(l, s);
     }
-    rp__list_push(&l->out[dst]->spills, &s->link);
-    rp__ring_wait(l, l->out[dst]);
+}
+
+struct rp__spill *rp__spill_take(struct rp_loop *l)
+{
+    struct rp__hook *at = rp__list_pop(&l->spills);
+    for (unsigned i = 0; i < l->sys->nloops && !at; i++)
+        if (l->out[i])
+            at = rp__list_pop(&l->out[i]->spills);
+    return at ? RP__OF(struct rp__spill, link, at) : 0;
+}
+
+void rp__spill_free(struct rp_loop *l, struct rp__spill *s)
+{
+    rp__pool_free(&l->pool, s, spill_size(s->n));
 }
 
 /* What waited for memory goes to the loop's own queue. */
@@ -172,7 +196,7 @@ static void serve_own(struct rp_loop *l)
             return;
         memcpy(at, s->slot, s->n * sizeof *at);
         rp__unlink(&s->link);
-        rp__pool_free(&l->pool, s, spill_size(s->n));
+        rp__spill_free(l, s);
     }
 }
 
@@ -184,7 +208,7 @@ static void serve_waiting(struct rp_loop *l, struct rp__ring *r)
         if (!push_copy(l, r, s->slot, s->n, 0))
             return;
         rp__unlink(&s->link);
-        rp__pool_free(&l->pool, s, spill_size(s->n));
+        rp__spill_free(l, s);
     }
     uint32_t room = RP__RING_SLOTS - RP__RING_RESERVE - (r->ptail - r->head_seen);
     for (; room > 0 && room <= RP__RING_SLOTS; room--) {
@@ -296,5 +320,6 @@ void rp__sleep_end(struct rp_loop *l)
 
 rp_time rp__next_deadline(struct rp_loop *l)
 {
-    return rp__wheel_next(&l->wheel);
+    rp_time due = rp__wheel_next(&l->wheel);
+    return !rp__list_empty(&l->spills) && l->now + RP_MS < due ? l->now + RP_MS : due; /* nobody tells when some comes back */
 }

@@ -26,6 +26,7 @@ enum {
     RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
     RP__TURN_NS = 100000,      /* or this long: then the world polls I/O */
+    RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all */
     RP__TALLIES = 16,
     RP__SENT = 0               /* the tally of messages sent: what bounds a burst */
 };
@@ -84,6 +85,11 @@ struct rp_loop {
     struct rp__post stop_post;
 
     struct rp__inbox inbox;
+    /* Threads of no loop of ours that are about to wake somebody here: after its post the coroutine may
+     * run, and the system end, before they have done with `sleeping` and the world. Whoever frees the loop
+     * waits for 0. Released by the visitor, acquired by the freer; going up needs no order of its own: the
+     * post that follows carries it to whoever runs because of it. */
+    _Atomic uint32_t visitors;
     /* Rings toward this loop, by source; set once by the source with release, so that the consumer's
      * acquire sees an initialised ring. */
     _Atomic(struct rp__ring *) *in;
@@ -129,7 +135,8 @@ void rp__ready(rp_self *self);   /* new or parked: it runs in the next round */
  * cancel NULL: waits through cancellation and deadline alike, and cannot fail but with -ENOMEM. */
 int  rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline);
 void rp__wake(rp_self *self, int rc);
-void rp__wake_from_afar(rp_self *self, int rc);  /* any thread; once per wait */
+void rp__wake_from_afar(rp_self *self, int rc);  /* any thread of its system; once per wait */
+void rp__wake_from_outside(rp_self *self, int rc); /* any thread; once per wait */
 void rp__yield_sure(rp_self *me);                /* one pass, cancelled or not; it has its own stack already */
 bool rp__interrupt(rp_self *self, int rc);       /* ends its wait, if it can be; true: done */
 void rp__retire(rp_self *me) __attribute__((noreturn)); /* its stack goes back to the pool */
@@ -214,6 +221,10 @@ int rp__post_slots(struct rp_loop *l, unsigned dst, const struct rp__slot *s, un
 
 /* The same with a record made before, which the loop takes over: it never fails. */
 void rp__post_spill(struct rp_loop *l, unsigned dst, struct rp__spill *s);
+
+/* Any that has not gone out, for who clears up when the loops have stopped. NULL: none. */
+struct rp__spill *rp__spill_take(struct rp_loop *l);
+void rp__spill_free(struct rp_loop *l, struct rp__spill *s);
 
 void rp__wake_loop(struct rp_loop *l); /* P2 to P4 */
 uint64_t rp__random_of(struct rp_loop *l);

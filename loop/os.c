@@ -2,7 +2,10 @@
 #include "loop/os.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -49,37 +52,38 @@ void rp__os_unmap(void *p, size_t size)
     munmap(p, size);
 }
 
-/* Advises up to BATCH ranges at once; one by one where the kernel lacks the call. 0 or -errno. */
-static int advise(const struct iovec *v, unsigned n, int advice)
+/* Advises up to BATCH ranges at once; one by one where the kernel lacks the call. Returns how many. */
+static unsigned advise(const struct iovec *v, unsigned n, int advice)
 {
-    if (faulty("process_madvise"))
-        return -EINVAL;
-    size_t want = 0;
-    for (unsigned i = 0; i < n; i++)
-        want += v[i].iov_len;
-    if (syscall(SYS_process_madvise, PIDFD_SELF_GROUP, v, n, advice, 0) == (long)want)
-        return 0;
-    for (unsigned i = 0; i < n; i++)
-        if (faulty("madvise") || madvise(v[i].iov_base, v[i].iov_len, advice) != 0)
-            return -EINVAL;
-    return 0;
+    long bytes = faulty("process_madvise") ? -1 : syscall(SYS_process_madvise, PIDFD_SELF_GROUP, v, n, advice, 0);
+    unsigned done = 0;
+    for (; done < n && bytes >= (long)v[done].iov_len; done++)
+        bytes -= (long)v[done].iov_len;
+    while (done < n && !faulty("madvise") && madvise(v[done].iov_base, v[done].iov_len, advice) == 0)
+        done++;
+    return done;
 }
 
-enum rp__guard rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard best)
+unsigned rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard *how)
 {
-    enum rp__guard used = best;
-    for (unsigned at = 0; at < n; at += BATCH) {
+    unsigned done = 0;
+    while (*how == RP__GUARD_INSTALL && done < n) {
         struct iovec v[BATCH];
-        unsigned k = n - at < BATCH ? n - at : BATCH;
+        unsigned k = n - done < BATCH ? n - done : BATCH;
         for (unsigned i = 0; i < k; i++)
-            v[i] = (struct iovec){p[at + i], size};
-        if (used == RP__GUARD_INSTALL && advise(v, k, MADV_GUARD_INSTALL) != 0)
-            used = RP__GUARD_PROTECT;
-        for (unsigned i = 0; used == RP__GUARD_PROTECT && i < k; i++)
-            if (faulty("mprotect") || mprotect(v[i].iov_base, size, PROT_NONE) != 0)
-                used = RP__GUARD_NONE;
+            v[i] = (struct iovec){p[done + i], size};
+        unsigned installed = advise(v, k, MADV_GUARD_INSTALL);
+        done += installed;
+        if (installed < k)
+            *how = RP__GUARD_PROTECT;
     }
-    return used;
+    while (*how == RP__GUARD_PROTECT && done < n) {
+        if (!faulty("mprotect") && mprotect(p[done], size, PROT_NONE) == 0)
+            done++;
+        else
+            *how = RP__GUARD_NONE;
+    }
+    return done;
 }
 
 void rp__os_discard(void *const *p, const size_t *size, unsigned n)
@@ -100,6 +104,11 @@ rp_time rp__os_now(void)
     return (rp_time)ts.tv_sec * RP_S + ts.tv_nsec;
 }
 
+int rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg)
+{
+    return faulty("pthread_create") ? -EAGAIN : -pthread_create(ret, 0, main, arg);
+}
+
 unsigned rp__os_cpus(void)
 {
     cpu_set_t set;
@@ -107,6 +116,48 @@ unsigned rp__os_cpus(void)
         return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
+}
+
+void rp__os_wait(_Atomic uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0, 0, 0); /* the caller looks again, whatever it says */
+}
+
+void rp__os_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+void rp__os_yield(void)
+{
+    sched_yield();
+}
+
+int rp__os_flag_open(void)
+{
+    if (faulty("eventfd"))
+        return -EMFILE;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd >= 0 ? fd : -EMFILE;
+}
+
+void rp__os_flag_raise(int fd)
+{
+    uint64_t one = 1;
+    if (write(fd, &one, sizeof one) < 0)
+        return; /* it is full, so it is readable already */
+}
+
+void rp__os_flag_lower(int fd)
+{
+    uint64_t n;
+    if (read(fd, &n, sizeof n) < 0)
+        return; /* it was not readable */
+}
+
+void rp__os_flag_close(int fd)
+{
+    close(fd);
 }
 
 uint64_t rp__os_entropy(void)

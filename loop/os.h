@@ -10,6 +10,8 @@
 
 #include "reparto/loop.h"
 
+#include <pthread.h>
+
 /* Tests only: asked before each call, by name; what it returns other than 0 is that call's errno. */
 extern int (*rp__os_fault)(const char *call);
 
@@ -24,12 +26,25 @@ enum rp__guard {
     RP__GUARD_NONE      /* neither worked: a canary is checked when the stack comes back */
 };
 
-/* Guards the `size` bytes at each p[i], in as few calls as the kernel allows. Returns what it used. */
-enum rp__guard rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard best);
+/* Guards the `size` bytes at each p[i], in as few calls as the kernel allows: the first of them, and
+ * returns how many; the rest are as they were. `*how` is the way to try, and what of it still works. */
+unsigned rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard *how);
 
 void     rp__os_discard(void *const *p, const size_t *size, unsigned n); /* give the pages back; keep the addresses */
 rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
+int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 or a negative errno value */
 unsigned rp__os_cpus(void);    /* that this process may run on */
 uint64_t rp__os_entropy(void); /* from the kernel's pool */
+
+/* The calling thread sleeps while *word == value, or wakes early; and wakes one that sleeps so. */
+void rp__os_wait(_Atomic uint32_t *word, uint32_t value);
+void rp__os_wake(_Atomic uint32_t *word);
+void rp__os_yield(void); /* the processor, to another thread */
+
+/* An eventfd: made, not readable; a negative errno value when there is none to be had. */
+int  rp__os_flag_open(void);
+void rp__os_flag_raise(int fd); /* readable from now on */
+void rp__os_flag_lower(int fd);
+void rp__os_flag_close(int fd);
 
 #endif

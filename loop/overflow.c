@@ -72,7 +72,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 
 int rp__overflow_watch(rp_system *sys)
 {
-    (void)sys;
+    sys->watched = true;
     pthread_mutex_lock(&lock);
     if (users++ == 0) {
         struct sigaction sa;
@@ -95,9 +95,10 @@ static void restore(int signo, const struct sigaction *before)
 
 void rp__overflow_unwatch(rp_system *sys)
 {
-    (void)sys;
+    if (!sys->watched)
+        return; /* it failed to open before it came to this */
     pthread_mutex_lock(&lock);
-    if (users > 0 && --users == 0) {
+    if (--users == 0) {
         restore(SIGSEGV, &before_segv);
         restore(SIGBUS, &before_bus);
     }

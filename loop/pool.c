@@ -85,7 +85,7 @@ void rp__pool_sweep(struct rp__pool *p)
 
 void *rp__pool_slow(struct rp__pool *p, size_t size)
 {
-    if (size > RP__POOL_MAX) {
+    if (size > RP__POOL_LIMIT) {
         void *large = p->mem->alloc(p->mem->ud, size);
         p->live += large != 0;
         return large;
@@ -99,7 +99,7 @@ void *rp__pool_slow(struct rp__pool *p, size_t size)
 
 void rp__pool_free_slow(struct rp__pool *p, void *block, size_t size)
 {
-    if (size > RP__POOL_MAX) {
+    if (size > RP__POOL_LIMIT) {
         p->live--; /* a large block has no home: the count is right over all pools together */
         p->mem->free(p->mem->ud, block, size);
         return;

@@ -36,6 +36,7 @@
 #ifndef RP__RING_H
 #define RP__RING_H
 
+#include "loop/inbox.h"
 #include "loop/list.h"
 #include "loop/pool.h"
 
@@ -118,9 +119,13 @@ static inline void rp__events_pop(struct rp__events *e, unsigned n)
 
 struct rp_loop;
 
-/* A message that found the ring full and may not wait: kept here, in order, until there is room. */
+/* A message that found the ring full and may not wait: kept here, in order, until there is room. Where
+ * there is no ring, for want of memory to make it, it goes through the target's inbox. */
 struct rp__spill {
-    struct rp__hook link;
+    union {
+        struct rp__hook link;
+        struct rp__post post;
+    };
     unsigned n;
     struct rp__slot slot[];
 };

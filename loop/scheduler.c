@@ -10,6 +10,7 @@
  * self: a fresh stack becomes the scheduler and this one stays with the handler. When that handler
  * returns at last, it finds that it is not the scheduler any more and retires its stack.
  */
+#include "loop/fork.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -61,6 +62,8 @@ void rp__wake(rp_self *self, int rc)
 /* The next to run: the first that is ready while the budget lasts, else the scheduler. */
 static rp_self *next_of(struct rp_loop *l)
 {
+    if (rp__forked(l))
+        rp__fork_strayed();
     if (l->budget <= 0)
         return l->sched;
     struct rp__hook *first = rp__list_pop(&l->ready);
@@ -101,6 +104,8 @@ RP__NOIPA static void sched_main(rp_self *me)
                 l->quantum = RP__QUANTUM;
             } /* else a handler has just taken the stack that was here: on with its round */
             l->sys->floor->dispatch(l);
+            if (rp__forked(l))
+                rp__fork_strayed();
             l->quantum = 0;
             rp__publish(l);
             l->more = work_left(l);
@@ -128,7 +133,7 @@ RP__NOIPA bool rp__turn(struct rp_loop *l)
 
 int rp__may_wait(const rp_self *me)
 {
-    if (me->loop->slow & RP__SLOW_FORKED)
+    if (rp__forked(me->loop))
         return -EPERM;
     if (me->nowait)
         return -EAGAIN;
@@ -137,7 +142,27 @@ int rp__may_wait(const rp_self *me)
 
 static void deadline_fired(struct rp__timer *t)
 {
-    rp__interrupt(RP__OF(rp_self, timer, t), -ETIMEDOUT);
+    rp_self *self = RP__OF(rp_self, timer, t);
+    void (*overdue)(rp_self *) = self->overdue;
+    if (!overdue || t->when >= self->until) {
+        rp__interrupt(self, -ETIMEDOUT);
+        return;
+    }
+    self->overdue = 0;
+    if (self->until != RP_FOREVER)
+        rp__timer_start(&self->loop->wheel, t, self->until);
+    overdue(self);
+}
+
+static void set_timer(struct rp_loop *l, rp_self *me, rp_time deadline)
+{
+    rp_time first = me->overdue ? l->now + RP__OVERDUE : RP_FOREVER;
+    me->until = deadline;
+    me->timer.fire = deadline_fired;
+    if (deadline < first)
+        first = deadline;
+    if (first != RP_FOREVER)
+        rp__timer_start(&l->wheel, &me->timer, first);
 }
 
 bool rp__interrupt(rp_self *self, int rc)
@@ -180,12 +205,12 @@ RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*can
     me->cancel = cancel;
     me->since = l->now;
     me->state = RP__PARKED;
-    if (cancel && rc == 0 && deadline != RP_FOREVER) {
-        me->timer.fire = deadline_fired;
-        rp__timer_start(&l->wheel, &me->timer, deadline);
-    }
+    me->wait++;
+    if (cancel && rc == 0)
+        set_timer(l, me, deadline);
     rp__switch(l, me, next_of(l));
     me->waits = 0;
+    me->overdue = 0;
     return me->rc;
 }
 
@@ -220,6 +245,14 @@ void rp__wake_from_afar(rp_self *self, int rc)
     self->remote_rc = rc;
     self->remote.fn = arrived;
     rp__inbox_push(self->loop, &self->remote); /* a loop with a parked coroutine has not ended */
+}
+
+void rp__wake_from_outside(rp_self *self, int rc)
+{
+    struct rp_loop *l = self->loop;
+    atomic_fetch_add_explicit(&l->visitors, 1, memory_order_relaxed);
+    rp__wake_from_afar(self, rc);
+    atomic_fetch_sub_explicit(&l->visitors, 1, memory_order_release);
 }
 
 void rp__retire(rp_self *me)

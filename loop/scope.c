@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/scope.h"
 
+#include "loop/fork.h"
+#include "loop/held.h"
 #include "loop/system.h"
 
 #include <assert.h>
@@ -65,18 +67,22 @@ static void task_ended(rp_self *me, int rc)
 
 static void task_main(rp_self *me)
 {
-    task_ended(me, rp_check(me) == 0 ? me->fn(me, me->arg) : -ECANCELED);
+    int rc = rp_check(me) == 0 ? me->fn(me, me->arg) : -ECANCELED;
+    rp__abandon_held(me);
+    task_ended(me, rc);
 }
 
 int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret)
 {
     struct rp__scope *s = scope_of(scope);
     struct rp_loop *l = me->loop;
-    if (l->slow & RP__SLOW_FORKED)
+    if (rp__forked(l))
         return -EPERM;
     assert(s->owner->loop == l && "a scope belongs to its loop");
     if (s->cause != RP__NOT_CANCELLED)
         return -ECANCELED;
+    if (me->nowait && s->owner == me) /* closing it would have to wait */
+        return -EAGAIN;
     if (rp__keep_stack(me) != 0) /* now, when it can still fail: closing the scope must not */
         return -ENOMEM;
     rp_task *handle = 0;
@@ -144,6 +150,10 @@ int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
 {
     struct rp__scope *s = scope_of(scope);
     assert(me->scope == s && "scopes close in the reverse order of opening");
+    if (rp__forked(me->loop)) { /* its tasks are the parent's business */
+        me->scope = s->parent;
+        return -EPERM;
+    }
     if (rc < 0 && s->cause == RP__NOT_CANCELLED) {
         s->rc = rc;
         rp__scope_cancel(s, RP__BY_FAILURE, "its opener failed");

@@ -17,6 +17,7 @@
 struct rp_loop;
 struct rp__actor;
 struct rp__chunk;
+struct rp__held;
 struct rp__slot;
 struct rp__scope;
 
@@ -27,6 +28,7 @@ struct rp_self {
     struct rp_loop *loop;
     struct rp__actor *actor;  /* whose code runs here; a task has its parent's; NULL: the loop's own */
     struct rp__scope *scope;  /* the innermost */
+    struct rp__held *held;    /* what it must give back before it ends; the last taken first */
     uint64_t sent_mark;       /* the loop's count of sent messages when it was last resumed */
     uint8_t state;            /* enum rp__state */
     bool stopped;             /* its actor is to end: every wait in it is cancelled */
@@ -41,6 +43,12 @@ struct rp_self {
     struct rp__hook queue;    /* where it stands while it waits */
     void *got;                /* what the wait brings */
     rp_time since;
+    rp_time until;            /* its deadline */
+    void (*overdue)(rp_self *); /* asked for before the wait: called once, when that has lasted RP__OVERDUE */
+    uint32_t wait;            /* counts its waits, */
+    uint8_t edge;             /* and what this one is for: the floor above's */
+    uint64_t serving;         /* the call it works on; the floor above's */
+    char blame[60];           /* who made the last wait fail */
     int rc;                   /* the wait's result */
     const char *why;          /* it was stopped */
     struct rp__timer timer;   /* the wait's deadline */
@@ -61,6 +69,7 @@ struct rp_self {
     void (*main)(rp_self *me);
 
     char *low;                /* of the stack, guard included */
+    bool canary;              /* it has no guard: a word at its low end tells, afterwards */
     struct rp__fiber fiber;
 };
 

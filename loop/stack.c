@@ -95,13 +95,14 @@ static bool carve(struct rp_loop *l, unsigned class)
     for (unsigned i = 0; i < n; i++)
         low[i] = s->cut[class] + i * spacing;
     s->cut[class] += n * spacing;
-    s->guard = rp__os_guard(low, n, guard_of(class), s->guard);
+    unsigned guarded = rp__os_guard(low, n, guard_of(class), &s->guard);
     for (unsigned i = n; i-- > 0;) {
         rp_self *self = self_at(low[i], class, s->carved + i);
         self->low = low[i];
         self->class = (uint8_t)class;
         self->loop = l;
-        if (s->guard == RP__GUARD_NONE)
+        self->canary = i >= guarded;
+        if (self->canary)
             *(uint64_t *)low[i] = CANARY;
         rp__fiber_init(&self->fiber, (char *)low[i] + guard_of(class),
                        (size_t)((char *)self - (char *)low[i]) - guard_of(class));
@@ -142,7 +143,7 @@ static void overflowed(struct rp_loop *l, const rp_self *self)
 void rp__stack_put(struct rp_loop *l, rp_self *self)
 {
     struct rp__stacks *s = &l->stacks;
-    if (s->guard == RP__GUARD_NONE && *(uint64_t *)(void *)self->low != CANARY)
+    if (self->canary && *(uint64_t *)(void *)self->low != CANARY)
         overflowed(l, self);
     self->next_free = s->free[self->class];
     s->free[self->class] = self;

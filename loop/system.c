@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/system.h"
 
+#include "loop/fork.h"
 #include "loop/os.h"
 #include "loop/overflow.h"
 
@@ -83,13 +84,14 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->chaos = o->chaos;
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
-    int rc = rp__overflow_watch(sys); /* first: rp__system_free takes it back */
+    int rc = open_loops(sys);
     if (rc == 0)
-        rc = open_loops(sys);
+        rc = rp__overflow_watch(sys);
     if (rc != 0) {
         rp__system_free(sys);
         return rc;
     }
+    rp__fork_watch(sys);
     *ret = sys;
     return 0;
 }
@@ -98,7 +100,11 @@ void rp__system_free(rp_system *sys)
 {
     if (!sys)
         return;
+    rp__fork_unwatch(sys);
     rp__overflow_unwatch(sys);
+    for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)
+        while (sys->loops[i] && atomic_load_explicit(&sys->loops[i]->visitors, memory_order_acquire))
+            rp__os_yield(); /* bounded: the visitor's last few instructions */
     for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)
         if (sys->loops[i])
             rp__loop_close(sys->loops[i]);
@@ -153,6 +159,8 @@ static void run_post(struct rp__post *p, struct rp_loop *l)
 
 int rp_post(rp_system *sys, unsigned loop, void (*fn)(void *arg), void *arg)
 {
+    if (sys->forked)
+        return -EPERM;
     if (loop >= sys->nloops || !fn)
         return -EINVAL;
     struct post *p = rp__alloc(sys, sizeof *p);

@@ -31,6 +31,9 @@ struct rp_system {
      * the cores. relaxed: only a preference. */
     _Atomic rp_time spin;
     uint64_t chaos;        /* not 0: seed of a scheduler that is unfair on purpose */
+    bool watched;          /* counted by overflow.c */
+    bool forked;           /* this is a forked child: set there before anything else runs */
+    struct rp__hook everywhere; /* in fork.c's list */
     /* Set once by whoever stops the system, read by every loop each turn. relaxed: the post that
      * carries the news to a loop orders everything else. */
     _Atomic bool stopping;

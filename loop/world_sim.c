@@ -183,7 +183,7 @@ void rp__sim_node_add(struct rp__sim_node *n, rp_system *sys)
         at = &(*at)->next;
     *at = n;
     for (unsigned i = 0; i < sys->nloops; i++)
-        rp__fiber_home(&sys->loops[i]->home.fiber, 0, 0);
+        rp__fiber_home(&sys->loops[i]->home.fiber);
 }
 
 void rp__sim_node_remove(struct rp__sim_node *n)

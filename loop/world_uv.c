@@ -229,16 +229,7 @@ static void world_close(struct rp_loop *l)
 
 static void run_loop(struct uv_world *w)
 {
-    void *low = 0;
-    size_t size = 0;
-#if defined(RP__ASAN)
-    pthread_attr_t attr;
-    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
-        pthread_attr_getstack(&attr, &low, &size);
-        pthread_attr_destroy(&attr);
-    }
-#endif
-    rp__fiber_home(&w->l->home.fiber, low, size);
+    rp__fiber_home(&w->l->home.fiber);
     w->rc = rp__overflow_thread(w->l);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     rp__overflow_thread(0);
@@ -256,7 +247,7 @@ static int world_run(rp_system *sys)
     unsigned started = 1;
     for (; started < sys->nloops && rc == 0; started++) {
         struct uv_world *w = of(sys->loops[started]);
-        rc = -pthread_create(&w->thread, 0, thread_main, w);
+        rc = rp__os_thread(&w->thread, thread_main, w);
     }
     if (rc != 0) {
         started--;

@@ -187,6 +187,28 @@ rp_msg *rp__mailbox_replace(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m)
     return (rp_msg *)old;
 }
 
+static struct rp__slot *find_in_line(const struct rp__line *line, bool (*is)(struct rp__slot *, const void *), const void *arg)
+{
+    struct rp__slot *s = line->first;
+    while (s && !is(s, arg))
+        s = after(s);
+    return s;
+}
+
+struct rp__slot *rp__mailbox_find(const struct rp__mailbox *b, bool (*is)(struct rp__slot *s, const void *arg), const void *arg)
+{
+    struct rp__slot *s = find_in_line(&b->stash, is, arg);
+    for (unsigned i = 0; i < RP__LANES && !s; i++) {
+        if (!b->index) {
+            s = find_in_line(&b->lane[i], is, arg);
+            continue;
+        }
+        for (struct rp__hook *at = b->index->lane[i].next; at != &b->index->lane[i] && !s; at = at->next)
+            s = is(entry_at(at)->slot, arg) ? entry_at(at)->slot : 0;
+    }
+    return s;
+}
+
 /* ---- by type ------------------------------------------------------------------------------------- */
 
 /* Each queued message gets its entry; where memory runs out, the lines stand as they were. */

@@ -52,6 +52,9 @@ void rp__mailbox_stash(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m);
 int  rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b); /* to the front, in order: 0, -ENOMEM */
 rp_msg *rp__mailbox_take_stashed(struct rp__mailbox *b);
 
+/* The first that `is` says yes to, stashed or not; it stays. NULL: none. */
+struct rp__slot *rp__mailbox_find(const struct rp__mailbox *b, bool (*is)(struct rp__slot *s, const void *arg), const void *arg);
+
 static inline bool rp__mailbox_waiting(const struct rp__mailbox *b) /* something to take */
 {
     return b->count > b->stashed;

@@ -36,6 +36,7 @@ ok producer_consumer same "$(run "$bin/03_producer_consumer")" "6000 items, sum 
 ok call same "$(run "$bin/04_call")" "an answer in 10 ms: came
 an answer in 5000 ms: Operation canceled
 the scope: Connection timed out"
+ok bounded_buffer same "$(run "$bin/06_bounded_buffer")" "40000 items, sum 800020000"
 
 ok supervisor same "$(run "$bin/07_supervisor")" "counter fell: no sevens, please
 counter fell: no sevens, please

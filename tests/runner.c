@@ -43,7 +43,7 @@ uint64_t test_seed(void)
 
 #if !defined(RP_CRITERION)
 
-enum { LIMIT_S = 300 };
+enum { LIMIT_S = 120 };
 
 static struct test_case *tests;
 

@@ -107,10 +107,16 @@ RP_EXPORT RP_NODISCARD int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret);
 
 /* Sends `body` and waits for the reply, which is yours. Suspends. -ETIMEDOUT after `deadline`, and
  * the reply, if it comes, is counted as late. -ESRCH: no such actor. -EPIPE: it ended, or ended the
- * message, without replying. -EHOSTUNREACH: the connection to its process was lost, the call may have
+ * message, without replying. -EDEADLK: whoever should reply waits for the caller, by whatever way; see
+ * rp_blame. A handler that works on a call waits no longer than its asker does. -EHOSTUNREACH: the connection to its process was lost, the call may have
  * run. Or whatever the callee gave rp_reply_error. */
 RP_EXPORT RP_NODISCARD int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret,
                                    rp_time deadline);
+
+/* After -EPIPE or -ESRCH of rp_call: the kind of actor that was to reply. After -EDEADLK, which a call or
+ * a wait for room returns when actors of this process wait for each other in a ring: their names,
+ * "a > b > a". Else "". Until the next wait. */
+RP_EXPORT const char *rp_blame(const rp_self *me);
 
 /* Replies to a call, once. Never waits: a reply has room reserved for it. -EALREADY: replied, or not
  * a call. A call to one's own parent and the like may be answered any time while the message lives. */

@@ -11,6 +11,8 @@
  *               The effective deadline is the earliest of the argument and of every enclosing scope.
  *   Cancelled   -ECANCELED, and it means that the operation did not happen. It is a state, not an
  *               event (trio, libdill): every later suspending call in that scope fails too.
+ *   fork        a child of fork() has no part in its parent's systems: every call that would change
+ *               something is -EPERM there. It may start a system of its own.
  *   Threads     an `rp_self` belongs to the loop it runs on; hand it to no other thread.
  */
 #ifndef REPARTO_LOOP_H
@@ -81,7 +83,7 @@ RP_EXPORT void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline);
 /* Starts fn(arg) as a task of `s`: the caller's own scope, or one of another coroutine of this loop
  * that is still open. It runs on the next pass. `ret` may be NULL (its result then counts for the
  * scope and is forgotten); otherwise the handle lives until the scope is closed.
- * -ECANCELED in a cancelled scope, -ENOMEM. */
+ * -ECANCELED in a cancelled scope; -ENOMEM; -EAGAIN: the caller may not wait, and so could not close it. */
 RP_EXPORT RP_NODISCARD int rp_go(rp_self *me, rp_scope *s, rp_task_fn *fn, void *arg, rp_task **ret);
 
 /* Suspends until every task of `s` has ended. `rc` < 0 says that the opener itself failed and

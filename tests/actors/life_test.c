@@ -358,3 +358,127 @@ TEST(life, old_addresses_reach_nobody)
 {
     everywhere(stale, 0);
 }
+
+/* ---- where waiting is not allowed ------------------------------------------------------------------ */
+
+static int task_of_nobody(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    return 0;
+}
+
+/* Every way to wait, in a place where none is allowed. */
+static void cannot_wait(rp_self *me)
+{
+    rp_msg *m;
+    rp_scope s;
+    struct num b = {0, {0, 0}};
+    check_eq(rp_sleep(me, rp_in_ms(me, 1)), -EAGAIN);
+    check_eq(rp_yield(me), -EAGAIN);
+    check_eq(rp_recv(me, &m, RP_FOREVER), -EAGAIN);
+    check_eq(rp_call(me, rp_self_ref(me), NUM, &b, &m, RP_FOREVER), -EAGAIN);
+    rp_scope_open(me, &s, RP_FOREVER);
+    check_eq(rp_go(me, &s, task_of_nobody, 0, NULL), -EAGAIN); /* closing would have to wait for it */
+    check_eq(rp_scope_close(me, &s, 0), 0);
+}
+
+static int nowait_handle(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    cannot_wait(me);
+    struct num r = {((const struct num *)rp_body(m, NUM))->n + 1, {0, 0}};
+    return rp_reply(me, m, NUM, &r);
+}
+
+static int nowait_init(rp_self *me, void *state, void *arg)
+{
+    (void)state, (void)arg;
+    cannot_wait(me);
+    return 0;
+}
+
+static void nowait_fini(rp_self *me, void *state, int reason)
+{
+    (void)state, (void)reason;
+    cannot_wait(me);
+    check_eq(rp_spawn(me, &(rp_actor){.name = "none", .handle = nowait_handle}, NULL, NULL), -ECANCELED);
+}
+static const rp_actor hasty = {.name = "hasty", .handle = nowait_handle, .init = nowait_init, .fini = nowait_fini, .flags = RP_NOWAIT};
+
+static int hastens(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        rp_ref r;
+        rp_msg *m;
+        struct num b = {41, {0, 0}};
+        rp_spawn_opts o = {.on = RP_LOOP(on), .monitor = true};
+        check_eq(rp_spawn(me, &hasty, &o, &r), 0);
+        check_eq(rp_call(me, r, NUM, &b, &m, RP_FOREVER), 0);
+        check_eq(((const struct num *)rp_body(m, NUM))->n, 42);
+        rp_msg_drop(me, m);
+        check_eq(rp_stop(me, r, "enough"), 0);
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+    }
+    return 0;
+}
+
+TEST(life, who_may_not_wait_is_told_so)
+{
+    everywhere(hastens, 0);
+}
+
+/* An init that fails after it has spawned: its children end, and before its parent does. */
+static int parent_init(rp_self *me, void *state, void *arg)
+{
+    (void)state;
+    rp_actor *child = arg;
+    check_eq(rp_spawn(me, child, &(rp_spawn_opts){.arg = child}, NULL), 0);
+    check_eq(rp_spawn(me, child, &(rp_spawn_opts){.arg = child}, NULL), 0);
+    return -EDOM;
+}
+
+static _Atomic int left;
+
+static int child_of_stillborn(rp_self *me, void *arg)
+{
+    (void)arg;
+    left++;
+    int rc = rp_sleep(me, RP_FOREVER);
+    left--;
+    return rc;
+}
+
+static int no_run(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    check(false, "an actor whose init failed ran");
+    return 0;
+}
+
+static int has_stillborns(rp_self *me, void *arg)
+{
+    (void)arg;
+    static rp_actor child = {.name = "child", .run = child_of_stillborn};
+    static const rp_actor handler = {.name = "handler", .handle = nowait_handle, .init = parent_init, .state_size = 8},
+                          coroutine = {.name = "coroutine", .run = no_run, .init = parent_init};
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        rp_spawn_opts o = {.on = RP_LOOP(on), .arg = &child, .name = "x", .monitor = on % 2};
+        check_eq(rp_spawn(me, &handler, &o, NULL), -EDOM);
+        o.name = NULL;
+        check_eq(rp_spawn(me, &coroutine, &o, NULL), -EDOM);
+    }
+    return 0;
+}
+
+TEST(life, children_of_a_failed_init_end)
+{
+    everywhere(has_stillborns, 0);
+    check_eq(left, 0);
+    static rp_actor child = {.name = "child", .run = child_of_stillborn};
+    rp_actor root = {.name = "root", .handle = nowait_handle, .init = parent_init};
+    for (int i = 0; i < 2; i++)
+        check_eq(rp_run(&root, &child, &(rp_system_opts){.loops = 2, .sim_seed = (uint64_t)i}), -EDOM);
+    check_eq(left, 0);
+}

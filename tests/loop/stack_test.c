@@ -156,6 +156,28 @@ static int thousands(rp_self *me, void *arg)
     return 0;
 }
 
+static int handler_stays(rp_self *me, void *arg)
+{
+    struct sigaction before, after;
+    struct test_mem mem;
+    (void)me, (void)arg;
+    sigaction(SIGSEGV, 0, &before);
+    for (int64_t k = 1; k < 20; k++) { /* another system in this process fails to start */
+        test_mem_init(&mem);
+        mem.fail_at = k;
+        check_eq(rp_run(&(rp_actor){.name = "none", .run = handler_stays}, 0, &(rp_system_opts){.loops = 2, .mem = &mem.alloc}), -ENOMEM);
+        check_eq(mem.blocks, 0);
+    }
+    sigaction(SIGSEGV, 0, &after);
+    check(before.sa_sigaction == after.sa_sigaction, "overflows are not named any more");
+    return 0;
+}
+
+TEST(stack, a_failed_start_takes_nothing_from_others)
+{
+    check_eq(run_with(handler_stays, 0, 0), 0);
+}
+
 TEST(stack, thousands_at_once)
 {
     check_eq(run_with(thousands, 0, 0), 0);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * chameneos - Savina's: a hundred creatures come to a mall on another loop, where two at a time are sent
+ * to each other; they meet, and both change their colour.
+ */
+#include "bench.h"
+
+enum { CREATURES = 100 };
+
+struct meet {
+    rp_ref other; /* the mall's: whom to meet */
+    uint32_t colour;
+};
+static const rp_field meet_fields[] = {RP_FIELD(struct meet, other, RP_REF), RP_FIELD(struct meet, colour, RP_U32)};
+static const rp_type come_type = RP_TYPE("bench.come", struct meet, meet_fields);     /* creature to mall */
+static const rp_type meet_type = RP_TYPE("bench.meet", struct meet, meet_fields);     /* mall to the first */
+static const rp_type change_type = RP_TYPE("bench.change", struct meet, meet_fields); /* the first to the second */
+
+struct creature {
+    rp_ref mall;
+    uint32_t colour;
+    uint64_t met;
+};
+
+static int come(rp_self *me, struct creature *c)
+{
+    return rp_tell(me, c->mall, &come_type, &(struct meet){{0, 0}, c->colour});
+}
+
+static int live(rp_self *me, void *state, const rp_msg *m)
+{
+    struct creature *c = state;
+    const struct meet *b;
+    if (rp_body(m, &num_type)) { /* the end; or, from the root, the beginning */
+        if (rp_wants_reply(m))
+            return rp_reply(me, m, &num_type, &(struct num){c->met});
+        return come(me, c);
+    }
+    if ((b = rp_body(m, &meet_type))) {
+        if (c->colour != b->colour)
+            c->colour = 3 - c->colour - b->colour;
+        int rc = rp_tell(me, b->other, &change_type, &(struct meet){{0, 0}, c->colour});
+        if (rc != 0)
+            return rc;
+    } else if ((b = rp_body(m, &change_type))) {
+        c->colour = b->colour;
+    }
+    c->met++;
+    return come(me, c);
+}
+
+static int born(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(struct creature *)state = *(const struct creature *)arg;
+    return 0;
+}
+static const rp_actor creature = {.name = "creature", .handle = live, .init = born, .state_size = sizeof(struct creature), .flags = RP_NOWAIT};
+
+struct mall {
+    uint64_t left, waiting;
+    rp_ref root, first;
+    uint32_t colour;
+};
+
+static int meet_at(rp_self *me, void *state, const rp_msg *m)
+{
+    struct mall *s = state;
+    const struct meet *b = rp_body(m, &come_type);
+    if (s->left == 0) /* closed: who comes now stays; the root counts them */
+        return rp_tell(me, s->root, &num_type, &(struct num){1});
+    if (!s->waiting++) {
+        s->first = rp_from(me, m);
+        s->colour = b->colour;
+        return 0;
+    }
+    s->waiting = 0;
+    s->left--;
+    return rp_tell(me, s->first, &meet_type, &(struct meet){rp_from(me, m), b->colour});
+}
+
+static int mall_init(rp_self *me, void *state, void *arg)
+{
+    struct mall *s = state;
+    s->left = *(uint64_t *)arg;
+    s->root = rp_parent(me);
+    return 0;
+}
+static const rp_actor mall = {.name = "mall", .handle = meet_at, .init = mall_init, .state_size = sizeof(struct mall), .flags = RP_NOWAIT};
+
+static int root(rp_self *me, void *arg)
+{
+    static rp_ref all[CREATURES];
+    struct creature c = {.met = 0};
+    uint64_t n = *(uint64_t *)arg, sum = 0;
+    int rc = rp_spawn(me, &mall, &(rp_spawn_opts){.arg = &n, .on = RP_LOOP(0)}, &c.mall);
+    double from = seconds();
+    for (unsigned i = 0; i < CREATURES && rc == 0; i++) {
+        c.colour = i % 3;
+        rc = rp_spawn(me, &creature, &(rp_spawn_opts){.arg = &c, .on = RP_LOOP(1)}, &all[i]);
+    }
+    for (unsigned i = 0; i < CREATURES && rc == 0; i++)
+        rc = rp_tell(me, all[i], &num_type, &(struct num){0});
+    rp_msg *m;
+    for (unsigned i = 0; i < CREATURES && rc == 0; i++)
+        if ((rc = rp_recv(me, &m, RP_FOREVER)) == 0)
+            rp_msg_drop(me, m);
+    double took = seconds() - from;
+    for (unsigned i = 0; i < CREATURES && rc == 0; i++)
+        if ((rc = rp_call(me, all[i], &num_type, &(struct num){0}, &m, RP_FOREVER)) == 0) {
+            sum += ((const struct num *)rp_body(m, &num_type))->n;
+            rp_msg_drop(me, m);
+        }
+    if (rc == 0 && sum != 2 * n)
+        rc = -EBADMSG;
+    say("chameneos", (double)n / took, "meetings/s");
+    return rc;
+}
+
+int main(void)
+{
+    uint64_t n = scaled(3000000);
+    bench_run(root, &n, &(rp_system_opts){.loops = 2});
+    return 0;
+}

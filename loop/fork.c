@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/fork.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct rp__hook all = {&all, &all}; /* rp_system, by `everywhere` */
+
+static void hold(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void release(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* In the child, whose only thread this is. */
+static void mark_all(void)
+{
+    for (struct rp__hook *at = all.next; at != &all; at = at->next) {
+        rp_system *sys = RP__OF(rp_system, everywhere, at);
+        sys->forked = true;
+        for (unsigned i = 0; i < sys->nloops; i++)
+            sys->loops[i]->slow |= RP__SLOW_FORKED;
+    }
+    release();
+}
+
+static void ask_once(void)
+{
+    (void)pthread_atfork(hold, release, mark_all); /* without memory for it children are not told */
+}
+
+void rp__fork_watch(rp_system *sys)
+{
+    pthread_once(&once, ask_once);
+    hold();
+    rp__list_push(&all, &sys->everywhere);
+    release();
+}
+
+void rp__fork_unwatch(rp_system *sys)
+{
+    hold();
+    rp__unlink(&sys->everywhere);
+    release();
+}
+
+void rp__fork_strayed(void)
+{
+    fputs("reparto: a forked child returned into its parent's loop; it is ended\n", stderr);
+    abort();
+}

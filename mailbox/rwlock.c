@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rwlock.c - rp_rwlock. One line for both: readers at its head come in together, a writer alone. When a
+ * writer gives up waiting, the readers behind it may come in, so its leaving is looked after.
+ */
+#include "loop/held.h"
+#include "mailbox/park.h"
+#include "reparto/sync.h"
+
+struct rwlock {
+    struct rp__latch latch;
+    bool writer;      /* one is in */
+    bool dead;        /* a holder ended without releasing it, and nobody has been told yet */
+    uint32_t readers; /* that are in */
+    struct rp__line line;
+};
+
+struct hold { /* one coroutine's holding it; from its loop's pool */
+    struct rp__held held;
+    struct rwlock *lock;
+    bool write;
+};
+
+struct want {
+    struct rp__waiter w;
+    bool write;
+};
+
+_Static_assert(sizeof(struct rwlock) <= sizeof(rp_rwlock), "the public struct holds it");
+
+static struct rwlock *rwlock_of(rp_rwlock *k)
+{
+    return (struct rwlock *)(void *)k;
+}
+
+/* ---- under the latch ------------------------------------------------------------------------------ */
+
+static bool may_enter(const struct rwlock *k, const struct want *want)
+{
+    return !k->writer && (!want->write || k->readers == 0);
+}
+
+static bool first_may_enter(const struct rwlock *k)
+{
+    return k->line.first && may_enter(k, (struct want *)k->line.first);
+}
+
+static int enter(struct rwlock *k, const struct want *want) /* what it is to be told */
+{
+    int rc = k->dead ? -EOWNERDEAD : 0;
+    k->dead = false;
+    k->writer = want->write;
+    k->readers += !want->write;
+    return rc;
+}
+
+static int try_enter(void *object, struct rp__waiter *w)
+{
+    struct rwlock *k = object;
+    struct want *want = (struct want *)w;
+    return k->line.first || !may_enter(k, want) ? -EAGAIN : enter(k, want);
+}
+
+/* ---- passing on ----------------------------------------------------------------------------------- */
+
+/* Whoever is in line and may, comes in: one each time the latch is taken. */
+static void let_in(struct rwlock *k, struct rp_loop *here)
+{
+    for (bool more = true; more;) { /* bounded by the line */
+        int rc = 0;
+        rp__latch(&k->latch);
+        struct rp__waiter *w = first_may_enter(k) ? rp__line_pop(&k->line) : 0;
+        if (w)
+            rc = enter(k, (struct want *)w);
+        more = first_may_enter(k);
+        rp__unlatch(&k->latch);
+        if (w)
+            rp__unpark(w, rc, here);
+    }
+}
+
+static void one_left(struct rp__line *line, struct rp_loop *here)
+{
+    let_in(RP__OF(struct rwlock, line, line), here);
+}
+
+static void leave(rp_self *me, struct hold *h, bool dead)
+{
+    struct rwlock *k = h->lock;
+    rp__latch(&k->latch);
+    k->dead |= dead;
+    k->readers -= !h->write;
+    k->writer = false; /* there was none, or it was this one */
+    bool more = first_may_enter(k);
+    rp__unlatch(&k->latch);
+    rp__pool_free(&me->loop->pool, h, sizeof *h);
+    if (more)
+        let_in(k, me->loop);
+}
+
+static void holder_ended(struct rp__held *h, rp_self *me)
+{
+    leave(me, RP__OF(struct hold, held, h), true);
+}
+
+/* ---- for users ----------------------------------------------------------------------------------- */
+
+static int acquire(rp_self *me, struct rwlock *k, bool write, rp_time deadline)
+{
+    if (rp__held_find(me, k))
+        return -EDEADLK;
+    struct hold *h = rp__pool_get(&me->loop->pool, sizeof *h);
+    if (!h)
+        return -ENOMEM;
+    *h = (struct hold){{.what = k, .abandon = holder_ended}, k, write};
+    struct want want = {.w.left = one_left, .write = write};
+    int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_enter, k, write ? "a lock, to write" : "a lock, to read",
+                          deadline);
+    if (rc == 0 || rc == -EOWNERDEAD)
+        rp__hold(me, &h->held);
+    else
+        rp__pool_free(&me->loop->pool, h, sizeof *h);
+    return rc;
+}
+
+int rp_rwlock_read(rp_self *me, rp_rwlock *k, rp_time deadline)
+{
+    return acquire(me, rwlock_of(k), false, deadline);
+}
+
+int rp_rwlock_write(rp_self *me, rp_rwlock *k, rp_time deadline)
+{
+    return acquire(me, rwlock_of(k), true, deadline);
+}
+
+int rp_rwlock_release(rp_self *me, rp_rwlock *k)
+{
+    struct rp__held *h = rp__held_find(me, rwlock_of(k));
+    if (!h)
+        return -EPERM;
+    rp__unhold(me, h);
+    leave(me, RP__OF(struct hold, held, h), false);
+    return 0;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <string.h>
+
+
+/* Each asks the next; the last one asks the first. */
+struct link_state {
+    rp_ref next;
+};
+
+static int ask_next(rp_self *me, void *state, const rp_msg *m)
+{
+    struct link_state *s = state;
+    if (!rp_wants_reply(m)) { /* whom to ask */
+        s->next = ((const struct num *)rp_body(m, NUM))->ref;
+        return 0;
+    }
+    rp_msg *r;
+    struct num n = *(const struct num *)rp_body(m, NUM);
+    if (n.n == 0) /* once around */
+        return rp_reply(me, m, NUM, &n);
+    n.n--;
+    int rc = rp_call(me, s->next, NUM, &n, &r, RP_FOREVER);
+    if (rc == -ECANCELED || rc == -EPIPE) /* all is over: for it, or for who was asked */
+        return -ECANCELED;
+    check(rc == 0 || rc == -EDEADLK, "%d", rc);
+    if (rc == 0) {
+        n.n = ((const struct num *)rp_body(r, NUM))->n;
+        rp_msg_drop(me, r);
+    } else {
+        check(strncmp(rp_blame(me), "asker > asker", 13) == 0, "%s", rp_blame(me));
+        n.n = 1000;
+    }
+    return rp_reply(me, m, NUM, &n);
+}
+static const rp_actor asker = {.name = "asker", .handle = ask_next, .state_size = sizeof(struct link_state)};
+
+static int ring_of(rp_self *me, unsigned n)
+{
+    rp_ref a[8];
+    for (unsigned i = 0; i < n; i++)
+        check_eq(rp_spawn(me, &asker, &(rp_spawn_opts){.on = RP_LOOP(i % rp_loop_count(me))}, &a[i]), 0);
+    for (unsigned i = 0; i < n; i++)
+        check_eq(rp_tell(me, a[i], NUM, &(struct num){.ref = a[(i + 1) % n]}), 0);
+    rp_msg *m;
+    for (unsigned i = 0; i < n; i++) { /* each knows its next: another's question could come before our word */
+        check_eq(rp_call(me, a[i], NUM, &(struct num){.n = 0}, &m, RP_FOREVER), 0);
+        rp_msg_drop(me, m);
+    }
+    check_eq(rp_call(me, a[0], NUM, &(struct num){.n = n}, &m, rp_in_ms(me, 5000)), 0);
+    check_eq(((const struct num *)rp_body(m, NUM))->n, 1000); /* the ring was broken somewhere, and unwound */
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+static int rings(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (unsigned n = 1; n <= 8; n++)
+        check_eq(ring_of(me, n), 0);
+    return 0;
+}
+
+TEST(deadlock, rings_of_calls_are_broken)
+{
+    everywhere(rings, 0);
+}
+
+/* The coroutine kind, and the names. */
+static int co_asker(rp_self *me, void *arg)
+{
+    char *blame = arg;
+    rp_msg *m, *r;
+    rp_ref parent = rp_parent(me);
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    int rc = rp_call(me, parent, NUM, &(struct num){.n = 1}, &r, RP_FOREVER);
+    if (rc == -EDEADLK)
+        strcpy(blame, rp_blame(me));
+    if (rc == 0)
+        rp_msg_drop(me, r);
+    check_eq(rp_reply(me, m, NUM, &(struct num){.n = 7}), 0);
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+static int two(rp_self *me, void *arg)
+{
+    (void)arg;
+    char theirs[64] = "";
+    rp_actor co = {.name = "co", .run = co_asker};
+    rp_ref c;
+    rp_msg *m;
+    check_eq(rp_spawn(me, &co, &(rp_spawn_opts){.arg = theirs, .on = RP_LOOP(rp_loop_count(me) - 1), .monitor = true}, &c), 0);
+    int rc = rp_call(me, c, NUM, &(struct num){.n = 1}, &m, rp_in_ms(me, 5000));
+    if (rc == -EDEADLK) {
+        check(strcmp(rp_blame(me), "root > co > root") == 0, "%s", rp_blame(me));
+        check_eq(rp_recv(me, &m, RP_FOREVER), 0); /* the other's call */
+        check_eq(rp_reply(me, m, NUM, &(struct num){.n = 1}), 0);
+        rp_msg_drop(me, m);
+    } else {
+        check_eq(rc, 0);
+        check(strcmp(theirs, "co > root > co") == 0, "%s", theirs);
+        rp_msg_drop(me, m);
+        check_eq(rp_recv(me, &m, RP_FOREVER), 0); /* the call that was given up */
+        rp_msg_drop(me, m);
+    }
+    struct rp_down d;
+    check_eq(recv_down(me, &d), 0);
+    return d.reason;
+}
+
+TEST(deadlock, names_who_waits_for_whom)
+{
+    everywhere(two, 0);
+}
+
+/* Two whose mailboxes are full of each other's messages. */
+static int flood(rp_self *me, void *state, const rp_msg *m)
+{
+    unsigned *left = state;
+    const struct num *b = rp_body(m, NUM);
+    if (b->n == 0)
+        return RP_STOP;
+    rp_ref to = b->ref;
+    struct num n = {.n = 1, .ref = rp_self_ref(me)};
+    for (; *left > 0; --*left) {
+        int rc = rp_tell(me, to, NUM, &n);
+        if (rc != 0)
+            return rc == -EDEADLK ? RP_STOP : rc;
+    }
+    return 0;
+}
+
+static int flood_init(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(unsigned *)state = *(unsigned *)arg;
+    return 0;
+}
+static const rp_actor flooder = {.name = "flooder", .handle = flood, .init = flood_init, .state_size = sizeof(unsigned)};
+
+static int full_both(rp_self *me, void *arg)
+{
+    (void)arg;
+    unsigned n = 50000;
+    rp_ref a[2];
+    for (unsigned i = 0; i < 2; i++)
+        check_eq(rp_spawn(me, &flooder, &(rp_spawn_opts){.arg = &n, .mailbox = 8, .monitor = true, .on = RP_LOOP(i % rp_loop_count(me))}, &a[i]), 0);
+    for (unsigned i = 0; i < 2; i++)
+        check_eq(rp_tell(me, a[i], NUM, &(struct num){.n = 1, .ref = a[1 - i]}), 0);
+    struct rp_down d;
+    check_eq(recv_down(me, &d), 0); /* one is told, and ends; the other goes on */
+    check_eq(d.reason, 0);
+    return 0;
+}
+
+TEST(deadlock, full_mailboxes_too)
+{
+    everywhere(full_both, 0);
+}
+
+/* A call that was passed on does not wait for who passed it on. */
+
+static int pass_on(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    rp_token k;
+    rp_msg *r;
+    int rc = rp_take_token(me, m, &k);
+    if (rc == 0)
+        rc = rp_call(me, rp_parent(me), NUM, &(struct num){.n = 5}, &r, rp_in_ms(me, 150));
+    check_eq(rc, -ETIMEDOUT); /* no ring: the root gets its answer from the token */
+    return rp_token_reply(me, &k, NUM, &(struct num){.n = 6});
+}
+static const rp_actor passer = {.name = "passer", .handle = pass_on};
+
+static int no_false_alarm(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref p;
+    rp_msg *m;
+    check_eq(rp_spawn(me, &passer, &(rp_spawn_opts){.on = RP_LOOP(rp_loop_count(me) - 1)}, &p), 0);
+    check_eq(rp_call(me, p, NUM, &(struct num){.n = 1}, &m, rp_in_ms(me, 5000)), 0);
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+TEST(deadlock, none_where_the_call_was_passed_on)
+{
+    everywhere(no_false_alarm, 0);
+}
+
+/* ---- what a call's error says, and its deadline --------------------------------------------------- */
+
+static int forget(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return 0;
+}
+static const rp_actor forgetful = {.name = "forgetful", .handle = forget};
+
+static int nest(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    rp_msg *r;
+    const struct num *b = rp_body(m, NUM);
+    check_eq(rp_call(me, b->ref, NUM, b, &r, RP_FOREVER), -ETIMEDOUT); /* its asker waits no longer */
+    return RP_STOP;
+}
+static const rp_actor nester = {.name = "nester", .handle = nest};
+
+static int sleepy(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor sleeper = {.name = "sleeper", .handle = sleepy};
+
+static int errors(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref f, n, s;
+    rp_msg *m;
+    rp_spawn_opts far = {.on = RP_LOOP(rp_loop_count(me) - 1), .monitor = true};
+    check_eq(rp_spawn(me, &forgetful, &(rp_spawn_opts){.on = far.on}, &f), 0);
+    check_eq(rp_call(me, f, NUM, &(struct num){.n = 1}, &m, RP_FOREVER), -EPIPE);
+    check(strcmp(rp_blame(me), "forgetful") == 0, "%s", rp_blame(me));
+    check_eq(rp_spawn(me, &sleeper, NULL, &s), 0);
+    check_eq(rp_spawn(me, &nester, &far, &n), 0);
+    check_eq(rp_call(me, n, NUM, &(struct num){.ref = s}, &m, rp_in_ms(me, 20)), -ETIMEDOUT);
+    struct rp_down d;
+    check_eq(recv_down(me, &d), 0);
+    return d.reason;
+}
+
+TEST(call, errors_name_the_culprit_and_deadlines_are_inherited)
+{
+    everywhere(errors, 0);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A child of fork() that calls into its parent's system is told no by every call; its parent goes on.
+ */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int silent(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return 0;
+}
+static const rp_actor kind = {.name = "silent", .handle = silent};
+
+static int no_task(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    return 0;
+}
+
+static int no_work(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static void no_post(void *arg)
+{
+    (void)arg;
+}
+
+/* What an actor holds when it forks. */
+struct held {
+    rp_ref other, far;
+    rp_timer timer;
+    const rp_msg *call;
+    rp_token token;
+    rp_scope *scope;
+    rp_msg *own;
+};
+
+static void child_waits(rp_self *me, struct held *h)
+{
+    rp_msg *m;
+    rp_node node;
+    rp_ref r;
+    struct num b = {1, {0, 0}};
+    check_eq(rp_sleep(me, rp_in_ms(me, 1)), -EPERM);
+    check_eq(rp_yield(me), -EPERM);
+    check_eq(rp_recv(me, &m, RP_FOREVER), -EPERM);
+    check_eq(rp_call(me, h->other, NUM, &b, &m, RP_FOREVER), -EPERM);
+    check_eq(rp_offload(me, no_work, 0, RP_FOREVER), -EPERM);
+    check_eq(rp_connect(me, "tcp://127.0.0.1:1", &node, RP_FOREVER), -EPERM);
+    check_eq(rp_lookup(me, rp_this_node(me), "x", &r, RP_FOREVER), -EPERM);
+}
+
+static void child_calls(rp_self *me, struct held *h)
+{
+    rp_ref r;
+    rp_timer t;
+    rp_token k;
+    struct num b = {1, {0, 0}};
+    char url[64];
+    check_eq(rp_spawn(me, &kind, NULL, &r), -EPERM);
+    check_eq(rp_spawn(me, &kind, &(rp_spawn_opts){.on = RP_LOOP(1)}, &r), -EPERM);
+    check_eq(rp_stop(me, h->other, "no"), -EPERM);
+    check_eq(rp_tell(me, h->other, NUM, &b), -EPERM);
+    check_eq(rp_try_tell(me, h->far, NUM, &b), -EPERM);
+    check_eq(rp_send(me, h->other, &h->own), -EPERM);
+    check_eq(rp_reply(me, h->call, NUM, &b), -EPERM);
+    check_eq(rp_reply_error(me, h->call, -EIO), -EPERM);
+    check_eq(rp_take_token(me, h->call, &k), -EPERM);
+    check_eq(rp_token_reply(me, &h->token, NUM, &b), -EPERM);
+    check_eq(rp_token_error(me, &h->token, -EIO), -EPERM);
+    check_eq(rp_forward(me, h->call, h->other), -EPERM);
+    check_eq(rp_timer_start(me, rp_in_ms(me, 1), NUM, &b, &t), -EPERM);
+    check_eq(rp_timer_stop(me, h->timer), -EPERM);
+    check_eq(rp_monitor(me, h->other), -EPERM);
+    check_eq(rp_whereis(me, "x", &r), -EPERM);
+    check_eq(rp_node_monitor(me, (rp_node){1}), -EPERM);
+    check_eq(rp_listen_url(me, url, sizeof url), -EPERM);
+    check_eq(rp_post(rp_system_of(me), 0, no_post, 0), -EPERM);
+    check_eq(rp_go(me, h->scope, no_task, 0, NULL), -EPERM);
+    check_eq(rp_scope_close(me, h->scope, 0), -EPERM);
+    rp_token_drop(me, &h->token);
+    check(rp_now(me) > 0 && rp_loop_count(me) == 2);
+}
+
+static int own_root(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_sleep(me, rp_in_ms(me, 1));
+}
+
+static int wait_for(void *pid)
+{
+    int status;
+    return waitpid(*(pid_t *)pid, &status, 0) == *(pid_t *)pid && WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+}
+
+/* Asked twice: the first question's token and the second's message are what it holds when it forks. */
+static int forks(rp_self *me, void *state, const rp_msg *m)
+{
+    rp_token *first = state;
+    if (first->call == 0)
+        return rp_take_token(me, m, first);
+    struct held h = {.call = m, .token = *first};
+    struct num b = {0, {0, 0}};
+    rp_scope s;
+    check_eq(rp_spawn(me, &kind, &(rp_spawn_opts){.on = RP_LOOP(0)}, &h.other), 0);
+    check_eq(rp_spawn(me, &kind, &(rp_spawn_opts){.on = RP_LOOP(1)}, &h.far), 0);
+    check_eq(rp_timer_start(me, rp_in_ms(me, 100000), NUM, &b, &h.timer), 0);
+    check((h.own = rp_msg_new(me, NUM)) != NULL);
+    rp_scope_open(me, &s, RP_FOREVER);
+    h.scope = &s;
+    check_eq(rp_go(me, &s, no_task, 0, NULL), 0);
+    pid_t pid = fork();
+    check(pid >= 0);
+    if (pid == 0) {
+        child_waits(me, &h);
+        child_calls(me, &h);
+        rp_actor own = {.name = "own", .run = own_root};
+        check_eq(rp_run(&own, 0, &(rp_system_opts){.sim_seed = 1}), 0); /* one of its own is another matter */
+        _exit(0);
+    }
+    check_eq(rp_scope_close(me, &s, 0), 0);
+    check_eq(rp_offload(me, wait_for, &pid, RP_FOREVER), 0);
+    rp_msg_drop(me, h.own);
+    check_eq(rp_token_reply(me, first, NUM, &b), 0);
+    return rp_reply(me, m, NUM, &b);
+}
+static const rp_actor forker = {.name = "forker", .handle = forks, .state_size = sizeof(rp_token)};
+
+static int ask(rp_self *me, void *arg)
+{
+    rp_msg *m;
+    struct num b = {0, {0, 0}};
+    int rc = rp_call(me, *(rp_ref *)arg, NUM, &b, &m, RP_FOREVER);
+    if (rc == 0)
+        rp_msg_drop(me, m);
+    return rc;
+}
+
+static int has_forker(rp_self *me, void *arg)
+{
+    rp_ref f;
+    rp_scope s;
+    (void)arg;
+    check_eq(rp_spawn(me, &forker, &(rp_spawn_opts){.on = RP_SPREAD}, &f), 0);
+    rp_scope_open(me, &s, RP_FOREVER);
+    check_eq(rp_go(me, &s, ask, &f, NULL), 0);
+    check_eq(rp_go(me, &s, ask, &f, NULL), 0);
+    return rp_scope_close(me, &s, 0);
+}
+
+TEST(fork, a_child_is_told_no_by_every_call)
+{
+    rp_system_opts real = {.loops = 2}, sim = {.loops = 2, .sim_seed = test_seed()};
+    check_eq(run_with(has_forker, 0, &real), 0);
+    check_eq(run_with(has_forker, 0, &sim), 0);
+}
+
+static int strays(rp_self *me, void *arg)
+{
+    int *told = arg;
+    pid_t pid = fork();
+    (void)me;
+    if (pid == 0) {
+        close(STDERR_FILENO);
+        return 0; /* into the scheduler */
+    }
+    int status;
+    check(waitpid(pid, &status, 0) == pid);
+    *told = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return 0;
+}
+
+TEST(fork, a_child_that_returns_is_ended)
+{
+    int told = 0;
+    check_eq(run_with(strays, &told, &(rp_system_opts){.loops = 2}), 0);
+    check_eq(told, SIGABRT);
+}

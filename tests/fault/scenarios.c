@@ -1,0 +1,992 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/fault/fault.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int fault_patience_ms = 3000; /* nobody waits longer: what was dropped for want of memory does not come */
+
+#define TRY(x) \
+    do { \
+        int rc_ = (x); \
+        if (rc_ < 0) \
+            return rc_; \
+    } while (0)
+
+static rp_time patience(rp_self *me)
+{
+    return rp_in_ms(me, fault_patience_ms);
+}
+
+/* ---- actors to play with --------------------------------------------------------------------------- */
+
+/* Does with a number what the number says, and answers whoever wants an answer. */
+enum { ANSWER, ERROR, SILENT, TAKE, KEEP, PASS, REST, NEXT, QUIT, FAIL, SPAWN, TASKS, TIMER };
+
+struct player {
+    rp_token token;
+    rp_msg *kept;
+    rp_ref child;
+    uint64_t seen;
+};
+
+static int nothing(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_yield(me);
+}
+
+static int play_tasks(rp_self *me)
+{
+    rp_scope s;
+    rp_scope_open(me, &s, RP_FOREVER);
+    int rc = rp_go(me, &s, nothing, 0, NULL);
+    if (rc == 0)
+        rc = rp_go(me, &s, nothing, 0, NULL);
+    return rp_scope_close(me, &s, rc);
+}
+
+static int play_next(rp_self *me)
+{
+    rp_msg *m;
+    TRY(rp_recv(me, &m, patience(me)));
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+static int play(rp_self *me, void *state, const rp_msg *m);
+static const rp_actor idle_player = {.name = "child", .handle = play, .state_size = sizeof(struct player)};
+
+static int play(rp_self *me, void *state, const rp_msg *m)
+{
+    struct player *p = state;
+    const struct num *b = rp_body(m, NUM);
+    p->seen++;
+    if (!b)
+        return rp_wants_reply(m) ? rp_reply_error(me, m, -ENOMSG) : 0;
+    struct num r = {b->n + 1, rp_self_ref(me)};
+    int rc = 0;
+    switch (b->n) {
+    case ERROR:
+        return rp_reply_error(me, m, -EDOM);
+    case SILENT:
+        return 0;
+    case TAKE:
+        if (p->token.call)
+            rp_token_drop(me, &p->token);
+        return rp_take_token(me, m, &p->token);
+    case KEEP:
+        if (p->kept)
+            rp_msg_drop(me, p->kept);
+        p->kept = NULL;
+        return rp_keep(me, m, &p->kept);
+    case PASS:
+        return rp_forward(me, m, b->ref);
+    case REST:
+        TRY(rp_sleep(me, rp_in_ms(me, 2)));
+        break;
+    case NEXT:
+        TRY(play_next(me));
+        break;
+    case QUIT:
+        return RP_STOP;
+    case FAIL:
+        return -EIO;
+    case SPAWN:
+        TRY(rp_spawn(me, &idle_player, NULL, &p->child));
+        break;
+    case TASKS:
+        TRY(play_tasks(me));
+        break;
+    case TIMER:
+        r.n = ANSWER;
+        TRY(rp_timer_start(me, rp_in_ms(me, 1), NUM, &r, NULL));
+        r.n = b->n + 1;
+        break;
+    default:
+        break;
+    }
+    if (rp_wants_reply(m))
+        rc = rp_reply(me, m, NUM, &r);
+    return rc;
+}
+
+static void stop_playing(rp_self *me, void *state, int reason)
+{
+    struct player *p = state;
+    (void)reason;
+    if (p->token.call)
+        rp_token_drop(me, &p->token);
+    if (p->kept)
+        rp_msg_drop(me, p->kept);
+}
+
+static int start_playing(rp_self *me, void *state, void *arg)
+{
+    (void)me, (void)state, (void)arg;
+    return 0;
+}
+
+static const rp_actor player = {.name = "player", .handle = play, .init = start_playing, .fini = stop_playing,
+                                .state_size = sizeof(struct player)};
+
+/* The same as one function that receives. */
+static int sing(rp_self *me, void *arg)
+{
+    struct player p = {.seen = 0};
+    (void)arg;
+    for (;;) {
+        rp_msg *m;
+        int rc = rp_recv(me, &m, RP_FOREVER);
+        if (rc == 0) {
+            rc = play(me, &p, m);
+            rp_msg_drop(me, m);
+        }
+        if (rc != 0) {
+            stop_playing(me, &p, rc);
+            return rc == RP_STOP ? 0 : rc;
+        }
+    }
+}
+static const rp_actor singer = {.name = "singer", .run = sing};
+
+static int call_n(rp_self *me, rp_ref to, uint64_t n, rp_ref ref)
+{
+    struct num b = {n, ref};
+    rp_msg *m;
+    TRY(rp_call(me, to, NUM, &b, &m, patience(me)));
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+static int wants(int rc, int want) /* a call that is to end with `want` */
+{
+    return rc == want ? 0 : rc == 0 ? -EBADE : rc;
+}
+
+static int spawn_on(rp_self *me, const rp_actor *a, unsigned on, rp_ref *ret)
+{
+    rp_spawn_opts o = {.on = RP_LOOP(on)};
+    return rp_spawn(me, a, &o, ret);
+}
+
+static unsigned last(rp_self *me)
+{
+    return rp_loop_count(me) - 1;
+}
+
+/* An RP_DOWN must come for each rp_monitor that returned 0: under faults it may have been dropped, which
+ * is what the time limit is for. */
+static int await_down(rp_self *me)
+{
+    rp_msg *m;
+    TRY(rp_recv(me, &m, patience(me)));
+    bool down = rp_body(m, RP_DOWN) || rp_body(m, RP_NODE_DOWN);
+    rp_msg_drop(me, m);
+    return down ? 0 : -EBADMSG;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+static int start(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    return 0;
+}
+
+static int waits(rp_self *me, void *arg)
+{
+    (void)arg;
+    fault_arm();
+    TRY(rp_yield(me));
+    TRY(rp_sleep(me, rp_in_ms(me, 1)));
+    return rp_check(me);
+}
+
+static int spawns(rp_self *me, void *arg)
+{
+    rp_ref r;
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        TRY(spawn_on(me, &player, on, &r));
+        TRY(spawn_on(me, &singer, on, &r));
+        rp_spawn_opts o = {.on = RP_SPREAD, .stack = 200000, .monitor = true};
+        TRY(rp_spawn(me, &singer, &o, &r));
+        TRY(rp_stop(me, r, "enough"));
+        TRY(await_down(me));
+    }
+    return 0;
+}
+
+static int names(rp_self *me, void *arg)
+{
+    rp_ref r, found;
+    (void)arg;
+    fault_arm();
+    rp_spawn_opts o = {.name = "ann", .on = RP_LOOP(last(me))};
+    TRY(rp_spawn(me, &player, &o, &r));
+    TRY(rp_whereis(me, "ann", &found));
+    o.on = RP_SAME;
+    TRY(wants(rp_spawn(me, &player, &o, NULL), -EEXIST));
+    TRY(rp_lookup(me, rp_this_node(me), "ann", &found, patience(me)));
+    return wants(rp_whereis(me, "bob", &found), -ESRCH);
+}
+
+static int late_name(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_spawn_opts o = {.name = "late"};
+    TRY(rp_sleep(me, rp_in_ms(me, 1)));
+    TRY(rp_spawn(me, &player, &o, NULL));
+    return rp_sleep(me, rp_in_ms(me, 5));
+}
+static const rp_actor namer = {.name = "namer", .run = late_name};
+
+static int waits_for_name(rp_self *me, void *arg)
+{
+    rp_ref r;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &namer, last(me), &r));
+    return rp_lookup(me, rp_this_node(me), "late", &r, patience(me));
+}
+
+static int bad_init(rp_self *me, void *state, void *arg)
+{
+    struct num b = {0, {0, 0}};
+    (void)state, (void)arg;
+    TRY(rp_timer_start(me, rp_in_ms(me, 1), NUM, &b, NULL));
+    TRY(rp_tell(me, rp_self_ref(me), NUM, &b));
+    TRY(rp_spawn(me, &player, NULL, NULL));
+    return -EDOM;
+}
+static const rp_actor stillborn = {.name = "stillborn", .handle = play, .init = bad_init, .state_size = sizeof(struct player)};
+
+static int init_fails(rp_self *me, void *arg)
+{
+    (void)arg;
+    fault_arm();
+    rp_spawn_opts o = {.name = "none", .monitor = true};
+    TRY(wants(rp_spawn(me, &stillborn, &o, NULL), -EDOM));
+    o.on = RP_LOOP(last(me));
+    return wants(rp_spawn(me, &stillborn, &o, NULL), -EDOM);
+}
+
+static int tree(rp_self *me, void *arg)
+{
+    uint64_t depth = (uintptr_t)arg;
+    rp_actor branch = {.name = "branch", .run = tree};
+    rp_ref kid;
+    if (depth == 3)
+        fault_arm();
+    if (depth == 0)
+        return rp_sleep(me, RP_FOREVER);
+    for (unsigned i = 0; i < 2; i++) {
+        static rp_actor kind;
+        kind = branch;
+        rp_spawn_opts o = {.arg = (void *)(uintptr_t)(depth - 1), .on = RP_SPREAD};
+        TRY(rp_spawn(me, &kind, &o, &kid));
+    }
+    return depth == 3 ? rp_sleep(me, rp_in_ms(me, 3)) : rp_sleep(me, RP_FOREVER);
+}
+
+static int tree_root(rp_self *me, void *arg)
+{
+    (void)arg;
+    return tree(me, (void *)(uintptr_t)3);
+}
+
+/* ---- messages -------------------------------------------------------------------------------------- */
+
+struct wide {
+    unsigned char raw[600];
+};
+static const rp_field wide_fields[] = {RP_FIELD(struct wide, raw, RP_RAW)};
+static const rp_type wide_type = RP_TYPE("fault.wide", struct wide, wide_fields);
+
+const rp_type *const fault_types[] = {&num_type, &text_type, &wide_type, NULL};
+
+static int tell_all_sizes(rp_self *me, rp_ref to)
+{
+    struct num n = {SILENT, {0, 0}};
+    struct wide w = {{1}};
+    static char much[20000];
+    struct text small = {1, {"abc", 3}}, large = {2, {much, sizeof much}};
+    TRY(rp_tell(me, to, NUM, &n));
+    TRY(rp_tell(me, to, &wide_type, &w));
+    TRY(rp_tell(me, to, TEXT, &small));
+    TRY(rp_tell(me, to, TEXT, &large));
+    return rp_try_tell(me, to, TEXT, &large);
+}
+
+static int tells(rp_self *me, void *arg)
+{
+    rp_ref p, s;
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        TRY(spawn_on(me, &player, on, &p));
+        TRY(spawn_on(me, &singer, on, &s));
+        TRY(tell_all_sizes(me, p));
+        TRY(tell_all_sizes(me, s));
+        TRY(call_n(me, p, ANSWER, p));
+        TRY(call_n(me, s, ANSWER, s));
+    }
+    return 0;
+}
+
+static int own_messages(rp_self *me, void *arg)
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        TRY(spawn_on(me, &player, on, &p));
+        const rp_type *types[] = {NUM, TEXT, &wide_type};
+        for (unsigned i = 0; i < 3; i++) {
+            rp_msg *m = rp_msg_new(me, types[i]);
+            if (!m)
+                return -ENOMEM;
+            if (types[i] == TEXT)
+                *(struct text *)rp_msg_fill(m) = (struct text){7, {"moved", 5}};
+            int rc = rp_send(me, p, &m);
+            if (rc != 0)
+                rp_msg_drop(me, m);
+            TRY(rc);
+        }
+        TRY(call_n(me, p, ANSWER, p));
+    }
+    return 0;
+}
+
+static int sends_on(rp_self *me, void *arg) /* what came goes on to another */
+{
+    rp_ref p;
+    rp_msg *m;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &player, last(me), &p));
+    TRY(tell_all_sizes(me, rp_self_ref(me)));
+    while (rp_recv(me, &m, rp_in_ms(me, 5)) == 0) {
+        int rc = rp_send(me, p, &m);
+        if (rc != 0)
+            rp_msg_drop(me, m);
+        TRY(rc);
+    }
+    return call_n(me, p, ANSWER, p);
+}
+
+static int keeps(rp_self *me, void *arg)
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        TRY(spawn_on(me, &player, on, &p));
+        TRY(tell_num(me, p, KEEP));
+        TRY(tell_num(me, p, KEEP));
+        TRY(call_n(me, p, ANSWER, p));
+    }
+    return 0;
+}
+
+static int receives(rp_self *me, void *arg)
+{
+    rp_msg *m;
+    (void)arg;
+    fault_arm();
+    TRY(wants(rp_recv(me, &m, rp_in_ms(me, 1)), -ETIMEDOUT));
+    TRY(tell_num(me, rp_self_ref(me), 1));
+    TRY(rp_recv(me, &m, patience(me)));
+    const rp_type *t = rp_type_of(m);
+    bool right = t == NUM && rp_ref_eq(rp_from(me, m), rp_self_ref(me)) && rp_deadline_of(m) == RP_FOREVER;
+    rp_msg_drop(me, m);
+    return right ? 0 : -EBADMSG;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------------- */
+
+static int calls(rp_self *me, void *arg)
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        TRY(spawn_on(me, on % 2 ? &singer : &player, on, &p));
+        TRY(call_n(me, p, ANSWER, p));
+        TRY(wants(call_n(me, p, ERROR, p), -EDOM));
+        TRY(wants(call_n(me, p, SILENT, p), -EPIPE));
+        TRY(call_n(me, p, REST, p));
+        TRY(call_n(me, p, TASKS, p));
+        TRY(call_n(me, p, SPAWN, p));
+        TRY(call_n(me, p, TIMER, p));
+        TRY(tell_num(me, p, QUIT));
+        TRY(wants(call_n(me, p, ANSWER, p), -ESRCH));
+    }
+    return 0;
+}
+
+static int hurries(rp_self *me, void *arg) /* calls that are given up */
+{
+    rp_ref p;
+    rp_msg *m;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &player, last(me), &p));
+    struct num b = {REST, p};
+    TRY(wants(rp_call(me, p, NUM, &b, &m, rp_in_ms(me, 1)), -ETIMEDOUT));
+    TRY(rp_sleep(me, rp_in_ms(me, 5)));
+    return call_n(me, p, ANSWER, p);
+}
+
+struct question {
+    rp_ref to;
+    uint64_t n;
+};
+
+static int ask(rp_self *me, void *arg)
+{
+    struct question *q = arg;
+    return call_n(me, q->to, q->n, q->to);
+}
+
+static int tokens(rp_self *me, void *arg)
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &player, last(me), &p));
+    struct question q = {p, TAKE};
+    rp_scope s;
+    rp_scope_open(me, &s, RP_FOREVER);
+    rp_task *task = NULL;
+    int rc = rp_go(me, &s, ask, &q, &task);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 1));
+    if (rc == 0)
+        rc = tell_num(me, p, QUIT); /* its fini drops the token */
+    int got = 0;
+    if (rc == 0)
+        rc = rp_join(me, task, &got, patience(me));
+    rc = rp_scope_close(me, &s, rc);
+    return wants(rc, -EPIPE);
+}
+
+/* Takes the right to reply to the first, and replies with it when the second comes. */
+static int holds(rp_self *me, void *state, const rp_msg *m)
+{
+    rp_token *k = state;
+    struct num r = {1, {0, 0}};
+    if (k->call == 0)
+        return rp_take_token(me, m, k);
+    int rc = rp_token_reply(me, k, NUM, &r);
+    if (rc != 0)
+        rc = rp_token_error(me, k, -EIO);
+    return rc != 0 ? rc : rp_reply(me, m, NUM, &r);
+}
+static const rp_actor holder = {.name = "holder", .handle = holds, .state_size = sizeof(rp_token)};
+
+static int token_replies(rp_self *me, void *arg)
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &holder, last(me), &p));
+    struct question q = {p, 0};
+    rp_scope s;
+    rp_scope_open(me, &s, patience(me));
+    int rc = rp_go(me, &s, ask, &q, NULL);
+    if (rc == 0)
+        rc = rp_go(me, &s, ask, &q, NULL);
+    return rp_scope_close(me, &s, rc);
+}
+
+static int forwards(rp_self *me, void *arg)
+{
+    rp_ref a, b;
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        TRY(spawn_on(me, &player, on, &a));
+        TRY(spawn_on(me, &holder, last(me), &b));
+        TRY(tell_num(me, a, SILENT));
+        struct question q = {b, 0};
+        rp_scope s;
+        rp_scope_open(me, &s, patience(me));
+        int rc = rp_go(me, &s, ask, &q, NULL);
+        if (rc == 0)
+            rc = rp_yield(me);
+        if (rc == 0)
+            rc = call_n(me, a, PASS, b);
+        TRY(rp_scope_close(me, &s, rc));
+    }
+    return 0;
+}
+
+/* ---- time, tasks, threads --------------------------------------------------------------------------- */
+
+static int timers(rp_self *me, void *arg)
+{
+    struct num b = {1, {0, 0}};
+    struct text t = {1, {"later", 5}};
+    rp_timer first, second;
+    uint64_t n = 0;
+    (void)arg;
+    fault_arm();
+    TRY(rp_timer_start(me, rp_in_ms(me, 2), NUM, &b, &first));
+    TRY(rp_timer_start(me, rp_in_ms(me, 1), TEXT, &t, &second));
+    TRY(rp_timer_stop(me, second));
+    TRY(rp_timer_start(me, rp_in_ms(me, 100000), TEXT, &t, NULL));
+    rp_msg *m;
+    TRY(rp_recv(me, &m, patience(me)));
+    rp_msg_drop(me, m);
+    (void)n;
+    return wants(rp_timer_stop(me, first), -ESRCH);
+}
+
+static int many_timers(rp_self *me, void *arg)
+{
+    struct num b = {1, {0, 0}};
+    rp_timer t[150]; /* beyond the first size of the table */
+    (void)arg;
+    fault_arm();
+    for (unsigned i = 0; i < 150; i++)
+        TRY(rp_timer_start(me, rp_in_ms(me, 1000), NUM, &b, &t[i]));
+    for (unsigned i = 0; i < 150; i += 2)
+        TRY(rp_timer_stop(me, t[i]));
+    return 0;
+}
+
+static int fails(rp_self *me, void *arg)
+{
+    TRY(rp_yield(me));
+    return *(int *)arg;
+}
+
+static int for_ever(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_sleep(me, RP_FOREVER);
+}
+
+static int tasks(rp_self *me, void *arg)
+{
+    int why = -EIO, result = 0;
+    (void)arg;
+    fault_arm();
+    rp_scope s;
+    rp_scope_open(me, &s, RP_FOREVER);
+    rp_task *t = NULL;
+    int rc = rp_go(me, &s, nothing, 0, &t);
+    if (rc == 0)
+        rc = rp_join(me, t, &result, patience(me));
+    if (rc == 0)
+        rc = rp_go(me, &s, for_ever, 0, &t);
+    if (rc == 0)
+        rc = rp_yield(me);
+    if (rc == 0)
+        rp_task_cancel(t, "enough");
+    if (rc == 0)
+        rc = rp_join(me, t, &result, patience(me));
+    if (rc == 0)
+        rc = rp_go(me, &s, fails, &why, NULL);
+    if (rc == 0)
+        rc = rp_go(me, &s, for_ever, 0, NULL);
+    rc = rp_scope_close(me, &s, rc);
+    return wants(rc, result == -ECANCELED ? rc : -EIO) == 0 && (rc == -EIO || rc == -ECANCELED) ? 0 : rc;
+}
+
+static int scopes(rp_self *me, void *arg)
+{
+    rp_scope outer, inner;
+    (void)arg;
+    fault_arm();
+    rp_scope_open(me, &outer, rp_in_ms(me, 50));
+    int rc = rp_go(me, &outer, for_ever, 0, NULL);
+    rp_scope_open(me, &inner, rp_in_ms(me, 2));
+    if (rc == 0)
+        rc = rp_go(me, &inner, for_ever, 0, NULL);
+    if (rc == 0)
+        rc = rp_sleep(me, RP_FOREVER);
+    rc = rp_scope_close(me, &inner, rc);
+    if (rc == -ETIMEDOUT)
+        rp_scope_cancel(&outer, "enough");
+    bool told = rc != -ETIMEDOUT || (rp_why(me) && strcmp(rp_why(me), "enough") == 0);
+    int all = rp_scope_close(me, &outer, 0);
+    return !told ? -EBADE : rc == -ETIMEDOUT ? all : rc;
+}
+
+static int compute(void *arg)
+{
+    ++*(int *)arg;
+    return 0;
+}
+
+static void posted(void *arg)
+{
+    ++*(_Atomic int *)arg;
+}
+
+struct poster {
+    rp_system *sys;
+    _Atomic int *n;
+};
+
+static int post_some(void *arg)
+{
+    struct poster *p = arg;
+    TRY(rp_post(p->sys, 0, posted, p->n));
+    return rp_post(p->sys, 0, posted, p->n);
+}
+
+static int threads(rp_self *me, void *arg)
+{
+    int n = 0;
+    static _Atomic int come;
+    struct poster p = {rp_system_of(me), &come};
+    (void)arg;
+    come = 0;
+    fault_arm();
+    TRY(rp_offload(me, compute, &n, RP_FOREVER));
+    TRY(rp_offload(me, post_some, &p, RP_FOREVER));
+    for (unsigned i = 0; i < 1000 && come < 2; i++)
+        TRY(rp_sleep(me, rp_in_ms(me, 1)));
+    return come == 2 ? 0 : -EBADE;
+}
+
+/* ---- ends ------------------------------------------------------------------------------------------ */
+
+static int monitors(rp_self *me, void *arg)
+{
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        rp_ref p, q;
+        TRY(spawn_on(me, &player, on, &p));
+        TRY(spawn_on(me, &singer, on, &q));
+        TRY(rp_monitor(me, p));
+        TRY(rp_monitor(me, q));
+        TRY(tell_num(me, p, FAIL));
+        TRY(await_down(me));
+        TRY(rp_stop(me, q, "enough"));
+        TRY(await_down(me));
+        TRY(rp_monitor(me, p)); /* there is none any more */
+        TRY(await_down(me));
+    }
+    return 0;
+}
+
+/* ---- full ------------------------------------------------------------------------------------------ */
+
+static int tell_many(rp_self *me, void *arg)
+{
+    rp_ref to = *(rp_ref *)arg;
+    for (unsigned i = 0; i < 200; i++) {
+        int rc = tell_num(me, to, i % 16 ? SILENT : REST);
+        if (rc == -EAGAIN)
+            rc = rp_yield(me);
+        TRY(rc);
+    }
+    return 0;
+}
+static const rp_actor teller = {.name = "teller", .run = tell_many};
+
+static int full(rp_self *me, rp_overflow policy)
+{
+    rp_ref to;
+    fault_arm();
+    rp_spawn_opts o = {.mailbox = 4, .overflow = policy, .on = RP_LOOP(last(me))};
+    TRY(rp_spawn(me, &player, &o, &to));
+    for (unsigned i = 0; i < 2; i++) {
+        rp_spawn_opts ot = {.arg = &to, .monitor = true, .on = RP_LOOP(i % rp_loop_count(me))};
+        TRY(rp_spawn(me, &teller, &ot, NULL));
+    }
+    TRY(await_down(me));
+    TRY(await_down(me));
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    return l.sent >= 400 || policy != RP_WAIT ? 0 : -EBADE;
+}
+
+static int full_wait(rp_self *me, void *arg)
+{
+    (void)arg;
+    return full(me, RP_WAIT);
+}
+
+static int full_fail(rp_self *me, void *arg)
+{
+    (void)arg;
+    return full(me, RP_FAIL);
+}
+
+static int full_drop_new(rp_self *me, void *arg)
+{
+    (void)arg;
+    return full(me, RP_DROP_NEW);
+}
+
+static int full_drop_old(rp_self *me, void *arg)
+{
+    (void)arg;
+    return full(me, RP_DROP_OLD);
+}
+
+static int full_ring(rp_self *me, void *arg) /* replies and signals go beside it */
+{
+    rp_ref to, back;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &player, last(me), &to));
+    TRY(spawn_on(me, &player, 0, &back));
+    struct wide w = {{1}};
+    for (unsigned i = 0; i < 150; i++)
+        TRY(rp_tell(me, to, &wide_type, &w));
+    TRY(rp_monitor(me, to));
+    TRY(rp_stop(me, to, "enough"));
+    return await_down(me);
+}
+
+static int full_queue(rp_self *me, void *arg) /* chunks of a loop's own queue */
+{
+    rp_ref to;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &player, 0, &to));
+    for (unsigned i = 0; i < 300; i++)
+        TRY(tell_num(me, to, SILENT));
+    return call_n(me, to, ANSWER, to);
+}
+
+static int busy(rp_self *me, void *arg)
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        TRY(spawn_on(me, &player, on, &p));
+        TRY(tell_num(me, p, REST));
+        TRY(tell_all_sizes(me, p));
+        TRY(tell_num(me, p, NEXT));
+        TRY(tell_all_sizes(me, p));
+        TRY(call_n(me, p, ANSWER, p));
+    }
+    return 0;
+}
+
+static int dies_busy(rp_self *me, void *arg) /* with all sorts of things unread */
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &player, last(me), &p));
+    TRY(tell_num(me, p, REST));
+    TRY(tell_all_sizes(me, p));
+    TRY(rp_stop(me, p, "enough"));
+    TRY(tell_all_sizes(me, p));
+    return wants(call_n(me, p, ANSWER, p), -ESRCH);
+}
+
+static int looks(rp_self *me, void *arg)
+{
+    char text[100];
+    (void)arg;
+    fault_arm();
+    struct num b = {1, {0, 0}};
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    TRY(rp_type_check(NUM));
+    TRY(rp_type_print(text, sizeof text, NUM, &b));
+    char url[64];
+    TRY(wants(rp_listen_url(me, url, sizeof url), -ENOTCONN));
+    TRY(rp_node_name(me, rp_this_node(me), text, sizeof text));
+    (void)rp_random(me);
+    return rp_loop_index(me) == 0 && rp_state(me) == NULL && rp_ref_none(rp_parent(me)) ? 0 : -EBADE;
+}
+
+/* ---- two nodes ------------------------------------------------------------------------------------- */
+
+int fault_server(rp_self *me, void *arg)
+{
+    struct fault_server *s = arg;
+    struct { const char *name; const rp_actor *kind; unsigned on; } all[] = {
+        {"player", &player, 0}, {"singer", &singer, last(me)}, {"holder", &holder, last(me)},
+    };
+    if (s->arm)
+        fault_arm_server();
+    if (s->url_to) {
+        char url[128] = "";
+        TRY(rp_listen_url(me, url, sizeof url));
+        if (write(s->url_to, url, sizeof url) != sizeof url)
+            return -EIO;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        rp_spawn_opts o = {.name = all[i].name, .on = RP_LOOP(all[i].on), .monitor = true};
+        TRY(rp_spawn(me, all[i].kind, &o, NULL));
+    }
+    rp_time end = rp_in_ms(me, s->ms);
+    while (rp_now(me) < end && (!s->done || !s->done()))
+        TRY(rp_sleep(me, rp_in_ms(me, s->done ? 5 : 500)));
+    return 0;
+}
+
+struct peer {
+    rp_node node;
+    rp_ref player, singer, holder;
+};
+
+static int meet(rp_self *me, const char *url, struct peer *p)
+{
+    TRY(rp_connect(me, url, &p->node, patience(me)));
+    TRY(rp_node_monitor(me, p->node));
+    TRY(rp_lookup(me, p->node, "player", &p->player, patience(me)));
+    TRY(rp_lookup(me, p->node, "singer", &p->singer, patience(me)));
+    return rp_lookup(me, p->node, "holder", &p->holder, patience(me));
+}
+
+static int meets(rp_self *me, void *arg)
+{
+    struct peer p;
+    rp_ref none;
+    char name[64];
+    fault_arm();
+    TRY(meet(me, arg, &p));
+    TRY(rp_node_name(me, p.node, name, sizeof name));
+    return wants(rp_lookup(me, p.node, "nobody", &none, 0), -ESRCH);
+}
+
+static int far_calls(rp_self *me, void *arg)
+{
+    struct peer p;
+    fault_arm();
+    TRY(meet(me, arg, &p));
+    TRY(tell_all_sizes(me, p.player));
+    TRY(tell_all_sizes(me, p.singer));
+    TRY(call_n(me, p.player, ANSWER, p.player));
+    TRY(wants(call_n(me, p.singer, ERROR, p.player), -EDOM));
+    TRY(wants(call_n(me, p.player, SILENT, p.player), -EPIPE));
+    TRY(tell_num(me, p.singer, KEEP));
+    TRY(call_n(me, p.singer, REST, p.player));
+    return wants(rp_try_tell(me, p.singer, NUM, &(struct num){ANSWER, p.player}), 0);
+}
+
+static int far_ends(rp_self *me, void *arg)
+{
+    struct peer p;
+    fault_arm();
+    TRY(meet(me, arg, &p));
+    TRY(rp_monitor(me, p.player));
+    TRY(rp_monitor(me, p.singer));
+    TRY(tell_num(me, p.player, QUIT));
+    TRY(await_down(me));
+    TRY(rp_stop(me, p.singer, "enough"));
+    TRY(await_down(me));
+    TRY(rp_monitor(me, p.player));
+    return await_down(me);
+}
+
+static int far_forwards(rp_self *me, void *arg) /* a call to the peer comes back to an actor of ours */
+{
+    struct peer p;
+    rp_ref here;
+    fault_arm();
+    TRY(spawn_on(me, &holder, last(me), &here));
+    TRY(meet(me, arg, &p));
+    struct question q = {here, 0};
+    rp_scope s;
+    rp_scope_open(me, &s, patience(me));
+    int rc = rp_go(me, &s, ask, &q, NULL);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 1));
+    if (rc == 0)
+        rc = call_n(me, p.player, PASS, here);
+    return rp_scope_close(me, &s, rc);
+}
+
+static int far_tokens(rp_self *me, void *arg)
+{
+    struct peer p;
+    fault_arm();
+    TRY(meet(me, arg, &p));
+    struct question q = {p.holder, 0};
+    rp_scope s;
+    rp_scope_open(me, &s, patience(me));
+    int rc = rp_go(me, &s, ask, &q, NULL);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 20));
+    if (rc == 0)
+        rc = call_n(me, p.player, PASS, p.holder);
+    return rp_scope_close(me, &s, rc);
+}
+
+static int far_window(rp_self *me, void *arg) /* more than may be on its way */
+{
+    struct peer p;
+    static char much[60000];
+    struct text t = {1, {much, sizeof much}};
+    fault_arm();
+    TRY(meet(me, arg, &p));
+    TRY(tell_num(me, p.singer, REST));
+    for (unsigned i = 0; i < 12; i++)
+        TRY(rp_tell(me, p.singer, TEXT, &t));
+    return call_n(me, p.singer, ANSWER, p.singer);
+}
+
+static int connects_to_nobody(rp_self *me, void *arg)
+{
+    rp_node node;
+    (void)arg;
+    fault_arm();
+    return wants(rp_connect(me, "sim://nobody", &node, rp_in_ms(me, 100)), -ETIMEDOUT);
+}
+
+static int far_left(rp_self *me, void *arg) /* the server ends first */
+{
+    struct peer p;
+    fault_arm();
+    TRY(meet(me, arg, &p));
+    TRY(rp_monitor(me, p.player));
+    TRY(await_down(me));
+    TRY(await_down(me));
+    return wants(call_n(me, p.player, ANSWER, p.player), -EHOSTUNREACH);
+}
+
+static int far_stranger(rp_self *me, void *arg) /* without the secret */
+{
+    rp_node node;
+    fault_arm();
+    return wants(rp_connect(me, arg, &node, patience(me)), -EACCES);
+}
+
+static int system_in_system(rp_self *me, void *arg)
+{
+    (void)arg;
+    fault_arm();
+    rp_actor root = {.name = "inner", .run = nothing};
+    TRY(rp_run(&root, 0, &(rp_system_opts){.loops = 2, .mem = fault_mem(), .sim_seed = 3}));
+    return rp_yield(me);
+}
+
+#define BOTH(name, root) {name, SIM_1, root}, {name, SIM_3, root}
+#define PAIR(name, root) {name, CLIENT, root}, {name, SERVER, root}
+
+const struct scenario scenarios[] = {
+    {"start", SIM_1, start}, {"start", SIM_3, start}, {"start", UV_2, start},
+    BOTH("waits", waits), BOTH("spawns", spawns), BOTH("names", names), BOTH("waits_for_name", waits_for_name),
+    BOTH("init_fails", init_fails), BOTH("tree", tree_root), BOTH("tells", tells), BOTH("own_messages", own_messages),
+    BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls),
+    BOTH("hurries", hurries), BOTH("tokens", tokens), BOTH("token_replies", token_replies), BOTH("forwards", forwards),
+    BOTH("timers", timers), BOTH("many_timers", many_timers), BOTH("tasks", tasks), BOTH("scopes", scopes),
+    BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
+    BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
+    BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
+    {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads},
+    {"connects_to_nobody", SIM_1, connects_to_nobody},
+    PAIR("meets", meets), PAIR("far_calls", far_calls), PAIR("far_ends", far_ends), PAIR("far_forwards", far_forwards),
+    PAIR("far_tokens", far_tokens), PAIR("far_window", far_window), PAIR("far_left", far_left),
+    PAIR("far_stranger", far_stranger), {"system_in_system", UV_2, system_in_system},
+    {"far_calls", REAL_CLIENT, far_calls}, {"far_ends", REAL_CLIENT, far_ends}, {"far_calls", REAL_SERVER, far_calls},
+};
+const unsigned nscenarios = sizeof scenarios / sizeof *scenarios;
