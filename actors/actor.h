@@ -17,8 +17,9 @@
 #define RP__ACTOR_H
 
 #include "loop/ids.h"
+#include "loop/map.h"
 #include "mailbox/mailbox.h"
-#include "reparto/actors.h"
+#include "reparto/supervisor.h"
 
 enum {
     RP__A_BUSY = 1,       /* in the middle of a message: others go to its mailbox */
@@ -30,7 +31,11 @@ enum {
     RP__A_WATCHED = 64,   /* somebody has ever monitored it: its failure is theirs */
     RP__A_TOLD = 128,     /* its children know */
     RP__A_INIT = 256,     /* init has run, so fini will */
-    RP__A_DRAINS = 512    /* an idle handler whose mailbox holds what it has unstashed: RP__OP_DRAIN is on its way */
+    RP__A_DRAINS = 512,   /* an idle handler whose mailbox holds what it has unstashed: RP__OP_DRAIN is on its way */
+    RP__A_KEPT = 1024,    /* under a supervisor: an end is an incarnation's, until it is released */
+    RP__A_DOWN = 2048,    /* kept, and its incarnation has ended: its supervisor decides */
+    RP__A_DUE = 8192,     /* timers of it are due, and wait for it to have time */
+    RP__A_TRAP = 4096     /* to be stopped is a message to it */
 };
 
 enum { RP__NOBODY = UINT32_MAX };
@@ -39,6 +44,11 @@ struct rp__extra { /* what few actors have */
     struct rp__hook watches; /* struct rp__watch, of those who monitor it */
     struct rp__hook kids;    /* struct rp__kid, its children on other loops */
     struct rp__hook timers;  /* struct rp__delayed */
+    struct rp__hook due;     /* those whose time came while it was busy */
+    struct rp__map keyed;    /* those with a key */
+    struct rp__hook bonds;   /* struct rp__bond, its half of each link */
+    struct rp__hook names;   /* struct rp__name_watch */
+    struct rp__kept *kept;   /* under a supervisor */
     char *name;              /* it is registered under */
     rp_ref redirect;         /* where RP_REDIRECT sends */
     uint32_t stash_limit;
@@ -86,6 +96,7 @@ struct rp__actors {
     uint32_t nfull;
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
+    uint64_t nbonds;          /* links and watches of names ever made here */
     uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
     bool ending;              /* somebody is at that list */
 };
@@ -137,16 +148,19 @@ const char *rp__name_of(const rp_self *me);
 /* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
 
 enum rp__op {            /* body[] */
-    RP__OP_STOP = 1,     /* why */
+    RP__OP_STOP = 1,     /* why; 1: and its supervisor lets go of it; the incarnation that is meant, or 0 */
     RP__OP_MONITOR,      /* the link the watcher is behind, or 0; its number for the watch */
     RP__OP_FULL,         /* the full target's address, its policy */
     RP__OP_ROOM,         /* the target's address, how many may go on */
     RP__OP_MORE,         /* (to the target) others still wait */
-    RP__OP_SPAWN,        /* struct rp__birth * */
+    RP__OP_SPAWN,        /* struct rp__birth *; also of a kept actor's next incarnation */
     RP__OP_BORN,         /* struct rp__birth * */
     RP__OP_CHILD_ENDED,  /* struct rp__kid * */
     RP__OP_NO_REPLY,     /* call id, error */
     RP__OP_DRAIN,        /* */
+    RP__OP_LINK,         /* struct rp__bond *, the target's half; its number */
+    RP__OP_UNLINK,       /* the numbers it is known by: the sender's, the target's */
+    RP__OP_EXIT,         /* (to who is linked) reason, why, whether somebody knows of the failure */
     RP__OP_RUN           /* a struct rp__errand *: a floor above's own business, in order with messages */
 };
 
@@ -181,6 +195,7 @@ struct rp__out { /* one on its way out */
     const rp_type *type;
     const void *body;
     rp_msg *msg;      /* the body is this message's: what it owns moves. The shell stays the caller's */
+    struct rp__big *share; /* the body stands here, for others of this loop too; NULL: it is copied */
     unsigned flags;   /* RP__F_CALL, RP__F_REPLY, RP__F_DEADLINE, RP__F_NODE */
     uint64_t call;
     uint64_t node;    /* of `from`, with RP__F_NODE */
@@ -239,7 +254,9 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m); /* out of its
 /* After an actor has taken a message out of its mailbox: senders may go on. */
 void rp__box_taken(struct rp_loop *l, struct rp__actor *a);
 void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy);
+void rp__drain(struct rp_loop *l, struct rp__actor *a); /* an idle handler gets what stands in its mailbox, before all else */
 bool rp__box_is_full(const struct rp__actor *a);
+void rp__box_tell(struct rp__actor *a, struct rp__slot *s); /* whoever receives by type: s has come */
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned);
 void rp__box_gone(struct rp_loop *l, struct rp__actor *a);
 
@@ -272,8 +289,11 @@ void rp__on_spawn(struct rp_loop *l, struct rp__birth *b);
 void rp__on_born(struct rp_loop *l, struct rp__birth *b);
 int  rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg);
 
-void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, const char *why);
+void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why);
+void rp__actor_release(struct rp_loop *l, struct rp__actor *a, uint64_t who, const char *why); /* and for good */
 void rp__actor_end(struct rp_loop *l, struct rp__actor *a, int reason); /* it will handle nothing more */
+void rp__actor_empty(struct rp_loop *l, struct rp__actor *a, enum rp__tally how); /* its mailbox */
+void rp__actor_unname(struct rp_loop *l, struct rp__actor *a);
 void rp__actor_remains(struct rp_loop *l, struct rp__actor *a);         /* frees what it had */
 void rp__on_child_ended(struct rp_loop *l, struct rp__kid *kid);
 void rp__kid_gone(struct rp_loop *l, struct rp__kid *k);
@@ -283,6 +303,46 @@ void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a);
 void rp__watches_fire(struct rp_loop *l, struct rp__actor *a);
 void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d);
 
+void rp__failure_noted(struct rp_loop *l, int reason); /* nobody asked to hear of it */
+void rp__on_link(struct rp_loop *l, struct rp__slot *s);
+void rp__on_unlink(struct rp_loop *l, struct rp__slot *s);
+void rp__on_exit(struct rp_loop *l, struct rp__slot *s);
+void rp__bonds_end(struct rp_loop *l, struct rp__actor *a, bool known);
+
+/* ---- incarnations (kept.c) ----------------------------------------------------------------------- */
+
+struct rp__kept { /* of an actor under a supervisor: what its incarnations have in common */
+    void *arg;
+    size_t stack;
+    rp_msg *left;           /* by the last one to the next */
+    struct rp__spill *fell; /* to the supervisor, ready but for the reason */
+    uint32_t restarts;
+    rp_mail mail;
+};
+
+struct rp__fell { /* to the supervisor: an incarnation has ended, its children before it */
+    rp_ref who;
+    int32_t reason;
+    char why[20];
+};
+extern const rp_type rp__fell_type;
+
+/* As rp_spawn, of an actor that is kept. Its supervisor gets one rp__fell for each incarnation that has
+ * begun, and answers each with rp__revive or rp__release. */
+int  rp__spawn_kept(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_mail mail, rp_ref *ret);
+int  rp__revive(rp_self *me, rp_ref who); /* suspends; a failing init is an rp__fell */
+void rp__release(rp_self *me, rp_ref who); /* ends it for good */
+
+int  rp__kept_new(struct rp_loop *l, struct rp__actor *a, const rp_spawn_opts *o, rp_mail mail);
+int  rp__kept_ready(struct rp_loop *l, struct rp__actor *a); /* to fall again; 0 or -ENOMEM */
+void rp__kept_free(struct rp_loop *l, struct rp__actor *a);
+void rp__kept_fall(struct rp_loop *l, struct rp__actor *a);
+
+static inline rp_mail rp__mail_of(const struct rp__actor *a) /* what becomes of messages to one that has ended */
+{
+    return a->flags & RP__A_KEPT ? a->extra->kept->mail : RP_MAIL_DEAD;
+}
+
 void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err, const char *blame);
 bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s); /* false: nobody waits */
 
@@ -291,7 +351,9 @@ enum rp__edge { RP__EDGE_NONE, RP__EDGE_CALL, RP__EDGE_ROOM };
 int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bool (*cancel)(rp_self *), rp_time deadline);
 
 struct rp__delayed *rp__timer_due(struct rp_loop *l); /* the next whose time has come; NULL: none */
-rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d);
+rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d); /* NULL: its actor is busy, or memory is out */
+/* The next that came while it was busy, of these types (NULL: any); NULL: none. */
+rp_msg *rp__timer_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types);
 void rp__timers_end(struct rp_loop *l, struct rp__actor *a);
 
 #endif

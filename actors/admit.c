@@ -36,6 +36,12 @@ static void tell_waiter(struct rp__actor *a, bool comes)
     rp__wake(waiter, comes ? 0 : -ENOBUFS);
 }
 
+void rp__box_tell(struct rp__actor *a, struct rp__slot *s)
+{
+    if (a->box && wanted(a->box, s))
+        tell_waiter(a, true);
+}
+
 static void redirect(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
 {
     if (!a->extra || rp__forward(l->sched, s, a->extra->redirect, false) != 0)

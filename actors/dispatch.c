@@ -64,6 +64,9 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
 
 rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 {
+    rp_msg *tick = a->flags & RP__A_DUE ? rp__timer_of(l, a, 0) : 0;
+    if (tick)
+        return tick;
     for (rp_msg *m; a->box && (m = rp__mailbox_take_next(l, a->box));)
         if (rp__taken(l, a, m))
             return m;
@@ -96,6 +99,22 @@ void rp__discard(struct rp_loop *l, struct rp__slot *s)
         return;
     s->type |= s->type & RP__FLAG(RP__F_CALL) ? RP__FLAG(RP__F_SPENT) : 0; /* nobody waits any more */
     rp__msg_end(l, s, RP__DEAD);
+}
+
+/* Its actor has ended, or is about to; there may be a next incarnation. */
+static void meet_ended(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, enum place place)
+{
+    switch (a ? rp__mail_of(a) : RP_MAIL_DEAD) {
+    case RP_MAIL_KEEP:
+        rp__box_put(l, a, s, place == OWNED);
+        return;
+    case RP_MAIL_DROP:
+        rp__finish(l, s, RP__DROPPED);
+        return;
+    case RP_MAIL_DEAD:
+        rp__finish(l, s, RP__DEAD);
+        return;
+    }
 }
 
 /* ---- handlers ------------------------------------------------------------------------------------ */
@@ -197,7 +216,7 @@ static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
         if (a->addr != addr || a->flags & RP__A_ENDING)
             return;
     }
-    if (rp__mailbox_waiting(a->box))
+    if (rp__mailbox_waiting(a->box) || a->flags & RP__A_DUE)
         rp__signal(l, addr, 0, RP__OP_DRAIN, 0, 0);
     else
         a->flags &= ~(uint32_t)RP__A_DRAINS;
@@ -233,7 +252,7 @@ RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__ac
     else if (f & RP__F_REPLY)
         return;
     else if (!a || a->flags & (RP__A_ENDING | RP__A_STOPPED))
-        rp__finish(l, s, RP__DEAD);
+        meet_ended(l, a, s, place);
     else if (expired(l, s))
         rp__finish(l, s, RP__EXPIRED);
     else if (a->flags & RP__A_RECV)
@@ -250,7 +269,8 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
     const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE);
-    if (__builtin_expect(!a || s->type & special || a->flags & ~(uint32_t)(RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT), 0))
+    const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP;
+    if (__builtin_expect(!a || s->type & special || a->flags & ~plain, 0))
         goto rest;
     if (place == RING && !(a->flags & RP__A_NOWAIT))
         call_with_copy(l, me, a, s);
@@ -279,15 +299,19 @@ rest:
 
 RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
 {
+    l->source = l->index;
     for (struct rp__delayed *d; l->budget > 0 && (d = rp__timer_due(l));) {
+        rp_msg *m = rp__timer_take(l, d);
         l->budget--;
-        deliver(l, me, &rp__timer_take(l, d)->slot, OWNED);
+        if (m)
+            deliver(l, me, &m->slot, OWNED);
     }
 }
 
 RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
 {
     struct rp__events *e = &l->events;
+    l->source = l->index;
     for (struct rp__slot *s; l->quantum > 1 && l->budget > 0 && (s = rp__events_peek(e));) {
         l->quantum--;
         if (s + AHEAD < e->head_end)
@@ -301,6 +325,7 @@ RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
 RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__ring *r, int quantum)
 {
     uint32_t ready = rp__ring_ready(r);
+    l->source = r->src->index;
     while (ready > 0 && quantum > 0 && l->budget > 0) {
         struct rp__slot *s = rp__ring_at(r);
         if (s->type == RP__PAD) {
@@ -329,8 +354,9 @@ void rp__dispatch(struct rp_loop *l)
         return; /* memory is out: nothing more is begun until some comes back */
     dispatch_due(l, me);
     dispatch_events(l, me);
-    for (unsigned i = 0; i < l->sys->nloops; i++) {
-        struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_acquire);
+    unsigned n = l->sys->nloops, first = (unsigned)(l->turns % n); /* a turn's budget may end before the last one */
+    for (unsigned i = 0; i < n; i++) {
+        struct rp__ring *r = atomic_load_explicit(&l->in[(first + i) % n], memory_order_acquire);
         if (r)
             dispatch_ring(l, me, r, RP__QUANTUM);
     }

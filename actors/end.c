@@ -17,15 +17,25 @@
 
 /* ---- what is left -------------------------------------------------------------------------------- */
 
-static void empty_box(struct rp_loop *l, struct rp__actor *a)
+void rp__actor_empty(struct rp_loop *l, struct rp__actor *a, enum rp__tally how)
 {
     if (!a->box)
         return;
     rp__box_gone(l, a);
     for (rp_msg *m; (m = rp__mailbox_take_next(l, a->box)) || (m = rp__mailbox_take_stashed(a->box));)
-        rp__finish(l, &m->slot, RP__DEAD);
+        rp__finish(l, &m->slot, how);
     rp__mailbox_free(l, a->box);
     a->box = 0;
+}
+
+void rp__actor_unname(struct rp_loop *l, struct rp__actor *a)
+{
+    struct rp__extra *x = a->extra;
+    if (!x || !x->name)
+        return;
+    rp__name_remove(l, x->name, rp__ref(l, a->addr));
+    rp__pool_free(&l->pool, x->name, strlen(x->name) + 1);
+    x->name = 0;
 }
 
 static void end_extra(struct rp_loop *l, struct rp__actor *a)
@@ -34,11 +44,10 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
     if (!x)
         return;
     rp__timers_end(l, a);
-    if (x->name) {
-        rp__name_remove(rp__runtime(l), x->name, rp__ref(l, a->addr));
-        rp__pool_free(&l->pool, x->name, strlen(x->name) + 1);
-        x->name = 0;
-    }
+    rp__actor_unname(l, a);
+    rp__kept_free(l, a);
+    rp__name_watches_end(l, a);
+    rp__bonds_end(l, a, a->flags & RP__A_WATCHED);
     rp__watches_fire(l, a);
     rp__pool_free(&l->pool, x, sizeof *x);
     a->extra = 0;
@@ -46,7 +55,7 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
 
 void rp__actor_remains(struct rp_loop *l, struct rp__actor *a)
 {
-    empty_box(l, a);
+    rp__actor_empty(l, a, RP__DEAD);
     end_extra(l, a);
     if (a->state)
         rp__pool_free(&l->pool, a->state, a->kind->state_size);
@@ -103,17 +112,28 @@ static void run_fini(struct rp_loop *l, struct rp__actor *a)
 }
 
 /* A failure that nobody asked to hear of is not lost: it becomes the result of the run. */
-static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
+void rp__failure_noted(struct rp_loop *l, int reason)
 {
     int none = 0;
-    if (a->reason < 0 && a->reason != -ECANCELED && !(a->flags & RP__A_WATCHED))
-        atomic_compare_exchange_strong_explicit(&rp__runtime(l)->orphan_rc, &none, a->reason,
+    if (reason < 0 && reason != -ECANCELED)
+        atomic_compare_exchange_strong_explicit(&rp__runtime(l)->orphan_rc, &none, reason,
                                                 memory_order_relaxed, memory_order_relaxed);
+}
+
+/* Who is linked to others hands it to them: links.c. */
+static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
+{
+    if (!(a->flags & RP__A_WATCHED) && (!a->extra || rp__list_empty(&a->extra->bonds)))
+        rp__failure_noted(l, a->reason);
 }
 
 static void bury(struct rp_loop *l, struct rp__actor *a)
 {
     run_fini(l, a);
+    if (a->flags & RP__A_KEPT) {
+        rp__kept_fall(l, a);
+        return;
+    }
     note_orphan(l, a);
     bool root = a->parent == 0;
     int reason = a->reason;
@@ -129,7 +149,7 @@ static void tell_children(struct rp_loop *l, struct rp__actor *a)
     for (uint32_t at = a->first_child, next; at != RP__NOBODY; at = next) {
         struct rp__actor *child = rp__actor_at(l->actors, at);
         next = child->next; /* nothing is buried before the list is taken up again */
-        rp__actor_stop(l, child, "its parent ended");
+        rp__actor_release(l, child, a->addr, "its parent ended");
     }
     for (struct rp__hook *at = a->extra ? a->extra->kids.next : 0; at && at != &a->extra->kids; at = at->next) {
         struct rp__kid *k = RP__OF(struct rp__kid, link, at);
@@ -146,7 +166,7 @@ static void work_off(struct rp_loop *l)
     if (t->ending)
         return;
     t->ending = true;
-    while (t->todo != RP__NOBODY) { /* bounded: an actor is put in at most twice */
+    while (t->todo != RP__NOBODY) { /* bounded: an incarnation is put in at most twice */
         struct rp__actor *a = rp__actor_at(t, t->todo);
         t->todo = a->next_todo;
         if (!(a->flags & RP__A_TOLD)) {
@@ -159,11 +179,19 @@ static void work_off(struct rp_loop *l)
     t->ending = false;
 }
 
+/* Who was stopped for a reason of its own ended for that one, whatever it returned. */
+static int reason_of(const struct rp__actor *a, int returned)
+{
+    if (!(a->flags & RP__A_STOPPED))
+        return returned < 0 ? returned : 0;
+    return a->reason != -ECANCELED || returned >= 0 ? a->reason : returned;
+}
+
 void rp__actor_end(struct rp_loop *l, struct rp__actor *a, int reason)
 {
     if (a->flags & RP__A_ENDING)
         return;
-    a->reason = reason < 0 ? reason : a->flags & RP__A_STOPPED ? -ECANCELED : 0;
+    a->reason = reason_of(a, reason);
     a->flags |= RP__A_ENDING;
     todo(l, a);
     work_off(l);
@@ -181,16 +209,64 @@ void rp__on_child_ended(struct rp_loop *l, struct rp__kid *kid)
 
 /* ---- stopping ------------------------------------------------------------------------------------ */
 
-void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, const char *why)
+/* False: memory is out, and it is stopped as any other. */
+static bool trap(struct rp_loop *l, const struct rp__actor *a, uint64_t who, int reason, const char *why)
 {
-    if (a->flags & (RP__A_ENDING | RP__A_STOPPED))
+    struct rp_exit e = {.who = rp__ref(l, who), .reason = reason};
+    struct rp__slot s = {a->addr, who, rp__word(&rp_exit_type, RP__F_SURE), {0}};
+    if (!rp__reserve_ready(l))
+        return false;
+    memcpy(e.why, why, strnlen(why, sizeof e.why - 1));
+    memcpy(s.body, &e, sizeof e);
+    rp__tally(l, RP__SENT, 1);
+    rp__post_sure(l, &s);
+    return true;
+}
+
+void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why)
+{
+    if (a->flags & (RP__A_ENDING | RP__A_STOPPED) || (a->flags & RP__A_TRAP && trap(l, a, who, reason, why)))
         return;
     a->flags |= RP__A_STOPPED;
     a->why = why;
+    a->reason = reason;
     if (a->co)
         rp__stop_self(a->co, why);
     else /* idle: no handler runs while signals are worked on */
-        rp__actor_end(l, a, -ECANCELED);
+        rp__actor_end(l, a, reason);
+}
+
+void rp__actor_release(struct rp_loop *l, struct rp__actor *a, uint64_t who, const char *why)
+{
+    a->flags &= ~(uint32_t)RP__A_KEPT;
+    if (!(a->flags & RP__A_DOWN)) {
+        rp__actor_stop(l, a, who, -ECANCELED, why);
+        return;
+    }
+    a->flags &= ~(uint32_t)RP__A_DOWN; /* its last incarnation has ended: so has it */
+    todo(l, a);
+    work_off(l);
+}
+
+/* The actor whose code runs here ends with `err`, whatever it returns. Nothing is unwound: C has frames that
+ * own things. Its waits fail from here on, so that it gets to its end. */
+int rp_fail(rp_self *me, int err, const char *why)
+{
+    struct rp__actor *a = me->actor;
+    if (err >= 0)
+        err = -EINVAL;
+    if (!a || !(a->flags & RP__A_INIT) || a->flags & (RP__A_ENDING | RP__A_STOPPED))
+        return err; /* init and fini fail by what they return */
+    a->flags |= RP__A_STOPPED;
+    a->why = why;
+    a->reason = err;
+    if (!a->co && rp__keep_stack(me) != 0) { /* a handler without a stack of its own, and none to be had: */
+        a->flags &= ~(uint32_t)RP__A_STOPPED; /* it ends when it has returned */
+        rp__signal(me->loop, a->addr, a->addr, RP__OP_STOP, (uintptr_t)why, 0);
+    } else {
+        rp__stop_self(a->co, why);
+    }
+    return err;
 }
 
 int rp_stop(rp_self *me, rp_ref who, const char *why)

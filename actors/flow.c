@@ -98,11 +98,12 @@ static void tell(struct rp__mailbox *b, unsigned loop)
     b->told_set[loop / 64] |= UINT64_C(1) << loop % 64;
 }
 
+/* The loop that is told is the one the message came from: who passes messages on sends in others' names. */
 void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy)
 {
-    unsigned loop = rp__loop_of(s->from);
-    if (rp__flags(s->type) & RP__F_NODE || loop >= l->sys->nloops || told(a->box, loop))
-        return; /* what comes from other processes is bounded by credit */
+    unsigned loop = l->source;
+    if ((rp__flags(s->type) & (RP__F_NODE | RP__F_PAID)) == RP__F_NODE || told(a->box, loop))
+        return; /* what comes straight from other processes is bounded by credit */
     tell(a->box, loop);
     if (loop == l->index)
         rp__on_full(l, a->addr, policy); /* at once, not behind what is on its way */

@@ -24,6 +24,199 @@ static size_t size_of(const char *text)
     return sizeof(struct rp__name) + strlen(text) + 1;
 }
 
+/* ---- watching ------------------------------------------------------------------------------------
+ * A name may be taken on one loop and given back on another, and rings promise no order between those. So
+ * each change is posted, under the lock, to the inbox of each watcher's loop: there they come in the order
+ * of the lock. What will be said when a name goes is made when it is taken, so that it cannot fail.
+ */
+static const rp_field change_fields[] = {
+    RP_FIELD(struct rp_name_change, ref, RP_REF),
+    RP_FIELD(struct rp_name_change, name, RP_TEXT),
+};
+const rp_type rp_name_change_type = RP_TYPE("rp.name", struct rp_name_change, change_fields);
+
+struct rp__name_watch {
+    struct rp__hook all; /* of the process; behind the lock */
+    struct rp__hook own; /* of the watcher: its loop's */
+    uint64_t watcher, id;
+    char text[];
+};
+
+struct rp__name_event { /* a message to one watcher, complete */
+    struct rp__post post;
+    struct rp__hook end; /* of the name it will end with; behind the lock */
+    uint64_t id;         /* of the watch */
+    struct rp_loop *to;
+    struct rp__slot slot;
+};
+
+static size_t watch_size(const char *text)
+{
+    return sizeof(struct rp__name_watch) + strlen(text) + 1;
+}
+
+static void event_free(struct rp_loop *l, struct rp__name_event *e)
+{
+    if (!e)
+        return;
+    if (rp__flags(e->slot.type) & RP__F_BIG)
+        rp__big_free(l, rp__big_of(&e->slot));
+    rp__pool_free(&l->pool, e, sizeof *e);
+}
+
+static struct rp__name_watch *watch_of(const struct rp__actor *a, const char *text, uint64_t id)
+{
+    if (!a || !a->extra)
+        return 0;
+    for (struct rp__hook *at = a->extra->names.next; at != &a->extra->names; at = at->next) {
+        struct rp__name_watch *w = RP__OF(struct rp__name_watch, own, at);
+        if (text ? strcmp(w->text, text) == 0 : w->id == id)
+            return w;
+    }
+    return 0;
+}
+
+/* On the watcher's loop. Who has unwatched meanwhile hears nothing. */
+static void arrive(struct rp__post *p, struct rp_loop *l)
+{
+    struct rp__name_event *e = RP__OF(struct rp__name_event, post, p);
+    if (watch_of(rp__actor_find(l->actors, e->slot.to), 0, e->id)) {
+        rp__tally(l, RP__SENT, 1);
+        rp__post_sure(l, &e->slot);
+        e->slot.type = 0; /* the body has gone with it */
+    }
+    event_free(l, e);
+}
+
+static struct rp__name_event *event_new(struct rp_loop *l, const struct rp__name_watch *w, rp_ref ref)
+{
+    struct rp_name_change c = {ref, {w->text, strlen(w->text)}};
+    struct rp__name_event *e = rp__pool_get(&l->pool, sizeof *e);
+    struct rp__big *b = e ? rp__big_new(l, &rp_name_change_type, &c) : 0;
+    if (!b) {
+        if (e)
+            rp__pool_free(&l->pool, e, sizeof *e);
+        return 0;
+    }
+    *e = (struct rp__name_event){.post.fn = arrive, .id = w->id, .to = l->sys->loops[rp__loop_of(w->watcher)]};
+    e->slot = (struct rp__slot){w->watcher, 0, rp__word(&rp_name_change_type, RP__F_BIG | RP__F_SURE), {(uintptr_t)b}};
+    return e;
+}
+
+/* With the lock held: the order of these is the order of the changes. */
+static void say(struct rp_loop *l, struct rp__name_event *e)
+{
+    if (rp__inbox_push(e->to, &e->post) != 0)
+        event_free(l, e); /* that loop has ended, and so has the watcher */
+}
+
+static void say_all(struct rp_loop *l, struct rp__hook *events)
+{
+    for (struct rp__hook *at; (at = rp__list_pop(events));)
+        say(l, RP__OF(struct rp__name_event, end, at));
+}
+
+static void free_all(struct rp_loop *l, struct rp__hook *events)
+{
+    for (struct rp__hook *at; (at = rp__list_pop(events));)
+        event_free(l, RP__OF(struct rp__name_event, end, at));
+}
+
+/* What its watchers will hear now, and when it goes; the lock is held. False: memory is out, nothing is made. */
+static bool make_events(struct rp_loop *l, struct rp__name *n, struct rp__hook *now)
+{
+    struct rp__runtime *rt = rp__runtime(l);
+    for (struct rp__hook *at = rt->name_watches.next; at != &rt->name_watches; at = at->next) {
+        struct rp__name_watch *w = RP__OF(struct rp__name_watch, all, at);
+        if (strcmp(w->text, n->text) != 0)
+            continue;
+        struct rp__name_event *e = event_new(l, w, n->ref), *later = event_new(l, w, (rp_ref){0, 0});
+        if (e)
+            rp__list_push(now, &e->end);
+        if (later)
+            rp__list_push(&n->ends, &later->end);
+        if (!e || !later) {
+            free_all(l, now);
+            free_all(l, &n->ends);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Its watch is in no list any more; what was made for it goes too. */
+static void unwatch(struct rp_loop *l, struct rp__name_watch *w)
+{
+    struct rp__runtime *rt = rp__runtime(l);
+    struct rp__name_event *found = 0;
+    pthread_mutex_lock(&rt->names_lock);
+    rp__unlink(&w->all);
+    struct rp__name *n = *find(rt, w->text);
+    for (struct rp__hook *at = n ? n->ends.next : 0; n && at != &n->ends && !found; at = at->next)
+        if (RP__OF(struct rp__name_event, end, at)->id == w->id)
+            found = RP__OF(struct rp__name_event, end, at);
+    if (found)
+        rp__unlink(&found->end);
+    pthread_mutex_unlock(&rt->names_lock);
+    rp__unlink(&w->own);
+    event_free(l, found);
+    rp__pool_free(&l->pool, w, watch_size(w->text));
+}
+
+int rp_watch_name(rp_self *me, const char *name)
+{
+    struct rp_loop *l = me->loop;
+    struct rp__actor *a = me->actor;
+    struct rp__runtime *rt = rp__runtime(l);
+    if (!a || !name || !*name || strlen(name) > RP__NAME_MAX)
+        return -EINVAL;
+    if (watch_of(a, name, 0))
+        return -EALREADY;
+    struct rp__extra *x = rp__extra(l, a);
+    struct rp__name_watch *w = x ? rp__pool_get(&l->pool, watch_size(name)) : 0;
+    if (!w)
+        return -ENOMEM;
+    *w = (struct rp__name_watch){.watcher = a->addr, .id = ++l->actors->nbonds << 10 | l->index};
+    memcpy(w->text, name, strlen(name) + 1);
+    struct rp__name_event *now = event_new(l, w, (rp_ref){0, 0}), *later = event_new(l, w, (rp_ref){0, 0});
+    if (!now || !later) {
+        event_free(l, now);
+        event_free(l, later);
+        rp__pool_free(&l->pool, w, watch_size(name));
+        return -ENOMEM;
+    }
+    rp__list_push(&x->names, &w->own);
+    pthread_mutex_lock(&rt->names_lock);
+    rp__list_push(&rt->name_watches, &w->all);
+    struct rp__name *n = *find(rt, name);
+    if (n) {
+        ((struct rp_name_change *)rp__body_of(&now->slot))->ref = n->ref;
+        rp__list_push(&n->ends, &later->end);
+        later = 0;
+    }
+    say(l, now);
+    pthread_mutex_unlock(&rt->names_lock);
+    event_free(l, later);
+    return 0;
+}
+
+int rp_unwatch_name(rp_self *me, const char *name)
+{
+    struct rp__name_watch *w = watch_of(me->actor, name, 0);
+    if (!w)
+        return -ESRCH;
+    unwatch(me->loop, w);
+    return 0;
+}
+
+void rp__name_watches_end(struct rp_loop *l, struct rp__actor *a)
+{
+    for (struct rp__hook *at; (at = a->extra->names.next) != &a->extra->names;)
+        unwatch(l, RP__OF(struct rp__name_watch, own, at));
+}
+
+/* ---- the table ----------------------------------------------------------------------------------- */
+
 /* Moves those who wait for `text` to `to`; the lock is held. */
 static void take_waits(struct rp__runtime *rt, const char *text, struct rp__hook *to)
 {
@@ -40,37 +233,43 @@ static void take_waits(struct rp__runtime *rt, const char *text, struct rp__hook
 int rp__name_add(struct rp_loop *l, const char *text, rp_ref ref)
 {
     struct rp__runtime *rt = rp__runtime(l);
-    struct rp__hook waits;
+    struct rp__hook waits, events;
     rp__list_init(&waits);
+    rp__list_init(&events);
     struct rp__name *n = rp__alloc(rt->sys, size_of(text));
     if (!n)
         return -ENOMEM;
     n->next = 0;
     n->ref = ref;
+    rp__list_init(&n->ends);
     memcpy(n->text, text, strlen(text) + 1);
     pthread_mutex_lock(&rt->names_lock);
     struct rp__name **at = find(rt, text);
-    bool taken = *at != 0;
-    if (!taken) {
+    int rc = *at ? -EEXIST : make_events(l, n, &events) ? 0 : -ENOMEM;
+    if (rc == 0) {
         *at = n;
         take_waits(rt, text, &waits);
+        say_all(l, &events);
     }
     pthread_mutex_unlock(&rt->names_lock);
-    if (taken)
+    if (rc != 0)
         rp__free_mem(rt->sys, n, size_of(text));
     for (struct rp__hook *w; (w = rp__list_pop(&waits));)
         RP__OF(struct rp__name_wait, all, w)->found(RP__OF(struct rp__name_wait, all, w), l, ref);
-    return taken ? -EEXIST : 0;
+    return rc;
 }
 
-void rp__name_remove(struct rp__runtime *rt, const char *text, rp_ref ref)
+void rp__name_remove(struct rp_loop *l, const char *text, rp_ref ref)
 {
+    struct rp__runtime *rt = rp__runtime(l);
     pthread_mutex_lock(&rt->names_lock);
     struct rp__name **at = find(rt, text), *n = *at;
     if (n && rp_ref_eq(n->ref, ref))
         *at = n->next;
     else
         n = 0;
+    if (n)
+        say_all(l, &n->ends);
     pthread_mutex_unlock(&rt->names_lock);
     if (n)
         rp__free_mem(rt->sys, n, size_of(text));

@@ -60,7 +60,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     if (rc != 0)
         return rc;
     rp_msg *m;
-    if (a->box && (m = rp__next_in_box(l, a))) {
+    if ((a->box || a->flags & RP__A_DUE) && (m = rp__next_in_box(l, a))) {
         rp__serve(a, &m->slot);
         *ret = m;
         return 0;
@@ -103,6 +103,9 @@ static bool leave_recv_of(rp_self *me)
 /* Of the types asked for, not past its deadline; the credit it used goes back. */
 static rp_msg *take_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types)
 {
+    rp_msg *tick = a->flags & RP__A_DUE ? rp__timer_of(l, a, types) : 0;
+    if (tick)
+        return tick;
     for (rp_msg *m; (m = rp__mailbox_take_of(l, a->box, types));)
         if (rp__taken(l, a, m)) {
             rp__serve(a, &m->slot);
@@ -168,9 +171,14 @@ int rp_unstash(rp_self *me)
     if (!a->box || a->box->stashed == 0)
         return 0;
     int rc = rp__mailbox_unstash(me->loop, a->box);
-    if (a->flags & RP__A_COROUTINE || a->flags & RP__A_DRAINS)
-        return rc;
-    a->flags |= RP__A_DRAINS;
-    rp__signal(me->loop, a->addr, a->addr, RP__OP_DRAIN, 0, 0);
+    rp__drain(me->loop, a);
     return rc;
+}
+
+void rp__drain(struct rp_loop *l, struct rp__actor *a)
+{
+    if (a->flags & (RP__A_COROUTINE | RP__A_DRAINS) || !a->box || !rp__mailbox_waiting(a->box))
+        return;
+    a->flags |= RP__A_DRAINS;
+    rp__signal(l, a->addr, a->addr, RP__OP_DRAIN, 0, 0);
 }

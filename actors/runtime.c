@@ -67,6 +67,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     rt->start.fn = start_root;
     pthread_mutex_init(&rt->names_lock, 0);
     rp__list_init(&rt->name_waits);
+    rp__list_init(&rt->name_watches);
     rp__inbox_push(rt->sys->loops[0], &rt->start);
     *ret = rt;
     return 0;

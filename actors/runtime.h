@@ -28,6 +28,7 @@ struct rp__route {
 
 struct rp__name {
     struct rp__name *next;
+    struct rp__hook ends; /* struct rp__name_event, for those who will hear that it is gone */
     rp_ref ref;
     char text[];
 };
@@ -57,6 +58,7 @@ struct rp__runtime {
     _Atomic int orphan_rc;
     pthread_mutex_t names_lock; /* names are for finding each other once, not for every message */
     struct rp__name *names[RP__NAME_BUCKETS];
+    struct rp__hook name_watches;
     struct rp__hook name_waits;
     unsigned nname_waits;
 };
@@ -71,8 +73,9 @@ static inline void rp__consumed(struct rp_loop *l, struct rp__slot *s)
     rp__runtime(l)->route->consumed(l, *rp__via_of(s), s->to);
 }
 
+void rp__name_watches_end(struct rp_loop *l, struct rp__actor *a);
 int  rp__name_add(struct rp_loop *l, const char *text, rp_ref ref);
-void rp__name_remove(struct rp__runtime *rt, const char *text, rp_ref ref);
+void rp__name_remove(struct rp_loop *l, const char *text, rp_ref ref);
 /* 0; or -ESRCH; or with `wait`: 1, and it stands in the list; -ENOBUFS: that is full. */
 int  rp__name_find(struct rp__runtime *rt, const char *text, rp_ref *ret, struct rp__name_wait *wait);
 bool rp__name_unwait(struct rp__runtime *rt, struct rp__name_wait *w); /* false: it has been found */

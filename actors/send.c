@@ -113,11 +113,16 @@ struct form {
     struct rp__big *big; /* or the address of this */
 };
 
-/* The block for a body outside the slots: a moving message's own, if it is complete. */
+/* The block for a body outside the slots: a moving message's own, if it is complete and nobody shares it: a
+ * block is shared on one loop only. */
 static struct rp__big *big_for(struct rp_loop *l, const struct rp__out *o)
 {
     struct rp__slot *m = o->msg ? &o->msg->slot : 0;
-    if (!m || !rp__big_of(m)->packed) {
+    if (o->share) {
+        o->share->others++;
+        return o->share;
+    }
+    if (!m || !rp__big_of(m)->packed || rp__big_of(m)->others > 0) {
         struct rp__big *b = rp__big_new(l, o->type, o->body);
         if (b && m) {
             rp__big_free(l, rp__big_of(m));
@@ -131,13 +136,14 @@ static struct rp__big *big_for(struct rp_loop *l, const struct rp__out *o)
 static int form_new(struct rp_loop *l, const struct rp__out *o, struct form *f)
 {
     const struct rp__shape *shape = rp__shape(&l->actors->types, o->type);
+    bool big = o->share || (o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG);
     *f = (struct form){.size = shape->size, .body = o->body};
-    if (rp__flags(shape->word) & RP__F_BIG) {
+    if (big || rp__flags(shape->word) & RP__F_BIG) {
         f->size = sizeof f->big;
         if (!(f->big = big_for(l, o)))
             return -ENOMEM;
     }
-    f->word = (shape->word & ~RP__FLAG(RP__F_EXTRA)) | RP__FLAG(o->flags);
+    f->word = (shape->word & ~RP__FLAG(RP__F_EXTRA)) | RP__FLAG(o->flags | (big ? RP__F_BIG : 0u));
     f->slots = rp__slots_for(8 * rp__ext_words(f->word) + f->size);
     f->word |= RP__FLAG(f->slots - 1);
     return 0;

@@ -5,6 +5,8 @@
  */
 #include "actors/runtime.h"
 
+#include <errno.h>
+
 enum { RESERVE = 256, RESERVE_LOW = 16 };
 
 struct rp__spill *rp__spill_new(struct rp_loop *l)
@@ -67,13 +69,25 @@ static void on_monitor(struct rp_loop *l, struct rp__slot *s)
     rp__watch_add(l, s->to, s->from, s->body[0], s->body[1]);
 }
 
+static void stop(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s)
+{
+    if (s->body[2] && (!(a->flags & RP__A_KEPT) || a->extra->kept->restarts + 1 != s->body[2]))
+        return; /* it was on its way when that one fell by itself */
+    rp__actor_stop(l, a, s->from, -ECANCELED, (const char *)(uintptr_t)s->body[0]);
+}
+
+static void release(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s)
+{
+    rp__actor_release(l, a, s->from, (const char *)(uintptr_t)s->body[0]);
+}
+
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__actor *a;
     switch (rp__op_of(s->type)) {
     case RP__OP_STOP:
         if ((a = rp__actor_find(l->actors, s->to)))
-            rp__actor_stop(l, a, (const char *)(uintptr_t)s->body[0]);
+            (s->body[1] ? release : stop)(l, a, s);
         return;
     case RP__OP_MONITOR:
         on_monitor(l, s);
@@ -100,6 +114,15 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
         rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1], (const char *)&s->body[2]);
         return;
     case RP__OP_DRAIN: /* dispatch.c: it runs a handler */
+        return;
+    case RP__OP_LINK:
+        rp__on_link(l, s);
+        return;
+    case RP__OP_UNLINK:
+        rp__on_unlink(l, s);
+        return;
+    case RP__OP_EXIT:
+        rp__on_exit(l, s);
         return;
     case RP__OP_RUN: {
         struct rp__errand *e = (struct rp__errand *)(uintptr_t)s->body[0];

@@ -4,7 +4,8 @@
  *
  * On the spawner's loop an actor is built at once. On another loop the spawner sends its struct
  * rp__birth there and waits until that loop has built the actor and run its init, so that a failure
- * comes back as rp_spawn's result and the address is good when it returns.
+ * comes back as rp_spawn's result and the address is good when it returns. A kept actor's next
+ * incarnation (kept.c) goes the same way.
  */
 #include "actors/runtime.h"
 
@@ -22,7 +23,8 @@ struct rp__birth {
     const rp_spawn_opts *o;
     uint64_t parent;
     struct rp__kid *kid; /* the parent's record, if the parent is on another loop */
-    uint64_t addr;
+    uint64_t addr; /* when kind is NULL: whose next incarnation is to begin */
+    const rp_mail *mail; /* it is kept; NULL: it is not */
     int rc;
     bool stillborn; /* its init failed, and it has children: it ends as any other, when they have ended */
 };
@@ -41,18 +43,17 @@ static void actor_main(rp_self *me)
 
 /* ---- building ------------------------------------------------------------------------------------ */
 
-static int build_stack(struct rp_loop *l, struct rp__actor *a, const rp_spawn_opts *o)
+static int build_stack(struct rp_loop *l, struct rp__actor *a, size_t size, void *arg)
 {
-    if (!a->kind->run) {
-        a->handle = a->kind->handle;
+    a->handle = a->kind->handle;
+    if (a->handle)
         return 0;
-    }
-    rp_self *co = rp__co_new(l, rp__stack_class(o->stack), actor_main);
+    rp_self *co = rp__co_new(l, rp__stack_class(size), actor_main);
     if (!co)
         return -ENOMEM;
     co->actor = a;
     co->is_actor = true;
-    co->arg = o->arg;
+    co->arg = arg;
     a->co = co;
     a->flags |= RP__A_COROUTINE | RP__A_BUSY;
     return 0;
@@ -63,7 +64,8 @@ static int build_state(struct rp_loop *l, struct rp__actor *a)
     size_t n = a->kind->state_size;
     if (n == 0)
         return 0;
-    a->state = rp__pool_get(&l->pool, n);
+    if (!a->state)
+        a->state = rp__pool_get(&l->pool, n);
     if (!a->state)
         return -ENOMEM;
     memset(a->state, 0, n);
@@ -113,6 +115,8 @@ static int build_kin(struct rp_loop *l, struct rp__actor *a, const struct rp__bi
         struct rp__slot s = {b->parent, a->addr, rp__op_word(RP__OP_CHILD_ENDED), {(uintptr_t)b->kid}};
         a->farewell->slot[0] = s;
     }
+    if (b->mail && rp__kept_new(l, a, b->o, *b->mail) != 0)
+        return -ENOMEM;
     return b->o->monitor ? rp__watch_add(l, a->addr, b->parent, 0, 0) : 0;
 }
 
@@ -143,6 +147,11 @@ static void unbuild(struct rp_loop *l, struct rp__actor *a, bool monitored, int 
     rp__actor_remains(l, a);
 }
 
+static uint32_t flags_of(const rp_actor *kind)
+{
+    return (kind->flags & RP_NOWAIT ? RP__A_NOWAIT : 0u) | (kind->flags & RP_TRAP ? RP__A_TRAP : 0u);
+}
+
 /* Its init has failed. True: it has children, and is to be ended by rp__actor_end; false: it is gone. */
 static bool keep_stillborn(struct rp_loop *l, struct rp__actor *a, const struct rp__birth *b, int reason)
 {
@@ -153,6 +162,8 @@ static bool keep_stillborn(struct rp_loop *l, struct rp__actor *a, const struct 
     if (a->co)
         rp__stack_put(l, a->co);
     a->co = 0;
+    a->reason = reason;
+    rp__actor_unname(l, a);
     a->flags = RP__A_WATCHED | RP__A_STOPPED; /* its failure is its spawner's, who gets the error at once */
     if (b->o->monitor)
         rp__watch_forget_first(l, a);
@@ -171,8 +182,8 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
                      : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
                                                      : (uint32_t)o->mailbox_bytes;
     a->overflow = o->overflow ? o->overflow : RP_WAIT;
-    a->flags = b->kind->flags & RP_NOWAIT ? RP__A_NOWAIT : 0;
-    int rc = build_stack(l, a, o);
+    a->flags = flags_of(b->kind);
+    int rc = build_stack(l, a, o->stack, o->arg);
     if (rc == 0)
         rc = build_state(l, a);
     if (rc == 0)
@@ -196,6 +207,55 @@ static void start(struct rp_loop *l, struct rp__actor *a, int rc)
         rp__actor_end(l, a, rc);
     else if (a->co)
         rp__ready(a->co);
+}
+
+/* ---- the next incarnation ------------------------------------------------------------------------ */
+
+/* The same address, a new life: all that an incarnation has is built as at first. */
+static int revive(struct rp_loop *l, uint64_t addr)
+{
+    struct rp__actor *a = rp__actor_find(l->actors, addr);
+    if (!a || !(a->flags & RP__A_DOWN))
+        return -ESRCH;
+    struct rp__kept *k = a->extra->kept;
+    int rc = rp__kept_ready(l, a);
+    if (rc == 0)
+        rc = build_stack(l, a, k->stack, k->arg);
+    if (rc != 0)
+        return rc;
+    a->flags &= ~(uint32_t)(RP__A_DOWN | RP__A_ENDING);
+    a->why = 0;
+    a->reason = 0;
+    k->restarts++;
+    (void)!build_state(l, a); /* the memory is there */
+    rc = run_init(l, a, k->arg);
+    if (rc == 0) {
+        start(l, a, 0);
+        rp__drain(l, a);
+        return 0;
+    }
+    if (a->co)
+        rp__stack_put(l, a->co);
+    a->co = 0;
+    rp__actor_end(l, a, rc);
+    return 0;
+}
+
+int rp__revive(rp_self *me, rp_ref who)
+{
+    struct rp_loop *l = me->loop;
+    unsigned loop = rp__loop_of(who.local);
+    if (loop == l->index)
+        return revive(l, who.local);
+    int rc = rp__may_wait(me);
+    if (rc == 0)
+        rc = rp__keep_stack(me);
+    if (rc != 0)
+        return rc;
+    struct rp__birth b = {.who = me, .parent = me->actor->addr, .addr = who.local};
+    struct rp__slot s = {rp__loop_addr(loop), b.parent, rp__op_word(RP__OP_SPAWN), {(uintptr_t)&b}};
+    rc = rp__post_slots(l, loop, &s, 1);
+    return rc != 0 ? rc : rp__park(me, "restart", &b, 0, RP_FOREVER);
 }
 
 /* ---- here ---------------------------------------------------------------------------------------- */
@@ -239,6 +299,11 @@ int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
 void rp__on_spawn(struct rp_loop *l, struct rp__birth *b)
 {
     struct rp__actor *a;
+    if (!b->kind) {
+        b->rc = revive(l, b->addr);
+        rp__signal(l, b->parent, 0, RP__OP_BORN, (uintptr_t)b, 0);
+        return;
+    }
     b->rc = build(l, b, &a);
     if (b->rc == 0 || b->stillborn) {
         b->addr = a->addr;
@@ -303,7 +368,7 @@ static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
         return rc;
     }
     b->kid->child = b->addr;
-    struct rp__slot stop = {b->addr, parent->addr, rp__op_word(RP__OP_STOP), {(uintptr_t) "its parent ended"}};
+    struct rp__slot stop = {b->addr, parent->addr, rp__op_word(RP__OP_STOP), {(uintptr_t) "its parent ended", 1}};
     b->kid->stop->slot[0] = stop;
     return rc;
 }
@@ -338,7 +403,7 @@ static int loop_for(struct rp_loop *l, unsigned on, unsigned *ret)
     return 0;
 }
 
-int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *ret)
+static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, const rp_mail *mail, rp_ref *ret)
 {
     static const rp_spawn_opts defaults;
     struct rp_loop *l = me->loop;
@@ -354,9 +419,19 @@ int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *
         rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)
         return rc;
-    struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr};
+    struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr, .mail = mail};
     rc = loop == l->index ? spawn_here(me, &b) : spawn_there(me, &b, loop);
     if (rc == 0 && ret)
         *ret = rp__ref(l, b.addr);
     return rc;
+}
+
+int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *ret)
+{
+    return spawn(me, kind, o, 0, ret);
+}
+
+int rp__spawn_kept(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_mail mail, rp_ref *ret)
+{
+    return spawn(me, kind, o, &mail, ret);
 }

@@ -98,6 +98,11 @@ struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a)
         rp__list_init(&a->extra->watches);
         rp__list_init(&a->extra->kids);
         rp__list_init(&a->extra->timers);
+        rp__list_init(&a->extra->due);
+        rp__list_init(&a->extra->bonds);
+        rp__list_init(&a->extra->names);
+        a->extra->keyed = (struct rp__map){0};
+        a->extra->kept = 0;
         a->extra->name = 0;
     }
     return a->extra;

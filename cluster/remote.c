@@ -544,6 +544,7 @@ static int deliver(struct rp__link *k, const struct arrival *a)
             return 0;
         }
         b->size = size;
+        b->others = 0;
         b->packed = true;
         memset(b->body, 0, t->size);
         s->body[rp__ext_words(word)] = (uintptr_t)b;

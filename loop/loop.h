@@ -56,6 +56,7 @@ struct rp_loop {
     uint32_t slow;
     uint32_t index;
     int32_t budget;            /* what is left of the turn */
+    uint32_t source;           /* the loop that the messages now dispatched came from */
     int32_t quantum;           /* what is left of the round's messages; 0: it has not come to them yet */
     bool more;                 /* the turn ended with work left */
     bool stopping, stopped;

@@ -109,7 +109,7 @@ static inline struct rp__slab *rp__slab_of(void *block)
 static inline void rp__pool_free(struct rp__pool *p, void *block, size_t size)
 {
     struct rp__slab *s = rp__slab_of(block);
-    if (__builtin_expect(size > RP__POOL_MAX || s->owner != p, 0)) {
+    if (__builtin_expect(size > RP__POOL_LIMIT || s->owner != p, 0)) {
         rp__pool_free_slow(p, block, size);
         return;
     }

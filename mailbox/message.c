@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mailbox/message.h"
 
+#include <assert.h>
 #include <string.h>
 
 static struct rp__slot *slot_of(const rp_msg *m)
@@ -29,6 +30,7 @@ struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *bod
     if (!b)
         return 0;
     b->size = size;
+    b->others = 0;
     b->packed = true;
     memcpy(b->body, body, t->size);
     char *at = b->body + t->size;
@@ -49,6 +51,10 @@ struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *bod
 
 void rp__big_free(struct rp_loop *l, struct rp__big *b)
 {
+    if (b->others > 0) {
+        b->others--;
+        return;
+    }
     rp__pool_free(&l->pool, b, b->size);
 }
 
@@ -94,6 +100,7 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
             return 0;
         }
         b->size = sizeof *b + t->size;
+        b->others = 0;
         b->packed = false;
         memset(b->body, 0, t->size);
         s->body[0] = (uintptr_t)b;
@@ -104,6 +111,7 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
 
 void *rp_msg_fill(rp_msg *m)
 {
+    assert(!(rp__flags(m->slot.type) & RP__F_BIG && rp__big_of(slot_of(m))->others) && "others read this body too");
     return rp__body_of(slot_of(m));
 }
 

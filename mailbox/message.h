@@ -58,6 +58,7 @@ enum {
 /* A body outside the slots: the struct, then the bytes that its fields point at. */
 struct rp__big {
     size_t size;  /* of all of it */
+    uint32_t others; /* slots of this loop that share it, beside the first: rp__send with `share` */
     bool packed;  /* its fields point into it; else at their user's memory, until it is sent */
     _Alignas(16) char body[];
 };
@@ -149,7 +150,7 @@ static inline void rp__slot_copy(struct rp__slot *to, const struct rp__slot *fro
 
 /* Makes the block for a body outside the slots, its bytes copied behind it. NULL: no memory. */
 struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *body);
-void rp__big_free(struct rp_loop *l, struct rp__big *b);
+void rp__big_free(struct rp_loop *l, struct rp__big *b); /* when nobody else shares it */
 
 /* A copy of the slots in a block of its own; the original is an empty shell then. NULL: no memory. */
 static inline rp_msg *rp__msg_hold(struct rp_loop *l, struct rp__slot *s)

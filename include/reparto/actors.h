@@ -21,7 +21,10 @@ extern "C" {
 
 enum { RP_STOP = 1 }; /* what a handler returns to end normally */
 
-enum { RP_NOWAIT = 1 }; /* flag of an actor: its handler never waits; calls that would return -EAGAIN */
+/* Flags of an actor. RP_NOWAIT: its handler never waits; calls that would return -EAGAIN.
+ * RP_TRAP: it is not stopped, but gets RP_EXIT, and ends when it sees fit: by who waits for its end it is
+ * waited for. Out of memory it is stopped like any other. */
+enum { RP_NOWAIT = 1, RP_TRAP = 2 };
 
 typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle */
     const char *name;     /* of the kind, for reports */
@@ -62,6 +65,12 @@ RP_EXPORT rp_ref rp_parent(const rp_self *me); /* none: the root */
 /* Ends an actor: its waits return -ECANCELED until it returns; an idle handler ends at once. What is
  * still in its mailbox is dead. 0, also for one that has ended already. `why` (a literal) is kept. */
 RP_EXPORT int rp_stop(rp_self *me, rp_ref who, const char *why);
+
+/* The caller's actor has failed with `err` (< 0) and ends so, whatever it returns; `why` (a literal) is kept.
+ * For a condition found broken deep below: `return rp_fail(me, -EPROTO, "no such order");`. A stack cannot
+ * be taken from under a C function, so it goes on until it returns; from here on its waits are cancelled,
+ * those of its tasks too. In init and fini it does nothing but return `err`. Returns `err`. */
+RP_EXPORT int rp_fail(rp_self *me, int err, const char *why);
 
 /* ---- messages ------------------------------------------------------------------------------------
  * A message accepted (0) for a live actor is delivered; for one that has ended it is dead, and
@@ -139,6 +148,17 @@ RP_EXPORT RP_NODISCARD int rp_timer_start(rp_self *me, rp_time when, const rp_ty
 /* After it the message does not come any more, even if it was due. -ESRCH: it has come. */
 RP_EXPORT int rp_timer_stop(rp_self *me, rp_timer t);
 
+/* The same under a name of the actor's own: a second one under `key` replaces the first, which does not come
+ * any more. On error the first one stands. */
+RP_EXPORT RP_NODISCARD int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, const void *body);
+RP_EXPORT int rp_timer_key_stop(rp_self *me, uint64_t key); /* -ESRCH */
+
+/* A copy of `body` at `first` and every `period` after it, measured from `first` and not from when the last one
+ * was taken: it does not drift. Who is late skips those that have passed; at most one waits. Until it is stopped,
+ * which rp_timer_stop does. -EINVAL: less than 1 ms, or a type with drop. */
+RP_EXPORT RP_NODISCARD int rp_timer_every(rp_self *me, rp_time first, rp_time period, const rp_type *t,
+                                          const void *body, rp_timer *ret);
+
 /* ---- who ended ----------------------------------------------------------------------------------- */
 
 /* Asks for RP_DOWN when `who` ends: exactly one for each rp_monitor, after the last message from it,
@@ -154,10 +174,41 @@ struct rp_down {
 RP_EXPORT extern const rp_type rp_down_type;
 #define RP_DOWN (&rp_down_type)
 
+/* Links the caller and `who`, an actor of this process: when one of them ends, other than normally, the other
+ * is stopped and ends with the same reason; who has RP_TRAP gets RP_EXIT instead, at a normal end too. Once,
+ * however often it is asked for; either may do so. `who` has ended: as if it ended now, with -ESRCH.
+ * Does not suspend. -EINVAL: no actor of this process. -ENOMEM. */
+RP_EXPORT RP_NODISCARD int rp_link(rp_self *me, rp_ref who);
+
+/* Undoes it: after this, nothing of the other's end reaches the caller but an RP_EXIT that was here already. */
+RP_EXPORT void rp_unlink(rp_self *me, rp_ref who);
+
+struct rp_exit { /* to an actor with RP_TRAP; needs no room in its mailbox */
+    rp_ref who;     /* wants its end, or has ended and was linked */
+    int32_t reason; /* -ECANCELED: it is asked to end; else what the linked one ended with */
+    char why[20];   /* cut off */
+};
+RP_EXPORT extern const rp_type rp_exit_type;
+#define RP_EXIT (&rp_exit_type)
+
 /* ---- names --------------------------------------------------------------------------------------- */
 
 /* The actor registered in this process under `name`. -ESRCH. Does not suspend. */
 RP_EXPORT RP_NODISCARD int rp_whereis(rp_self *me, const char *name, rp_ref *ret);
+
+struct rp_name_change {
+    rp_ref ref; /* who has it now; none: nobody */
+    rp_bytes name;
+};
+RP_EXPORT extern const rp_type rp_name_change_type;
+#define RP_NAME (&rp_name_change_type)
+
+/* Asks for RP_NAME: at once with the present state, then for each change of it, once and in order, until
+ * rp_unwatch_name. A restart under a supervisor is no change. It needs no room in the mailbox. Does not suspend.
+ * -EALREADY: it is watched. -EINVAL: no name. -ENOMEM. A name is not registered (-ENOMEM) when there is no
+ * memory to tell those who watch it. */
+RP_EXPORT RP_NODISCARD int rp_watch_name(rp_self *me, const char *name);
+RP_EXPORT int rp_unwatch_name(rp_self *me, const char *name); /* -ESRCH. What is in the mailbox already stays */
 
 /* ---- the system ---------------------------------------------------------------------------------- */
 

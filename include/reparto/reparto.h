@@ -7,10 +7,12 @@
 
 #include "reparto/actors.h"
 #include "reparto/cluster.h"
+#include "reparto/group.h"
 #include "reparto/loop.h"
 #include "reparto/mailbox.h"
 #include "reparto/queue.h"
 #include "reparto/sim.h"
+#include "reparto/supervisor.h"
 #include "reparto/sync.h"
 
 #endif

@@ -23,8 +23,8 @@ static int ask_next(rp_self *me, void *state, const rp_msg *m)
         return rp_reply(me, m, NUM, &n);
     n.n--;
     int rc = rp_call(me, s->next, NUM, &n, &r, RP_FOREVER);
-    if (rc == -ECANCELED) /* all is over */
-        return rc;
+    if (rc == -ECANCELED || rc == -EPIPE) /* all is over: for it, or for who was asked */
+        return -ECANCELED;
     check(rc == 0 || rc == -EDEADLK, "%d", rc);
     if (rc == 0) {
         n.n = ((const struct num *)rp_body(r, NUM))->n;
@@ -45,6 +45,10 @@ static int ring_of(rp_self *me, unsigned n)
     for (unsigned i = 0; i < n; i++)
         check_eq(rp_tell(me, a[i], NUM, &(struct num){.ref = a[(i + 1) % n]}), 0);
     rp_msg *m;
+    for (unsigned i = 0; i < n; i++) { /* each knows its next: another's question could come before our word */
+        check_eq(rp_call(me, a[i], NUM, &(struct num){.n = 0}, &m, RP_FOREVER), 0);
+        rp_msg_drop(me, m);
+    }
     check_eq(rp_call(me, a[0], NUM, &(struct num){.n = n}, &m, rp_in_ms(me, 5000)), 0);
     check_eq(((const struct num *)rp_body(m, NUM))->n, 1000); /* the ring was broken somewhere, and unwound */
     rp_msg_drop(me, m);

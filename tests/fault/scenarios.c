@@ -969,6 +969,65 @@ static int system_in_system(rp_self *me, void *arg)
     return rp_yield(me);
 }
 
+/* ---- supervision, links, groups -------------------------------------------------------------------- */
+
+static int supervises(rp_self *me, void *arg)
+{
+    (void)arg;
+    const rp_child c[] = {{.actor = &idle_player, .opts = {.on = RP_SPREAD}}, {.actor = &idle_player, .opts = {.name = "second"}}};
+    const rp_supervisor inner = {.strategy = RP_ONE_FOR_ALL, .children = c, .nchildren = 2};
+    const rp_child cc = {.supervisor = &inner, .opts = {.name = "inner", .on = RP_SPREAD}};
+    const rp_supervisor outer = {.children = &cc, .nchildren = 1, .backoff_ms = 1};
+    rp_ref sup, in, first, added;
+    rp_scope s;
+    fault_arm();
+    rp_scope_open(me, &s, patience(me));
+    int rc = rp_supervise(me, &outer, NULL, &sup);
+    if (rc == 0 && (rc = rp_whereis(me, "inner", &in)) == 0 && (rc = rp_supervise_child(me, in, 0, &first)) == 0)
+        rc = rp_tell(me, first, NUM, &(struct num){.n = FAIL});
+    if (rc == 0 && (rc = call_n(me, first, ANSWER, first)) == 0)
+        rc = rp_supervise_add(me, in, &c[0], &added);
+    if (rc == 0 && (rc = rp_supervise_remove(me, in, added)) == 0)
+        rc = rp_stop(me, sup, "test");
+    return rp_scope_close(me, &s, rc);
+}
+
+static int links(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref a;
+    fault_arm();
+    TRY(rp_spawn(me, &idle_player, &(rp_spawn_opts){.on = RP_SPREAD}, &a));
+    TRY(rp_link(me, a));
+    rp_unlink(me, a);
+    TRY(rp_link(me, a));
+    TRY(rp_watch_name(me, "x"));
+    TRY(play_next(me));
+    TRY(rp_spawn(me, &idle_player, &(rp_spawn_opts){.on = RP_SPREAD, .name = "x"}, NULL));
+    TRY(play_next(me));
+    TRY(rp_timer_key(me, 1, rp_in_ms(me, 1), NUM, &(struct num){.n = 1}));
+    TRY(rp_timer_key(me, 1, rp_in_ms(me, 2), NUM, &(struct num){.n = 1}));
+    TRY(rp_timer_every(me, rp_in_ms(me, 1), RP_MS, NUM, &(struct num){.n = 1}, NULL));
+    TRY(play_next(me));
+    return play_next(me);
+}
+
+static int groups(rp_self *me, void *arg)
+{
+    (void)arg;
+    char many[3000] = {0};
+    rp_ref g, list[4];
+    rp_scope s;
+    fault_arm();
+    rp_scope_open(me, &s, patience(me));
+    int rc = rp_group_start(me, &(rp_spawn_opts){.on = RP_SPREAD}, &g);
+    if (rc == 0 && (rc = rp_group_join(me, g)) == 0)
+        rc = rp_publish(me, g, TEXT, &(struct text){1, {many, sizeof many}});
+    if (rc == 0 && (rc = play_next(me)) == 0 && (rc = rp_group_members(me, g, list, 4)) >= 0)
+        rc = rp_group_leave(me, g);
+    return rp_scope_close(me, &s, rc);
+}
+
 #define BOTH(name, root) {name, SIM_1, root}, {name, SIM_3, root}
 #define PAIR(name, root) {name, CLIENT, root}, {name, SERVER, root}
 
@@ -982,6 +1041,7 @@ const struct scenario scenarios[] = {
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
+    BOTH("supervises", supervises), BOTH("links", links), BOTH("groups", groups),
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads},
     {"connects_to_nobody", SIM_1, connects_to_nobody},
     PAIR("meets", meets), PAIR("far_calls", far_calls), PAIR("far_ends", far_ends), PAIR("far_forwards", far_forwards),

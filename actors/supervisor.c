@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * supervisor.c - restarting by rules.
+ *
+ * A supervisor is a handler. It keeps, of each child, what it is and what is wanted of it; each message
+ * changes one of the two, and step() does what brings them together: stops in reverse order, one at a
+ * time, what is not wanted, and when nothing has to be waited for, starts in order what is.
+ *
+ *              rp__fell, restart                  due
+ *      UP -----------------------------> DOWN -----------> UP
+ *       |   halted or leaving                  ^    |
+ *       +-----------> STOPPING --rp__fell------+    | leaving
+ *                                                   +--> released, forgotten
+ *
+ * It traps: being stopped is a message too, and the children are stopped in order by the same step().
+ */
+#include "actors/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { RESTARTS = 3, WITHIN_MS = 5000, STOP_MS = 5000, LONGEST = 1000, RESTARTS_MAX = 100000 };
+
+enum state { DOWN, UP, STOPPING };
+enum phase { NEW, RUNNING, ENDING };
+
+struct ward { /* one that is in our care */
+    rp_child c;          /* the name is ours */
+    size_t number;       /* in the table, or in the order of adding */
+    rp_ref ref;          /* none: not started yet */
+    enum state state;
+    bool halt;           /* to be down for the present round */
+    bool leaving;        /* to be stopped for good */
+    bool overtime;       /* has been reported as stuck */
+    uint32_t failures;   /* in a row */
+    uint64_t life;       /* which incarnation it has; from 1 */
+    rp_time since, due, stop_by;
+    rp_token remover;
+};
+
+struct sup {
+    rp_supervisor spec;
+    struct ward *ward;
+    size_t n, room, added;
+    rp_time *log;        /* when the last restarts were decided on: a ring of spec.restarts */
+    size_t nlog, log_at;
+    enum phase phase;
+    int rc;              /* of the end */
+    rp_token starter;
+    bool watch;          /* it wants RP_DOWN */
+    rp_time now;         /* of the present step: what is due later has a tick */
+    rp_timer tick;
+    rp_time tick_at;     /* RP_FOREVER: not set */
+};
+
+/* ---- what it is told ----------------------------------------------------------------------------- */
+
+struct start {
+    bool watch;
+};
+static const rp_type start_type = {.name = "rp.sup.start", .size = sizeof(struct start)};
+
+struct tick {
+    char nothing;
+};
+static const rp_type tick_type = {.name = "rp.sup.tick", .size = sizeof(struct tick)};
+
+struct add {
+    rp_child c;
+    rp_bytes name;
+};
+static const rp_field add_fields[] = {RP_FIELD(struct add, name, RP_TEXT)};
+static const rp_type add_type = RP_TYPE("rp.sup.add", struct add, add_fields);
+
+struct removal {
+    rp_ref child;
+};
+static const rp_type removal_type = {.name = "rp.sup.remove", .size = sizeof(struct removal)};
+
+struct which {
+    uint64_t number;
+};
+static const rp_type which_type = {.name = "rp.sup.which", .size = sizeof(struct which)};
+
+struct answer {
+    rp_ref child;
+};
+static const rp_type answer_type = {.name = "rp.sup.answer", .size = sizeof(struct answer)};
+
+static int answer(rp_self *me, rp_token *k, rp_ref child, int rc)
+{
+    if (k->call == 0)
+        return 0;
+    rc = rc != 0 ? rp_token_error(me, k, rc) : rp_token_reply(me, k, &answer_type, &(struct answer){child});
+    if (rc != 0)
+        rp_token_drop(me, k);
+    return rc;
+}
+
+/* ---- wards --------------------------------------------------------------------------------------- */
+
+static void tell(rp_self *me, const struct sup *s, const struct ward *w, rp_supervised what, int reason,
+                 const char *why, rp_time again)
+{
+    if (!s->spec.event)
+        return;
+    rp_supervision e = {.what = what, .reason = reason, .why = why ? why : "", .again = again, .name = ""};
+    if (w) {
+        e.child = w->ref;
+        e.failures = w->failures;
+        e.name = w->c.actor ? w->c.actor->name : w->c.supervisor->name;
+        e.name = e.name ? e.name : "";
+    }
+    me->nowait++;
+    s->spec.event(me, s->spec.event_arg, &e);
+    me->nowait--;
+}
+
+static void name_free(struct rp_loop *l, struct ward *w)
+{
+    if (w->c.opts.name)
+        rp__pool_free(&l->pool, (void *)(uintptr_t)w->c.opts.name, strlen(w->c.opts.name) + 1);
+    w->c.opts.name = 0;
+}
+
+static bool sound(const rp_child *c)
+{
+    return (c->actor != 0) != (c->supervisor != 0) && c->restart <= RP_NEVER && c->mail <= RP_MAIL_DEAD;
+}
+
+static int grow(struct rp_loop *l, struct sup *s)
+{
+    if (s->n < s->room)
+        return 0;
+    size_t room = s->room ? 2 * s->room : 8;
+    struct ward *more = rp__pool_get(&l->pool, room * sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    if (s->n)
+        memcpy(more, s->ward, s->n * sizeof *more);
+    if (s->ward)
+        rp__pool_free(&l->pool, s->ward, s->room * sizeof *more);
+    s->ward = more;
+    s->room = room;
+    return 0;
+}
+
+static int take_in(struct rp_loop *l, struct sup *s, const rp_child *c)
+{
+    int rc = sound(c) ? grow(l, s) : -EINVAL;
+    if (rc != 0)
+        return rc;
+    struct ward *w = &s->ward[s->n];
+    *w = (struct ward){.c = *c, .number = s->added};
+    w->c.opts.monitor = false;
+    if (c->opts.name) {
+        size_t size = strlen(c->opts.name) + 1;
+        char *copy = rp__pool_get(&l->pool, size);
+        if (!copy)
+            return -ENOMEM;
+        w->c.opts.name = memcpy(copy, c->opts.name, size);
+    }
+    s->n++;
+    s->added++;
+    return 0;
+}
+
+/* It has been let go of, or never was. */
+static void forget(struct rp_loop *l, struct sup *s, size_t i)
+{
+    name_free(l, &s->ward[i]);
+    memmove(&s->ward[i], &s->ward[i + 1], (--s->n - i) * sizeof *s->ward);
+}
+
+/* ---- ending -------------------------------------------------------------------------------------- */
+
+static void shut_down(struct sup *s, int rc)
+{
+    if (s->phase == ENDING)
+        return;
+    s->phase = ENDING;
+    s->rc = rc;
+    for (size_t i = 0; i < s->n; i++)
+        s->ward[i].leaving = true;
+}
+
+static void let_go(rp_self *me, struct sup *s, size_t i, int reason)
+{
+    struct ward *w = &s->ward[i];
+    if (!rp_ref_none(w->ref)) {
+        rp__release(me, w->ref);
+        tell(me, s, w, RP_CHILD_GONE, reason, 0, 0);
+    }
+    (void)answer(me, &w->remover, w->ref, 0); /* who cannot be told gets -EPIPE */
+    forget(me->loop, s, i);
+}
+
+static void stop_one(rp_self *me, struct ward *w)
+{
+    int64_t ms = w->c.stop_ms ? w->c.stop_ms : STOP_MS;
+    w->state = STOPPING;
+    w->overtime = false;
+    w->stop_by = ms < 0 ? RP_FOREVER : rp_in_ms(me, ms);
+    struct rp__slot s = {w->ref.local, me->actor->addr, rp__op_word(RP__OP_STOP),
+                         {(uintptr_t) "its supervisor stops it", 0, w->life}};
+    rp__post_sure(me->loop, &s);
+}
+
+/* In reverse order, each when the one after it has ended or has had its time; who alone is to go waits for
+ * nobody. */
+static void stop_unwanted(rp_self *me, struct sup *s)
+{
+    for (size_t i = s->n; i-- > 0;) {
+        struct ward *w = &s->ward[i];
+        if (!w->halt && !w->leaving)
+            continue;
+        if (w->state == UP)
+            stop_one(me, w);
+        if (w->state == STOPPING && !w->overtime && s->now >= w->stop_by) {
+            w->overtime = true;
+            tell(me, s, w, RP_CHILD_STUCK, -ETIMEDOUT, 0, 0);
+        }
+        if (w->state == STOPPING && !w->overtime && (w->halt || s->phase == ENDING))
+            return;
+        if (w->state == DOWN && w->leaving)
+            let_go(me, s, i, -ECANCELED);
+    }
+}
+
+/* ---- failing ------------------------------------------------------------------------------------- */
+
+/* Notes a restart; false: there were too many. */
+static bool within_intensity(rp_self *me, struct sup *s)
+{
+    rp_time now = rp_now(me);
+    if (s->nlog == s->spec.restarts) {
+        if (s->nlog == 0 || now - s->log[s->log_at] < s->spec.within_ms * RP_MS)
+            return false;
+    } else {
+        s->nlog++;
+    }
+    s->log[s->log_at] = now;
+    s->log_at = (s->log_at + 1) % s->spec.restarts;
+    return true;
+}
+
+static rp_time backoff(rp_self *me, const struct sup *s, uint32_t failures)
+{
+    rp_time wait = s->spec.backoff_ms * RP_MS, most = s->spec.backoff_max_ms * RP_MS;
+    for (uint32_t i = 1; i < failures && wait < most; i++)
+        wait *= 2;
+    wait = wait < most ? wait : most;
+    return wait > 1 ? wait - (rp_time)(rp_random(me) % (uint64_t)(wait / 2)) : 0;
+}
+
+/* Who is restarted with the one at i. */
+static void begin_round(struct sup *s, size_t i)
+{
+    size_t from = s->spec.strategy == RP_ONE_FOR_ALL ? 0 : i + 1;
+    for (size_t k = s->spec.strategy == RP_ONE_FOR_ONE ? s->n : from; k < s->n; k++) {
+        s->ward[k].halt = k != i && s->ward[k].state != DOWN;
+        s->ward[k].leaving |= k != i && s->ward[k].c.restart == RP_NEVER;
+    }
+}
+
+static void failed(rp_self *me, struct sup *s, size_t i, int reason, const char *why)
+{
+    struct ward *w = &s->ward[i];
+    rp_time now = rp_now(me);
+    if (now - w->since > s->spec.backoff_max_ms * RP_MS)
+        w->failures = 0;
+    w->failures++;
+    if (!within_intensity(me, s)) {
+        tell(me, s, w, RP_CHILD_FELL, reason, why, 0);
+        tell(me, s, w, RP_GAVE_UP, reason, why, 0);
+        shut_down(s, reason < 0 ? reason : -ECONNABORTED);
+        return;
+    }
+    w->due = now + backoff(me, s, w->failures);
+    tell(me, s, w, RP_CHILD_FELL, reason, why, w->due);
+    begin_round(s, i);
+}
+
+static void on_fell(rp_self *me, struct sup *s, const struct rp__fell *f)
+{
+    size_t i = 0;
+    while (i < s->n && !rp_ref_eq(s->ward[i].ref, f->who))
+        i++;
+    if (i == s->n)
+        return;
+    struct ward *w = &s->ward[i];
+    bool asked = w->state == STOPPING;
+    w->state = DOWN;
+    if (asked || w->halt || w->leaving) {
+        tell(me, s, w, RP_CHILD_STOPPED, f->reason, f->why, 0);
+        return; /* step() knows what for */
+    }
+    bool failure = f->reason < 0 && f->reason != -ECANCELED;
+    if (w->c.restart == RP_ALWAYS || (w->c.restart == RP_ON_FAILURE && failure)) {
+        failed(me, s, i, f->reason, f->why);
+        return;
+    }
+    tell(me, s, w, RP_CHILD_FELL, f->reason, f->why, 0);
+    bool significant = w->c.significant;
+    let_go(me, s, i, f->reason);
+    if (significant)
+        shut_down(s, failure ? f->reason : 0);
+}
+
+/* ---- starting ------------------------------------------------------------------------------------ */
+
+static int start_subtree(rp_self *me, rp_ref supervisor, bool watch)
+{
+    rp_msg *m;
+    int rc = rp_call(me, supervisor, &start_type, &(struct start){watch}, &m, RP_FOREVER);
+    if (rc == 0)
+        rp_msg_drop(me, m);
+    return rc;
+}
+
+extern const rp_actor rp__supervisor_actor;
+
+static int start_one(rp_self *me, struct sup *s, struct ward *w)
+{
+    bool first = rp_ref_none(w->ref);
+    int rc = 0;
+    if (!first) {
+        rc = rp__revive(me, w->ref);
+    } else {
+        rp_spawn_opts o = w->c.opts;
+        o.arg = w->c.supervisor ? (void *)(uintptr_t)w->c.supervisor : o.arg;
+        rc = rp__spawn_kept(me, w->c.supervisor ? &rp__supervisor_actor : w->c.actor, &o, w->c.mail, &w->ref);
+    }
+    if (rc != 0)
+        return rc;
+    w->state = UP;
+    w->life++;
+    w->halt = false;
+    w->since = rp_now(me);
+    tell(me, s, w, first ? RP_CHILD_STARTED : RP_CHILD_RESTARTED, 0, 0, 0);
+    if (!w->c.supervisor)
+        return 0;
+    rc = start_subtree(me, w->ref, false);
+    return first ? rc : 0; /* later on its end tells the same */
+}
+
+/* In order. Only when nobody of the round has still to end. */
+static void start_wanted(rp_self *me, struct sup *s)
+{
+    bool together = s->spec.strategy != RP_ONE_FOR_ONE;
+    for (size_t i = 0; together && i < s->n; i++)
+        if (s->ward[i].halt && s->ward[i].state != DOWN)
+            return;
+    for (size_t i = 0; i < s->n && s->phase == RUNNING; i++) {
+        struct ward *w = &s->ward[i];
+        if (w->state != DOWN || w->leaving)
+            continue;
+        if (w->due > s->now) {
+            if (together)
+                return;
+            continue;
+        }
+        bool first = rp_ref_none(w->ref);
+        int rc = start_one(me, s, w);
+        if (rc != 0 && first && s->starter.call != 0)
+            shut_down(s, rc);
+        else if (rc != 0)
+            failed(me, s, i, rc, "it cannot be started");
+    }
+}
+
+/* ---- time ---------------------------------------------------------------------------------------- */
+
+static rp_time next_time(const struct sup *s)
+{
+    rp_time at = RP_FOREVER;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct ward *w = &s->ward[i];
+        rp_time then = w->state == STOPPING ? w->stop_by : w->state == DOWN ? w->due : 0;
+        if (then > s->now && then < at)
+            at = then;
+    }
+    return at;
+}
+
+static int set_tick(rp_self *me, struct sup *s)
+{
+    rp_time at = next_time(s);
+    if (at == s->tick_at)
+        return 0;
+    if (s->tick_at != RP_FOREVER)
+        (void)rp_timer_stop(me, s->tick);
+    s->tick_at = RP_FOREVER;
+    int rc = at == RP_FOREVER ? 0 : rp_timer_start(me, at, &tick_type, &(struct tick){0}, &s->tick);
+    if (rc == 0)
+        s->tick_at = at;
+    return rc;
+}
+
+/* Does what can be done now. What its handler returns. */
+static int step(rp_self *me, struct sup *s)
+{
+    enum phase was;
+    do { /* a start that fails may make it give up */
+        was = s->phase;
+        s->now = rp_now(me);
+        stop_unwanted(me, s);
+        if (s->phase == RUNNING)
+            start_wanted(me, s);
+    } while (s->phase != was);
+    if (s->phase == ENDING && s->n == 0) {
+        bool taken = s->starter.call != 0 && !(me->actor->flags & RP__A_KEPT); /* by who started it: see fini */
+        return s->rc == 0 || taken ? RP_STOP : s->rc;
+    }
+    return set_tick(me, s); /* without a clock it cannot do its work: then it has failed */
+}
+
+/* ---- messages ------------------------------------------------------------------------------------ */
+
+static int on_start(rp_self *me, struct sup *s, const struct start *b, const rp_msg *m)
+{
+    if (s->phase != NEW)
+        return rp_reply_error(me, m, -EALREADY);
+    int rc = rp_take_token(me, m, &s->starter);
+    if (rc != 0)
+        return rc;
+    s->phase = RUNNING;
+    rp_ref asker = rp_from(me, m);
+    bool watch = b->watch;
+    if ((rc = step(me, s)) != 0 || s->phase != RUNNING)
+        return rc;
+    if (watch && (rc = rp__watch_add(me->loop, me->actor->addr, asker.local, 0, 0)) != 0)
+        return rc;
+    return answer(me, &s->starter, rp_self_ref(me), 0);
+}
+
+static int on_add(rp_self *me, struct sup *s, const struct add *b, const rp_msg *m)
+{
+    rp_child c = b->c;
+    c.opts.name = b->name.size ? b->name.data : 0;
+    int rc = s->phase == RUNNING ? take_in(me->loop, s, &c) : -ECANCELED;
+    if (rc == 0 && (rc = start_one(me, s, &s->ward[s->n - 1])) != 0)
+        let_go(me, s, s->n - 1, rc);
+    return rc != 0 ? rp_reply_error(me, m, rc)
+                   : rp_reply(me, m, &answer_type, &(struct answer){s->ward[s->n - 1].ref});
+}
+
+static int on_removal(rp_self *me, struct sup *s, const struct removal *b, const rp_msg *m)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (rp_ref_eq(s->ward[i].ref, b->child) && s->ward[i].remover.call == 0) {
+            s->ward[i].leaving = true;
+            return rp_take_token(me, m, &s->ward[i].remover);
+        }
+    return rp_reply_error(me, m, -ESRCH);
+}
+
+static int on_which(rp_self *me, struct sup *s, const struct which *b, const rp_msg *m)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->ward[i].number == b->number && !rp_ref_none(s->ward[i].ref))
+            return rp_reply(me, m, &answer_type, &(struct answer){s->ward[i].ref});
+    return rp_reply_error(me, m, -ENOENT);
+}
+
+static int handle(rp_self *me, void *state, const rp_msg *m)
+{
+    struct sup *s = state;
+    const void *b;
+    int rc = 0;
+    if ((b = rp_body(m, &start_type)))
+        return on_start(me, s, b, m);
+    if ((b = rp_body(m, &rp__fell_type)))
+        on_fell(me, s, b);
+    else if (rp_body(m, &tick_type))
+        s->tick_at = RP_FOREVER;
+    else if ((b = rp_body(m, &add_type)))
+        rc = on_add(me, s, b, m);
+    else if ((b = rp_body(m, &removal_type)))
+        rc = on_removal(me, s, b, m);
+    else if ((b = rp_body(m, &which_type)))
+        return on_which(me, s, b, m);
+    else if ((b = rp_body(m, RP_EXIT)) && ((const struct rp_exit *)b)->reason != 0)
+        shut_down(s, ((const struct rp_exit *)b)->reason);
+    return rc != 0 ? rc : step(me, s);
+}
+
+static void fini(rp_self *me, void *state, int reason)
+{
+    struct rp_loop *l = me->loop;
+    struct sup *s = state;
+    for (size_t i = 0; i < s->n; i++) {
+        rp_token_drop(me, &s->ward[i].remover);
+        name_free(l, &s->ward[i]);
+    }
+    (void)answer(me, &s->starter, (rp_ref){0, 0}, s->rc < 0 ? s->rc : reason < 0 ? reason : -ECANCELED);
+    if (s->ward)
+        rp__pool_free(&l->pool, s->ward, s->room * sizeof *s->ward);
+    if (s->log)
+        rp__pool_free(&l->pool, s->log, (s->spec.restarts + 1) * sizeof *s->log);
+}
+
+static int init(rp_self *me, void *state, void *arg)
+{
+    struct rp_loop *l = me->loop;
+    struct sup *s = state;
+    s->spec = *(const rp_supervisor *)arg;
+    s->tick_at = RP_FOREVER;
+    if (s->spec.within_ms == 0) {
+        s->spec.restarts = s->spec.restarts ? s->spec.restarts : RESTARTS;
+        s->spec.within_ms = WITHIN_MS;
+    }
+    if (s->spec.backoff_max_ms == 0)
+        s->spec.backoff_max_ms = s->spec.backoff_ms < UINT32_MAX / LONGEST ? LONGEST * s->spec.backoff_ms : UINT32_MAX;
+    if (s->spec.strategy > RP_REST_FOR_ONE || s->spec.restarts > RESTARTS_MAX)
+        return -EINVAL;
+    s->log = rp__pool_get(&l->pool, (s->spec.restarts + 1) * sizeof *s->log);
+    int rc = s->log ? 0 : -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < s->spec.nchildren; i++)
+        rc = take_in(l, s, &s->spec.children[i]);
+    if (rc != 0)
+        fini(me, s, rc); /* which is for those that were born */
+    return rc;
+}
+
+const rp_actor rp__supervisor_actor = {
+    .name = "supervisor", .handle = handle, .init = init, .fini = fini, .state_size = sizeof(struct sup), .flags = RP_TRAP,
+};
+
+/* ---- for users ----------------------------------------------------------------------------------- */
+
+int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_opts *given, rp_ref *ret)
+{
+    rp_spawn_opts o = given ? *given : (rp_spawn_opts){0};
+    bool watch = o.monitor;
+    rp_ref ref;
+    int rc = rp__may_wait(me);
+    if (rc != 0)
+        return rc;
+    o.monitor = false; /* a start that fails is our result, and no RP_DOWN */
+    o.arg = (void *)(uintptr_t)s;
+    rc = rp_spawn(me, &rp__supervisor_actor, &o, &ref);
+    if (rc != 0)
+        return rc;
+    rc = start_subtree(me, ref, watch);
+    if (rc == 0 && ret)
+        *ret = ref;
+    else if (rc != 0)
+        rp__release(me, ref); /* given up waiting for it: it is not wanted any more */
+    return rc;
+}
+
+static int ask(rp_self *me, rp_ref supervisor, const rp_type *t, const void *body, rp_ref *ret)
+{
+    rp_msg *m;
+    if (supervisor.node != me->loop->node)
+        return -EINVAL;
+    int rc = rp_call(me, supervisor, t, body, &m, RP_FOREVER);
+    if (rc != 0)
+        return rc;
+    const struct answer *b = rp_body(m, &answer_type);
+    if (b && ret)
+        *ret = b->child;
+    rp_msg_drop(me, m);
+    return b ? 0 : -EBADMSG;
+}
+
+int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret)
+{
+    return ask(me, supervisor, &which_type, &(struct which){i}, ret);
+}
+
+int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret)
+{
+    struct add b = {.c = *c};
+    if (c->opts.name)
+        b.name = (rp_bytes){c->opts.name, strlen(c->opts.name)};
+    return ask(me, supervisor, &add_type, &b, ret);
+}
+
+int rp_supervise_remove(rp_self *me, rp_ref supervisor, rp_ref child)
+{
+    return ask(me, supervisor, &removal_type, &(struct removal){child}, 0);
+}
