@@ -504,6 +504,8 @@ static void refuse(struct rp__link *k, const struct arrival *a, int err)
     rp__tally(l, RP__DROPPED, 1);
     if (a->flags & RP__F_CALL)
         (void)!route_no_reply(l, (rp_ref){k->peer, a->from}, a->call, err);
+    if (a->flags & RP__F_REPLY)
+        rp__signal(l, a->to, 0, RP__OP_NO_REPLY, a->call, (uint64_t)(int64_t)err);
     if (!(a->flags & RP__F_REPLY)) {
         struct rp__taken t = {k->id, a->to, a->wire_bytes};
         say_taken(l, &t);
@@ -636,15 +638,15 @@ static int on_reply(struct rp__link *k, const struct rp__frame *f)
 {
     struct arrival a;
     struct rp__asked who;
+    size_t outside;
     int rc = read_arrival(k, f, &a);
     if (rc != 0)
         return rc;
-    if (!asked_by(k, a.call, &who))
+    /* all that can be wrong, before the question is taken out: the link's end answers those that stand there */
+    if (rp__unpack_check(a.plan, a.body, &outside) != 0 || !asked_by(k, a.call, &who))
         return -EPROTO;
     if (who.asker.node != k->home->node)
         return relay_reply(k, &a, &who);
-    if (!a.plan->type)
-        no_reply_to(k->home, &who, -ENOTSUP);
     a.to = who.asker.local;
     a.call = who.call;
     a.flags |= RP__F_PAID;
@@ -683,12 +685,14 @@ static int on_down(struct rp__link *k, struct rp__in in)
     int32_t reason = (int32_t)rp__get32(&in);
     size_t n = rp__get8(&in);
     const void *name = rp__get_bytes(&in, n);
+    if (in.bad || in.at != in.end)
+        return -EPROTO;
     pthread_mutex_lock(&k->lock);
-    struct rp__watching *w = in.bad ? 0 : rp__id_find(&k->watching, id);
+    struct rp__watching *w = rp__id_find(&k->watching, id);
     if (w)
         rp__id_free(&k->watching, id);
     pthread_mutex_unlock(&k->lock);
-    if (!w || in.at != in.end)
+    if (!w)
         return -EPROTO;
     struct rp_down d = {.who = {k->peer, w->target}, .reason = reason};
     memcpy(d.name, name, n < sizeof d.name - 1 ? n : sizeof d.name - 1);

@@ -254,8 +254,8 @@ static void take_turn(struct rp__sim *s, struct rp__sim_node *n, struct rp_loop 
     }
 }
 
-/* Nothing to do now: on to the next timer or event. False: there is none. */
-static bool pass_time(struct rp__sim *s)
+/* Nothing to do now: on to the next timer or event, but not beyond `until`. False: there is none. */
+static bool pass_time(struct rp__sim *s, rp_time until)
 {
     rp_time next = s->nheap ? s->heap[0].at : RP_FOREVER;
     for (struct rp__sim_node *n = s->nodes; n; n = n->next)
@@ -268,6 +268,7 @@ static bool pass_time(struct rp__sim *s)
         }
     if (next == RP_FOREVER)
         return false;
+    next = next < until ? next : until;
     s->now = next > s->now ? next : s->now;
     return true;
 }
@@ -298,7 +299,7 @@ int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time unt
         struct rp_loop *l = choose(s, &n);
         if (l)
             take_turn(s, n, l);
-        else if (!pass_time(s))
+        else if (!pass_time(s, until))
             return -EDEADLK;
     }
     return 0;

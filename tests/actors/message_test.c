@@ -307,6 +307,7 @@ static int calls(rp_self *me, void *arg)
         check_eq(ask(me, &(struct ask){k, ERROR, -EDOM, 0}), 0);
         check_eq(ask(me, &(struct ask){k, TWICE, 0, 100 + TWICE}), 0);
         check_eq(ask(me, &(struct ask){k, FORWARD, 0, 1000}), 0);
+        check_eq(ask_then(me, k, TAKE, USE_TAKEN, 0, 100 + USE_TAKEN), 0);
         check_eq(ask_then(me, k, TAKE, DROP_TAKEN, -EPIPE, 0), 0);
         check_eq(ask(me, &(struct ask){k, END, -EPIPE, 0}), 0);
         check_eq(ask(me, &(struct ask){k, ECHO, -ESRCH, 0}), 0);

@@ -2,14 +2,14 @@
 //
 // bench.cpp - the questions on CAF 0.17: `bench QUESTION` prints `QUESTION VALUE UNIT`.
 //
-// Event-based actors under the work-stealing scheduler, with as many workers as the question has cores;
-// where an actor runs is the scheduler's choice. A message is the values themselves, told apart by their
-// types, as every type is compared in order and an atom costs one more comparison. Handles of peers are
-// kept rather than taken from the message, and a reply is a send, as a returned value is wrapped twice.
-// Short-lived actors are spawned lazily (scheduled first by their first message, not to be initialized)
-// and hidden (not counted by the system). Mailboxes are unbounded, so that a producer of oneway and fanin
-// keeps at most two bursts of 512 ahead of its consumer. CAF's streams carry batches, many values in one
-// message, and are no answer to that question: `bench oneway_one_stream` shows what they do.
+// Event-based actors under the work-stealing scheduler, with as many workers as the question has cores, and
+// with one on one core; where an actor runs is the scheduler's choice. A message is plain values, told apart
+// by their types; an atom is left for what has no value. A reply is a send to a handle that was kept, which
+// is half as dear as a returned value. Short-lived actors are spawned lazily (scheduled first by their
+// first message, not before that to be initialized) and hidden (not counted by the system). Mailboxes are
+// unbounded, so a producer of oneway and fanin keeps at most two bursts of 512 ahead of its consumer.
+// CAF's streams carry many values in one message and so are no answer to that question; for the record,
+// `bench oneway_one_stream` shows what they do.
 #include <caf/all.hpp>
 #include <sched.h>
 #include <sys/resource.h>
