@@ -30,16 +30,19 @@ static bool leave_call(rp_self *me)
     return true;
 }
 
-/* What the scope allows; and, in a handler that works on a call, what its asker does. */
+/* A handler that works on a call waits no longer than its asker does. */
+static rp_time while_asked(const rp_self *me, rp_time deadline)
+{
+    if (me->home || me->actor->flags & RP__A_COROUTINE)
+        return deadline;
+    rp_time asked = rp_deadline_of((const rp_msg *)me->msg);
+    return asked < deadline ? asked : deadline;
+}
+
+/* What the message says: the scope's end is the wait's too, but cancels it. */
 static rp_time earliest(const rp_self *me, rp_time deadline)
 {
-    if (me->scope && me->scope->effective < deadline)
-        deadline = me->scope->effective;
-    if (me->actor && !me->home && !(me->actor->flags & RP__A_COROUTINE)) {
-        rp_time asked = rp_deadline_of((const rp_msg *)me->msg);
-        deadline = asked < deadline ? asked : deadline;
-    }
-    return deadline;
+    return me->scope && me->scope->effective < deadline ? me->scope->effective : deadline;
 }
 
 int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret, rp_time deadline)
@@ -53,19 +56,20 @@ int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg *
         return rc;
     if (!me->actor)
         return -EINVAL;
+    deadline = while_asked(me, deadline);
     rp_time until = earliest(me, deadline);
     uint64_t id = rp__id_new(calls, &l->sys->mem, me);
     if (!id)
         return -ENOMEM;
     struct rp__out o = {.to = to, .from = me->actor->addr, .type = t, .body = body, .call = id, .deadline = until};
     o.flags = RP__F_CALL | (until == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
-    rc = rp__send(me, &o, true, until);
+    rc = rp__send(me, &o, true, deadline);
     if (rc != 0) {
         rp__id_free(calls, id);
         return rc;
     }
     me->got = (void *)(uintptr_t)id;
-    rc = rp__park_on(me, RP__EDGE_CALL, "reply", to, leave_call, until);
+    rc = rp__park_on(me, RP__EDGE_CALL, "reply", to, leave_call, deadline);
     if (rc == 0)
         *ret = me->got;
     return rc;
