@@ -39,7 +39,9 @@ static int handle(rp_self *me, void *state, const rp_msg *m)
     const struct crowd *c = rp_body(m, &crowd_type);
     if (!c)
         return rp_reply(me, m, &num_type, &(struct num){s->answered});
-    *s = (struct member){.c = *c, .random = c->index + 1, .left = c->pings};
+    s->c = *c; /* others may have begun, and been answered, before */
+    s->random = c->index + 1;
+    s->left = c->pings;
     return ping_somebody(me, s);
 }
 static const rp_actor member = {.name = "member", .handle = handle, .state_size = sizeof(struct member), .flags = RP_NOWAIT};
