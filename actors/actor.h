@@ -89,6 +89,7 @@ struct rp__actors {
     uint32_t free;            /* RP__NOBODY: none */
     uint32_t live;
     uint32_t spread;          /* next loop for RP_SPREAD */
+    struct rp__load *lent;    /* by loop: what RP_LEAST has sent there lately, and its load does not show yet */
     struct rp__types types;
     struct rp__ids calls;     /* rp_self, of those who wait for a reply */
     struct rp__ids timers;    /* struct rp__delayed */
@@ -283,6 +284,9 @@ struct rp__watch { /* the RP_DOWN that will be sent, ready but for the reason */
     uint64_t id;          /* the watcher's number for it */
     struct rp__spill *down;
 };
+
+/* Which loop `on` means. 0, -EINVAL. */
+int  rp__place(struct rp_loop *l, unsigned on, unsigned *ret);
 
 struct rp__birth;
 void rp__on_spawn(struct rp_loop *l, struct rp__birth *b);

@@ -389,20 +389,6 @@ static bool sound(const rp_actor *a, const rp_spawn_opts *o)
            o->stack <= rp__stack_size(RP__STACK_CLASSES - 1);
 }
 
-static int loop_for(struct rp_loop *l, unsigned on, unsigned *ret)
-{
-    unsigned n = l->sys->nloops;
-    if (on == RP_SAME)
-        *ret = l->index;
-    else if (on == RP_SPREAD)
-        *ret = l->actors->spread++ % n;
-    else if (on >= RP_LOOP(0) && on - RP_LOOP(0) < n)
-        *ret = on - RP_LOOP(0);
-    else
-        return -EINVAL;
-    return 0;
-}
-
 static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, const rp_mail *mail, rp_ref *ret)
 {
     static const rp_spawn_opts defaults;
@@ -414,7 +400,7 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
     if (!sound(kind, o) || !me->actor)
         return -EINVAL;
     unsigned loop;
-    int rc = loop_for(l, o->on, &loop);
+    int rc = rp__place(l, o->on, &loop);
     if (rc == 0)
         rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)

@@ -36,6 +36,7 @@ void rp__actors_close(struct rp_loop *l)
         rp__os_unmap(t->chunk[i], CHUNK_BYTES);
     if (t->chunk)
         rp__os_unmap(t->chunk, INDEX_BYTES);
+    rp__free_mem(l->sys, t->lent, l->sys->nloops * sizeof *t->lent);
     rp__ids_fini(&t->calls, &l->sys->mem);
     rp__ids_fini(&t->timers, &l->sys->mem);
     rp__free_mem(l->sys, t, sizeof *t);

@@ -15,6 +15,7 @@
 #define RP__LOOP_H
 
 #include "loop/inbox.h"
+#include "loop/load.h"
 #include "loop/pool.h"
 #include "loop/ring.h"
 #include "loop/self.h"
@@ -94,6 +95,7 @@ struct rp_loop {
     /* Rings toward this loop, by source; set once by the source with release, so that the consumer's
      * acquire sees an initialised ring. */
     _Atomic(struct rp__ring *) *in;
+    struct rp__load load;
     /* 1: about to block, or blocking (C1 of ring.h's protocol). All accesses but the loop's own reset
      * are seq_cst; see there. */
     _Alignas(128) _Atomic uint32_t sleeping;

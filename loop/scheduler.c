@@ -125,7 +125,9 @@ RP__NOIPA bool rp__turn(struct rp_loop *l)
 {
     l->turns++;
     l->budget = l->sys->chaos ? (int32_t)(1 + rp__random_of(l) % 64) : RP__TURN_BUDGET;
-    l->turn_end = l->world->now(l) + RP__TURN_NS;
+    rp_time now = l->world->now(l);
+    rp__load_note(&l->load, now, true);
+    l->turn_end = now + RP__TURN_NS;
     rp__switch(l, &l->home, l->sched);
     return l->more;
 }

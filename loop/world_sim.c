@@ -244,6 +244,7 @@ static void take_turn(struct rp__sim *s, struct rp__sim_node *n, struct rp_loop 
         rp__sim_note(s, atomic_load_explicit(&l->tally[i], memory_order_relaxed));
     if (more)
         return;
+    rp__load_note(&l->load, s->now, false);
     if (l->stopping) {
         rp__inbox_close(l);
         rp__publish(l);

@@ -108,8 +108,10 @@ static bool spin(struct uv_world *w)
 {
     struct rp_loop *l = w->l;
     rp_time most = atomic_load_explicit(&l->sys->spin, memory_order_relaxed);
-    if (w->idle_since == 0)
+    if (w->idle_since == 0) {
         w->idle_since = rp__os_now();
+        rp__load_note(&l->load, w->idle_since, false);
+    }
     if (most == 0 || l->idle_gap > most || l->stopping)
         return false;
     rp_time end = w->idle_since + most;

@@ -36,9 +36,18 @@ typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle
     unsigned flags;
 } rp_actor;
 
-/* Where: RP_SAME loop (default), RP_SPREAD evenly, or RP_LOOP(i). */
-enum { RP_SAME = 0, RP_SPREAD = 1 };
+/* Where: the caller's own loop (RP_SAME, the default); each in turn (RP_SPREAD); the less loaded of two that
+ * are drawn (RP_LEAST); loop i (RP_LOOP(i)); always the same one for the same key (RP_KEY(key): in every run with
+ * as many loops); where another actor lives (rp_with). RP_NOWHERE and any other value: -EINVAL. */
+enum { RP_SAME = 0, RP_SPREAD = 1, RP_LEAST = 2, RP_NOWHERE = 0xff };
 #define RP_LOOP(i) (0x100u + (i))
+#define RP_KEY(key) (0x80000000u | (unsigned)((uint64_t)(key) * UINT64_C(0x9e3779b97f4a7c15) >> 33))
+
+/* The loop where `who` lives now, as far as the caller's loop knows. RP_NOWHERE: not an address of this process. */
+RP_EXPORT unsigned rp_with(const rp_self *me, rp_ref who);
+
+/* How much of its time a loop has lately been at work: 0 to 1000. It forgets by half in 67 ms. -EINVAL: no such. */
+RP_EXPORT int rp_load(const rp_self *me, unsigned loop);
 
 typedef struct rp_spawn_opts { /* all zero: the defaults */
     void       *arg;      /* to init, or to run when there is no init */

@@ -220,6 +220,19 @@ static int spawns(rp_self *me, void *arg)
     return 0;
 }
 
+static int places(rp_self *me, void *arg)
+{
+    const unsigned on[] = {RP_LEAST, RP_LEAST, RP_KEY(7), RP_SPREAD};
+    rp_ref r;
+    (void)arg;
+    fault_arm();
+    for (size_t i = 0; i < sizeof on / sizeof *on; i++) {
+        TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = on[i]}, &r));
+        TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = rp_with(me, r)}, NULL));
+    }
+    return 0;
+}
+
 static int names(rp_self *me, void *arg)
 {
     rp_ref r, found;
@@ -1033,7 +1046,7 @@ static int groups(rp_self *me, void *arg)
 
 const struct scenario scenarios[] = {
     {"start", SIM_1, start}, {"start", SIM_3, start}, {"start", UV_2, start},
-    BOTH("waits", waits), BOTH("spawns", spawns), BOTH("names", names), BOTH("waits_for_name", waits_for_name),
+    BOTH("waits", waits), BOTH("spawns", spawns), BOTH("places", places), BOTH("names", names), BOTH("waits_for_name", waits_for_name),
     BOTH("init_fails", init_fails), BOTH("tree", tree_root), BOTH("tells", tells), BOTH("own_messages", own_messages),
     BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls),
     BOTH("hurries", hurries), BOTH("tokens", tokens), BOTH("token_replies", token_replies), BOTH("forwards", forwards),

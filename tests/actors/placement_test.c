@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/load.h"
+#include "tests/support.h"
+
+#include <errno.h>
+
+/* An actor that says where it lives. */
+static int say_where(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    return rp_reply(me, m, NUM, &(struct num){rp_loop_index(me), {0, 0}});
+}
+static const rp_actor settler = {.name = "settler", .handle = say_where};
+
+static int start_on(rp_self *me, unsigned on, rp_ref *ret)
+{
+    return rp_spawn(me, &settler, &(rp_spawn_opts){.on = on}, ret);
+}
+
+static unsigned where_is(rp_self *me, rp_ref who)
+{
+    rp_msg *m;
+    check_eq(rp_call(me, who, NUM, &(struct num){0, {0, 0}}, &m, RP_FOREVER), 0);
+    unsigned at = (unsigned)((const struct num *)rp_body(m, NUM))->n;
+    rp_msg_drop(me, m);
+    return at;
+}
+
+static unsigned placed(rp_self *me, unsigned on)
+{
+    rp_ref r = {0, 0};
+    check_eq(start_on(me, on, &r), 0);
+    return where_is(me, r);
+}
+
+/* ---- by number, in turn, by key ------------------------------------------------------------------ */
+
+static int by_number(rp_self *me, void *arg)
+{
+    unsigned n = rp_loop_count(me);
+    (void)arg;
+    check_eq(placed(me, RP_SAME), rp_loop_index(me));
+    for (unsigned i = 0; i < n; i++)
+        check_eq(placed(me, RP_LOOP(i)), i);
+    unsigned first = placed(me, RP_SPREAD);
+    for (unsigned i = 1; i < 2 * n; i++)
+        check_eq(placed(me, RP_SPREAD), (first + i) % n);
+    rp_ref r;
+    check_eq(start_on(me, RP_LOOP(n), &r), -EINVAL);
+    check_eq(start_on(me, RP_NOWHERE, &r), -EINVAL);
+    check_eq(start_on(me, 0x7fffffff, &r), -EINVAL);
+    return 0;
+}
+
+TEST(placement, by_number)
+{
+    everywhere(by_number, 0);
+}
+
+static int by_key(rp_self *me, void *arg)
+{
+    enum { KEYS = 3000 };
+    unsigned n = rp_loop_count(me), count[16] = {0};
+    (void)arg;
+    check_eq(placed(me, RP_KEY(17)), placed(me, RP_KEY(17)));
+    for (uint64_t k = 0; k < KEYS / 10; k++)
+        count[placed(me, RP_KEY(k << 20))]++; /* keys that differ in few bits */
+    for (unsigned i = 0; i < n; i++)
+        check(count[i] > KEYS / 10 / n / 2, "loop %u has %u of %d keys", i, count[i], KEYS / 10);
+    return 0;
+}
+
+TEST(placement, by_key)
+{
+    everywhere(by_key, 0);
+}
+
+/* What a key means is part of the interface: it is the same in every run. */
+static int keys_of_old(rp_self *me, void *arg)
+{
+    (void)arg;
+    check_eq(placed(me, RP_KEY(0)), 0);
+    check_eq(placed(me, RP_KEY(1)), 1);
+    check_eq(placed(me, RP_KEY(2)), 0);
+    check_eq(placed(me, RP_KEY(3)), 2);
+    return 0;
+}
+
+TEST(placement, a_key_means_the_same_in_every_run)
+{
+    check_eq(run_with(keys_of_old, 0, &(rp_system_opts){.loops = 3}), 0);
+}
+
+/* ---- with another -------------------------------------------------------------------------------- */
+
+static int with_another(rp_self *me, void *arg)
+{
+    unsigned n = rp_loop_count(me);
+    (void)arg;
+    for (unsigned i = 0; i < n; i++) {
+        rp_ref r;
+        check_eq(start_on(me, RP_LOOP(i), &r), 0);
+        check_eq(rp_with(me, r), RP_LOOP(i));
+        check_eq(placed(me, rp_with(me, r)), i);
+        rp_ref elsewhere = {r.node + 2, r.local};
+        check_eq(rp_with(me, elsewhere), RP_NOWHERE);
+        check_eq(start_on(me, rp_with(me, elsewhere), &r), -EINVAL);
+    }
+    check_eq(rp_with(me, (rp_ref){0, 0}), RP_NOWHERE);
+    return 0;
+}
+
+TEST(placement, with_another)
+{
+    everywhere(with_another, 0);
+}
+
+/* ---- by load ------------------------------------------------------------------------------------- */
+
+static void check_share(uint32_t load, unsigned per_mille)
+{
+    uint64_t is = (uint64_t)load * 1000 / RP__LOAD_FULL;
+    check(is + 5 > per_mille && is < per_mille + 5, "load is %" PRIu64 ", not %u", is, per_mille);
+}
+
+TEST(placement, load_is_carried_on)
+{
+    const rp_time half = (rp_time)1 << 26; /* ns */
+    struct rp__load d = {0};
+    rp__load_note(&d, RP_S, true);
+    check_eq(rp__load_at(&d, RP_S), 0);
+    check_eq(rp__load_at(&d, RP_S - RP_MS), 0); /* by a clock that is behind */
+    check_share(rp__load_at(&d, RP_S + half / 2), 250);
+    check_share(rp__load_at(&d, RP_S + half), 500);
+    check_share(rp__load_at(&d, RP_S + 30 * half), 1000); /* it is held up, and says nothing */
+    rp__load_note(&d, RP_S + half, false);
+    check_share(rp__load_at(&d, RP_S + 2 * half), 250);
+    check_eq(rp__load_at(&d, RP_S + 40 * half), 0);
+    rp__load_add(&d, RP_S + 40 * half, RP__LOAD_FULL / 3);
+    rp__load_add(&d, RP_S + 40 * half, RP__LOAD_FULL / 3);
+    rp__load_add(&d, RP_S + 40 * half, RP__LOAD_FULL / 3);
+    rp__load_add(&d, RP_S + 40 * half, RP__LOAD_FULL / 3);
+    check_eq(rp__load_at(&d, RP_S + 40 * half), RP__LOAD_FULL); /* and no more */
+}
+
+TEST(placement, load_in_small_steps)
+{
+    struct rp__load d = {0};
+    rp_time now = RP_S;
+    for (unsigned i = 0; i < 400000; i++) { /* a quarter of each 4 us */
+        rp__load_note(&d, now, true);
+        rp__load_note(&d, now += RP_US, false);
+        now += 3 * RP_US;
+    }
+    uint64_t load = (uint64_t)rp__load_at(&d, now) * 1000 / RP__LOAD_FULL;
+    check(load > 200 && load < 300, "load is %" PRIu64, load);
+}
+
+/* Works whenever it is let. */
+static int never_idle(rp_self *me, void *arg)
+{
+    int rc = 0;
+    (void)arg;
+    while (rc == 0)
+        rc = rp_yield(me);
+    return rc;
+}
+static const rp_actor busy_actor = {.name = "busy", .run = never_idle};
+
+static int least_loaded(rp_self *me, void *arg)
+{
+    enum { EACH = 16 };
+    unsigned n = rp_loop_count(me), busy = n - 1, count[16] = {0};
+    rp_ref b;
+    (void)arg;
+    check_eq(rp_spawn(me, &busy_actor, &(rp_spawn_opts){.on = RP_LOOP(busy)}, &b), 0);
+    while (rp_load(me, busy) < 900)
+        check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
+    check_eq(rp_load(me, n), -EINVAL);
+    for (unsigned i = 0; i < EACH * n; i++)
+        count[placed(me, RP_LEAST)]++;
+    for (unsigned i = 0; i < n - 1; i++)
+        check(count[i] > count[busy], "loop %u got %u, the busy one %u", i, count[i], count[busy]);
+    check_eq(rp_stop(me, b, "enough"), 0);
+    return 0;
+}
+
+TEST(placement, least_loaded)
+{
+    everywhere(least_loaded, 0);
+}
+
+/* Those that come at once are spread before any load shows. */
+static int at_once(rp_self *me, void *arg)
+{
+    enum { EACH = 40 };
+    unsigned n = rp_loop_count(me), count[16] = {0};
+    rp_ref r[EACH * 3];
+    (void)arg;
+    for (unsigned i = 0; i < EACH * n; i++)
+        check_eq(start_on(me, RP_LEAST, &r[i]), 0);
+    for (unsigned i = 0; i < EACH * n; i++)
+        count[where_is(me, r[i])]++;
+    for (unsigned i = 0; i < n; i++)
+        check(count[i] > 0, "loop %u got none", i);
+    return 0;
+}
+
+TEST(placement, at_once)
+{
+    everywhere(at_once, 0);
+}
