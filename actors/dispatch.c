@@ -160,9 +160,9 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
         rp_msg *m = rc == 0 && !(a->flags & RP__A_STOPPED) ? rp__next_in_box(l, a) : 0;
         if (!m)
             break;
+        s = me->msg = &m->slot; /* before others run, who look at what it is at */
         if (--l->budget <= 0)
             rp__yield_sure(me);
-        s = &m->slot;
         rc = handle(me, a, s);
     }
     a->co = 0;

@@ -48,6 +48,9 @@ void rp__sim_node_wipe(struct rp__sim_node *n);   /* frees what it had allocated
  * virtual time reaches `until` (-ETIMEDOUT). */
 int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until);
 
+/* For tests: fn(ud, n) after each turn of a loop of n, when every loop stands between two rounds. */
+void rp__sim_watch(struct rp__sim *s, void (*fn)(void *ud, struct rp__sim_node *n), void *ud);
+
 /* fn(arg) at a time. 0 or -ENOMEM. */
 int rp__sim_at(struct rp__sim *s, rp_time at, struct rp__sim_node *node, void (*fn)(void *), void *arg);
 

@@ -20,6 +20,8 @@ struct rp__sim {
     struct rp__sim_node *nodes;
     struct rp__sim_event *heap;
     size_t nheap, heap_size;
+    void (*watch)(void *ud, struct rp__sim_node *n); /* NULL: nobody does */
+    void *watch_ud;
 };
 
 struct rp__sim_block {
@@ -242,6 +244,8 @@ static void take_turn(struct rp__sim *s, struct rp__sim_node *n, struct rp_loop 
     rp__sim_note(s, (uint64_t)s->now ^ (uint64_t)n->index << 56 ^ (uint64_t)l->index << 48);
     for (unsigned i = 0; i < RP__TALLIES; i++)
         rp__sim_note(s, atomic_load_explicit(&l->tally[i], memory_order_relaxed));
+    if (s->watch)
+        s->watch(s->watch_ud, n);
     if (more)
         return;
     rp__load_note(&l->load, s->now, false);
@@ -304,6 +308,12 @@ int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time unt
             return -EDEADLK;
     }
     return 0;
+}
+
+void rp__sim_watch(struct rp__sim *s, void (*fn)(void *ud, struct rp__sim_node *n), void *ud)
+{
+    s->watch = fn;
+    s->watch_ud = ud;
 }
 
 /* ---- the world ----------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support.h"
+#include "tests/audit.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -47,9 +47,23 @@ void test_mem_init(struct test_mem *m)
 
 /* ---- running ------------------------------------------------------------------------------------- */
 
+struct root {
+    root_fn *fn;
+    void *arg;
+    bool simulated;
+};
+
+static int run_root(rp_self *me, void *arg)
+{
+    struct root *r = arg;
+    if (r->simulated)
+        audit_every_step(me, HELD_ANY);
+    return r->fn(me, r->arg);
+}
+
 int run_with(root_fn *fn, void *arg, const rp_system_opts *given)
 {
-    rp_actor root = {.name = "root", .run = fn};
+    rp_actor root = {.name = "root", .run = run_root};
     rp_system_opts o = given ? *given : (rp_system_opts){0};
     struct test_mem mem;
     test_mem_init(&mem);
@@ -58,7 +72,8 @@ int run_with(root_fn *fn, void *arg, const rp_system_opts *given)
         o.mem = &mem.alloc;
     o.ledger = &l;
     memset(&l, 0, sizeof l);
-    int rc = rp_run(&root, arg, &o);
+    struct root r = {fn, arg, o.sim_seed != 0};
+    int rc = rp_run(&root, &r, &o);
     check_eq(l.sent + l.arrived, l.handled + l.left + l.dead + l.dropped + l.late + l.expired);
     check_eq(l.lost_signals, 0);
     check_eq(mem.blocks, 0);

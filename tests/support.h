@@ -11,7 +11,8 @@
 
 typedef int root_fn(rp_self *me, void *arg);
 
-/* Runs `fn` as the root with the given options (NULL: defaults); its result. Checks the books. */
+/* Runs `fn` as the root with the given options (NULL: defaults); its result. Checks the books; simulated, after
+ * every step. */
 int run_with(root_fn *fn, void *arg, const rp_system_opts *o);
 
 /* Runs `fn` on one loop, on three, on three under a chaotic scheduler, and simulated with several seeds.

@@ -3,6 +3,7 @@
  * mesh.c - everybody sends to everybody: none lost, none twice, in order for each pair, on two loops, on
  * more loops than cores, and under a scheduler that is unfair on purpose.
  */
+#include "tests/audit.h"
 #include "tests/stress/stress.h"
 
 #include <errno.h>
@@ -99,6 +100,7 @@ static int run_mesh(rp_self *me, void *arg)
 {
     struct mesh *mesh = arg;
     struct source sources[NODES];
+    check_eq(rp_spawn(me, &auditor, NULL, NULL), 0);
     for (uint32_t i = 0; i < NODES; i++) {
         rp_spawn_opts o = {.on = RP_SPREAD, .monitor = true, .arg = mesh, .mailbox = mesh->rests ? 64 : 0};
         check_eq(rp_spawn(me, &sink, &o, &mesh->sink[i]), 0);
@@ -113,7 +115,7 @@ static int run_mesh(rp_self *me, void *arg)
         check_eq(recv_down(me, &d), 0);
         check_eq(d.reason, 0);
     }
-    return 0;
+    return 0; /* the auditor with it */
 }
 
 unsigned stress_mesh(void)
@@ -132,9 +134,12 @@ unsigned stress_mesh(void)
     };
     enum { N = sizeof all / sizeof *all };
     for (unsigned i = 0; i < N; i++) {
+        uint64_t audits = audit_steps();
         struct mesh mesh = {.each = (uint32_t)(total * all[i].share / 100 / NODES / NODES + 1), .rests = all[i].rests};
         check_eq(run_with(run_mesh, &mesh, &all[i].o), 0);
-        printf("%s: %llu messages\n", all[i].name, (unsigned long long)mesh.each * NODES * NODES);
+        printf("%s: %llu messages, audited %llu times\n", all[i].name, (unsigned long long)mesh.each * NODES * NODES,
+               (unsigned long long)(audit_steps() - audits));
+        check(audit_steps() > audits);
         fflush(stdout);
     }
     return N;
