@@ -4,6 +4,8 @@
  */
 #include "actors/runtime.h"
 
+#include "actors/words.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -16,19 +18,30 @@ static void start_root(struct rp__post *p, struct rp_loop *l)
     struct rp__runtime *rt = RP__OF(struct rp__runtime, start, p);
     int rc = rt->cluster_open ? rt->cluster_open(l) : 0;
     if (rc == 0)
+        rc = rp__endpoint_open(l, rt->opts.inspect, rp__words, &rt->endpoint);
+    if (rc == 0)
         rc = rp__spawn_root(l, rt->root, rt->root_arg);
     if (rc != 0)
         rp__root_ended(l, rc);
+}
+
+static void unwatched(struct rp_loop *l)
+{
+    struct rp__runtime *rt = rp__runtime(l);
+    if (rt->route)
+        rt->route->closing(l);
+    else
+        rp__system_stop(l->sys);
 }
 
 void rp__root_ended(struct rp_loop *l, int reason)
 {
     struct rp__runtime *rt = rp__runtime(l);
     rt->root_rc = reason;
-    if (rt->route)
-        rt->route->closing(l);
+    if (rt->endpoint)
+        rp__endpoint_close(rt->endpoint, unwatched);
     else
-        rp__system_stop(l->sys);
+        unwatched(l);
 }
 
 void rp__route_closed(struct rp_loop *l)
@@ -113,6 +126,7 @@ void rp__runtime_free(struct rp__runtime *rt)
         return;
     rp_alloc mem = rt->sys->mem;
     rp__system_free(rt->sys);
+    rp__endpoint_free(rt->endpoint, &mem);
     pthread_mutex_destroy(&rt->names_lock);
     mem.free(mem.ud, rt, sizeof *rt);
 }

@@ -50,6 +50,7 @@ struct rp__runtime {
     void *root_arg;
     int root_rc;
     struct rp__post start;
+    struct rp__endpoint *endpoint; /* NULL: none */
     int (*cluster_open)(struct rp_loop *l); /* on loop 0, before the root; NULL: no cluster */
     const struct rp__route *route;
     void *cluster;

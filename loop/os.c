@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -27,15 +28,9 @@ enum { BATCH = 64 }; /* ranges the kernel takes in one process_madvise */
 
 int (*rp__os_fault)(const char *call);
 
-/* True when a test wants `call` to fail. */
-static bool faulty(const char *call)
-{
-    return __builtin_expect(rp__os_fault != 0, 0) && rp__os_fault(call) != 0;
-}
-
 void *rp__os_map(size_t size, const char *name)
 {
-    if (faulty("mmap"))
+    if (rp__os_faulty("mmap"))
         return 0;
     void *p = mmap(0, size, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
@@ -55,11 +50,11 @@ void rp__os_unmap(void *p, size_t size)
 /* Advises up to BATCH ranges at once; one by one where the kernel lacks the call. Returns how many. */
 static unsigned advise(const struct iovec *v, unsigned n, int advice)
 {
-    long bytes = faulty("process_madvise") ? -1 : syscall(SYS_process_madvise, PIDFD_SELF_GROUP, v, n, advice, 0);
+    long bytes = rp__os_faulty("process_madvise") ? -1 : syscall(SYS_process_madvise, PIDFD_SELF_GROUP, v, n, advice, 0);
     unsigned done = 0;
     for (; done < n && bytes >= (long)v[done].iov_len; done++)
         bytes -= (long)v[done].iov_len;
-    while (done < n && !faulty("madvise") && madvise(v[done].iov_base, v[done].iov_len, advice) == 0)
+    while (done < n && !rp__os_faulty("madvise") && madvise(v[done].iov_base, v[done].iov_len, advice) == 0)
         done++;
     return done;
 }
@@ -78,7 +73,7 @@ unsigned rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard *h
             *how = RP__GUARD_PROTECT;
     }
     while (*how == RP__GUARD_PROTECT && done < n) {
-        if (!faulty("mprotect") && mprotect(p[done], size, PROT_NONE) == 0)
+        if (!rp__os_faulty("mprotect") && mprotect(p[done], size, PROT_NONE) == 0)
             done++;
         else
             *how = RP__GUARD_NONE;
@@ -106,13 +101,13 @@ rp_time rp__os_now(void)
 
 int rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg)
 {
-    return faulty("pthread_create") ? -EAGAIN : -pthread_create(ret, 0, main, arg);
+    return rp__os_faulty("pthread_create") ? -EAGAIN : -pthread_create(ret, 0, main, arg);
 }
 
 unsigned rp__os_cpus(void)
 {
     cpu_set_t set;
-    if (faulty("sched_getaffinity") || sched_getaffinity(0, sizeof set, &set) != 0)
+    if (rp__os_faulty("sched_getaffinity") || sched_getaffinity(0, sizeof set, &set) != 0)
         return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
@@ -135,7 +130,7 @@ void rp__os_yield(void)
 
 int rp__os_flag_open(void)
 {
-    if (faulty("eventfd"))
+    if (rp__os_faulty("eventfd"))
         return -EMFILE;
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd >= 0 ? fd : -EMFILE;
@@ -163,7 +158,18 @@ void rp__os_flag_close(int fd)
 uint64_t rp__os_entropy(void)
 {
     uint64_t x = 0;
-    if (faulty("getrandom") || getrandom(&x, sizeof x, GRND_NONBLOCK) != sizeof x)
+    if (rp__os_faulty("getrandom") || getrandom(&x, sizeof x, GRND_NONBLOCK) != sizeof x)
         x = (uint64_t)rp__os_now() * 0x9e3779b97f4a7c15u ^ (uintptr_t)&x;
     return x;
+}
+
+unsigned rp__os_pid(void)
+{
+    return (unsigned)getpid();
+}
+
+const char *rp__os_env(const char *name)
+{
+    const char *value = secure_getenv(name);
+    return value && *value ? value : 0;
 }

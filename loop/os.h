@@ -15,6 +15,11 @@
 /* Tests only: asked before each call, by name; what it returns other than 0 is that call's errno. */
 extern int (*rp__os_fault)(const char *call);
 
+static inline bool rp__os_faulty(const char *call) /* a test wants `call` to fail */
+{
+    return __builtin_expect(rp__os_fault != 0, 0) && rp__os_fault(call) != 0;
+}
+
 /* Zeroed memory that costs nothing until touched, never in huge pages. NULL: the kernel refused. */
 void *rp__os_map(size_t size, const char *name);
 void  rp__os_unmap(void *p, size_t size);
@@ -35,6 +40,8 @@ rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
 int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 or a negative errno value */
 unsigned rp__os_cpus(void);    /* that this process may run on */
 uint64_t rp__os_entropy(void); /* from the kernel's pool */
+unsigned rp__os_pid(void);
+const char *rp__os_env(const char *name); /* what the user has set; NULL: nothing, or no user of ours has (setuid) */
 
 /* The calling thread sleeps while *word == value, or wakes early; and wakes one that sleeps so. */
 void rp__os_wait(_Atomic uint32_t *word, uint32_t value);

@@ -22,6 +22,8 @@ struct rp__world {
     void    (*wake)(struct rp_loop *l);  /* any thread: the loop takes a turn soon */
     uint64_t (*seed)(rp_system *sys);    /* for this system's random numbers */
     int     (*offload)(rp_self *me, int (*fn)(void *), void *arg, rp_time deadline);
+    /* Suspends until `fd` can be read, or written. NULL: this world has no descriptors. */
+    int     (*wait_fd)(rp_self *me, int fd, bool write, rp_time deadline);
 };
 
 extern const struct rp__world rp__world_uv;

@@ -335,6 +335,61 @@ static int world_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time dead
     return rp__park(me, "offload", (void *)fn, work_cancel, deadline);
 }
 
+/* ---- descriptors --------------------------------------------------------------------------------- */
+
+struct readiness {
+    uv_poll_t poll; /* on the caller's stack: the caller stays parked until libuv has let go of it */
+    rp_self *me;
+    int rc;
+};
+
+static void let_go(uv_handle_t *h)
+{
+    struct readiness *r = RP__OF(struct readiness, poll, h);
+    rp__wake(r->me, r->rc);
+}
+
+static void end_poll(struct readiness *r, int rc)
+{
+    if (uv_is_closing((uv_handle_t *)&r->poll))
+        return;
+    r->rc = rc;
+    uv_close((uv_handle_t *)&r->poll, let_go);
+}
+
+static void on_readiness(uv_poll_t *h, int status, int events)
+{
+    (void)events;
+    end_poll(RP__OF(struct readiness, poll, h), status);
+}
+
+static bool poll_cancel(rp_self *me)
+{
+    end_poll(me->got, me->rc);
+    return false;
+}
+
+static int world_wait_fd(rp_self *me, int fd, bool write, rp_time deadline)
+{
+    struct readiness r = {.me = me};
+    int rc = rp__may_wait(me);
+    if (rc == 0 && deadline <= rp_now(me))
+        rc = -ETIMEDOUT;
+    if (rc == 0)
+        rc = rp__keep_stack(me);
+    if (rc == 0)
+        rc = uv_poll_init(&of(me->loop)->loop, &r.poll, fd);
+    if (rc != 0)
+        return rc;
+    r.poll.data = 0; /* no handle of the loop's own: see close_handle */
+    uv_unref((uv_handle_t *)&r.poll); /* who waits does not keep a loop from ending */
+    me->got = &r;
+    rc = uv_poll_start(&r.poll, write ? UV_WRITABLE : UV_READABLE, on_readiness);
+    if (rc != 0)
+        end_poll(&r, rc);
+    return rp__park(me, write ? "room to write" : "something to read", 0, poll_cancel, deadline);
+}
+
 const struct rp__world rp__world_uv = {
-    world_open, world_close, world_run, world_now, world_wake, world_seed, world_offload,
+    world_open, world_close, world_run, world_now, world_wake, world_seed, world_offload, world_wait_fd,
 };

@@ -228,6 +228,8 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     uint64_t sim_seed;    /* not 0: one thread, virtual time, repeatable; see sim.h */
     uint64_t chaos_seed;  /* not 0: schedules unfairly on purpose, for tests */
     rp_ledger *ledger;    /* filled in at the end */
+    const char *inspect;  /* path of a Unix socket where the program answers questions about itself; see inspect.h.
+                             NULL: where the user's RP_INSPECT says, if it does. In a simulation -ENOTSUP */
     /* cluster; see cluster.h */
     const char *listen;   /* "tcp://127.0.0.1:7000", "ipc:///run/x"; NULL: this process does not listen */
     const char *node;     /* this process's name in the cluster, for reports */

@@ -123,7 +123,9 @@ static void run_one(const struct scenario *s)
     memset(&l, 0, sizeof l);
     rp_system_opts o = {.loops = s->world == SIM_1 ? 1 : s->world == SIM_3 ? 3 : 2, .mem = &mem.alloc, .ledger = &l,
                         .sim_seed = s->world <= SIM_3 ? 7 : 0, .spin_us = -1};
-    reset(strcmp(s->name, "start") == 0);
+    if (strcmp(s->name, "endpoint") == 0)
+        o.inspect = fault_endpoint();
+    reset(strcmp(s->name, "start") == 0 || o.inspect);
     int rc = rp_run(&root, 0, &o);
     check_books(&l);
     check_end(rc);

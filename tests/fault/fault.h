@@ -42,5 +42,6 @@ extern const rp_type *const fault_types[];
 void fault_arm(void);
 void fault_arm_server(void);
 const rp_alloc *fault_mem(void); /* what fails */
+const char *fault_endpoint(void); /* a path for a socket, of this process */
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int fault_patience_ms = 3000; /* nobody waits longer: what was dropped for want of memory does not come */
@@ -1041,6 +1043,40 @@ static int groups(rp_self *me, void *arg)
     return rp_scope_close(me, &s, rc);
 }
 
+/* ---- looking inside ------------------------------------------------------------------------------ */
+
+const char *fault_endpoint(void)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/reparto-fault-%d.sock", (int)getpid());
+    return path;
+}
+
+/* Off the loop. 0: it was answered in full. */
+static int ask_endpoint(void *arg)
+{
+    const char *word = arg;
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    strcpy(at.sun_path, fault_endpoint());
+    struct timeval patient = {0, 300000};
+    char got[8192];
+    size_t n = 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool sent = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patient, sizeof patient) == 0 &&
+                connect(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+                send(fd, word, strlen(word), MSG_NOSIGNAL) == (ssize_t)strlen(word);
+    for (ssize_t k; sent && n < sizeof got && (k = read(fd, got + n, sizeof got - n)) > 0;)
+        n += (size_t)k;
+    close(fd);
+    return n >= 3 && memcmp(got + n - 3, "ok\n", 3) == 0 ? 0 : -EPIPE;
+}
+
+static int endpoint(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_offload(me, ask_endpoint, (void *)(uintptr_t) "ledger\n", RP_FOREVER);
+}
+
 #define BOTH(name, root) {name, SIM_1, root}, {name, SIM_3, root}
 #define PAIR(name, root) {name, CLIENT, root}, {name, SERVER, root}
 
@@ -1055,7 +1091,7 @@ const struct scenario scenarios[] = {
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
     BOTH("supervises", supervises), BOTH("links", links), BOTH("groups", groups),
-    {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads},
+    {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
     {"connects_to_nobody", SIM_1, connects_to_nobody},
     PAIR("meets", meets), PAIR("far_calls", far_calls), PAIR("far_ends", far_ends), PAIR("far_forwards", far_forwards),
     PAIR("far_tokens", far_tokens), PAIR("far_window", far_window), PAIR("far_left", far_left),

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include "actors/words.h"
+
+#include "actors/runtime.h"
+
+#include <inttypes.h>
+
+static int say_ledger(rp_self *me, struct rp__text *t, const char *rest)
+{
+    (void)rest;
+    rp_ledger b;
+    rp__ledger_sum(me->loop->sys, &b);
+    rp__say(me, t, "sent %" PRIu64 "\narrived %" PRIu64 "\nhandled %" PRIu64 "\nleft %" PRIu64 "\ndead %" PRIu64
+            "\ndropped %" PRIu64 "\nlate %" PRIu64 "\nexpired %" PRIu64 "\n",
+            b.sent, b.arrived, b.handled, b.left, b.dead, b.dropped, b.late, b.expired);
+    rp__say(me, t, "high_water %" PRIu64 "\nlost_signals %" PRIu64 "\n", b.high_water, b.lost_signals);
+    return 0;
+}
+
+/* In the order that `help` shows. */
+const struct rp__word rp__words[] = {
+    {"ledger", "how the messages so far have ended", say_ledger},
+    {0, 0, 0},
+};

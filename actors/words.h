@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * words.h - what can be asked at the endpoint (loop/endpoint.h): one line for each in words.c.
+ */
+#ifndef RP__WORDS_H
+#define RP__WORDS_H
+
+#include "loop/endpoint.h"
+
+extern const struct rp__word rp__words[];
+
+#endif

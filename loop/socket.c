@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/socket.h"
+
+#include "loop/os.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 8 };
+
+static int open_socket(void)
+{
+    int fd = rp__os_faulty("socket") ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd >= 0 ? fd : -EMFILE;
+}
+
+/* Did somebody listen there, who has ended without taking it away? */
+static bool is_left_over(const struct sockaddr_un *at)
+{
+    struct stat st;
+    if (lstat(at->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return false; /* to connect to a plain file is refused too */
+    int fd = open_socket();
+    if (fd < 0)
+        return false;
+    bool refused = connect(fd, (const struct sockaddr *)at, sizeof *at) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static int bind_to(int fd, const struct sockaddr_un *at)
+{
+    if (rp__os_faulty("bind"))
+        return -ENOSPC;
+    if (bind(fd, (const struct sockaddr *)at, sizeof *at) == 0)
+        return 0;
+    if (errno != EADDRINUSE || !is_left_over(at))
+        return -errno;
+    unlink(at->sun_path);
+    return bind(fd, (const struct sockaddr *)at, sizeof *at) == 0 ? 0 : -errno;
+}
+
+int rp__socket_listen(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    _Static_assert(sizeof at.sun_path == RP__SOCKET_PATH, "what the kernel takes");
+    if (strlen(path) >= sizeof at.sun_path)
+        return -ENAMETOOLONG;
+    strcpy(at.sun_path, path);
+    int fd = open_socket();
+    if (fd < 0)
+        return fd;
+    /* before it is bound: what appears has this mode from the first instant, whatever the umask allows */
+    int rc = rp__os_faulty("fchmod") || fchmod(fd, 0600) != 0 ? -EPERM : bind_to(fd, &at);
+    if (rc == 0 && (rp__os_faulty("listen") || listen(fd, BACKLOG) != 0)) {
+        unlink(path);
+        rc = -ENOBUFS;
+    }
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
+}
+
+int rp__socket_accept(int fd)
+{
+    if (rp__os_faulty("accept4"))
+        return -EMFILE;
+    int got = accept4(fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return got >= 0 ? got : -errno;
+}
+
+ssize_t rp__socket_read(int fd, void *to, size_t size)
+{
+    ssize_t n = rp__os_faulty("recv") ? (errno = ECONNRESET, -1) : recv(fd, to, size, 0);
+    return n >= 0 ? n : -errno;
+}
+
+ssize_t rp__socket_write(int fd, const void *from, size_t size)
+{
+    ssize_t n = rp__os_faulty("send") ? (errno = ECONNRESET, -1) : send(fd, from, size, MSG_NOSIGNAL);
+    return n >= 0 ? n : -errno;
+}
+
+void rp__socket_close(int fd)
+{
+    close(fd);
+}
+
+void rp__socket_remove(const char *path)
+{
+    unlink(path);
+}

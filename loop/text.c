@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int rp__text_open(rp_self *me, struct rp__text *t)
+{
+    t->n = 0;
+    t->rc = 0;
+    t->at = rp__pool_get(&me->loop->pool, RP__TEXT_ROOM);
+    return t->at ? 0 : -ENOMEM;
+}
+
+static void flush(rp_self *me, struct rp__text *t)
+{
+    if (t->rc == 0 && t->n > 0)
+        t->rc = t->give(me, t);
+    t->n = 0;
+}
+
+int rp__text_close(rp_self *me, struct rp__text *t)
+{
+    flush(me, t);
+    rp__pool_free(&me->loop->pool, t->at, RP__TEXT_ROOM);
+    return t->rc;
+}
+
+void rp__say(rp_self *me, struct rp__text *t, const char *format, ...)
+{
+    for (int i = 0; i < 2 && t->rc == 0; i++) {
+        va_list ap;
+        va_start(ap, format);
+        size_t room = RP__TEXT_ROOM - t->n;
+        int n = vsnprintf(t->at + t->n, room, format, ap);
+        va_end(ap);
+        if (n < 0)
+            return;
+        bool fits = (size_t)n < room;
+        if (fits || t->n == 0) { /* or never will */
+            t->n += fits ? (size_t)n : room - 1;
+            return;
+        }
+        flush(me, t);
+    }
+}
+
+const char *rp__word_of(char *to, size_t size, const char *from)
+{
+    size_t n = 0;
+    for (; from && from[n] && n + 1 < size; n++)
+        to[n] = from[n] > ' ' && from[n] < 127 ? from[n] : (unsigned char)from[n] >= 128 ? from[n] : '?';
+    to[n] = 0;
+    return n > 0 ? to : "-";
+}

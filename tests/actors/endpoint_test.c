@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---- a client, off the loop ---------------------------------------------------------------------- */
+
+struct ask {
+    const char *path, *text;
+    char answer[4096];
+    size_t n;
+};
+
+static int dial(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    check(fd >= 0);
+    if (connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
+        return fd;
+    int rc = -errno;
+    close(fd);
+    return rc;
+}
+
+static int ask_blocking(void *arg)
+{
+    struct ask *a = arg;
+    int fd = dial(a->path);
+    if (fd < 0)
+        return fd;
+    ssize_t n = send(fd, a->text, strlen(a->text), MSG_NOSIGNAL);
+    if (n < 0 && errno != EPIPE)
+        return -errno;
+    a->n = 0;
+    while ((n = read(fd, a->answer + a->n, sizeof a->answer - 1 - a->n)) > 0)
+        a->n += (size_t)n;
+    a->answer[a->n] = 0;
+    close(fd);
+    return 0;
+}
+
+static const char *ask(rp_self *me, struct ask *a, const char *path, const char *text)
+{
+    a->path = path;
+    a->text = text;
+    check_eq(rp_offload(me, ask_blocking, a, RP_FOREVER), 0);
+    return a->answer;
+}
+
+static const char *temp_path(const char *name)
+{
+    static char path[100];
+    snprintf(path, sizeof path, "/tmp/reparto-test-%d-%s", (int)getpid(), name);
+    return path;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+    return n >= k && strcmp(text + n - k, end) == 0;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------- */
+
+static int asks(rp_self *me, void *arg)
+{
+    const char *path = arg;
+    struct ask a;
+    struct stat st;
+    check_eq(stat(path, &st), 0);
+    check_eq(st.st_mode & 0777, 0600);
+    check(strstr(ask(me, &a, path, "help\n"), "ledger"));
+    check(ends_with(a.answer, "\nok\n"), "%s", a.answer);
+    check_eq(tell_num(me, rp_self_ref(me), 1), 0);
+    check(strncmp(ask(me, &a, path, "ledger\r\n"), "sent 1\n", 7) == 0, "%s", a.answer);
+    check_str(ask(me, &a, path, "nonsense here\n"), "error: no such word; ask for help\n");
+    check_str(ask(me, &a, path, "\n"), "error: no such word; ask for help\n");
+    return 0;
+}
+
+TEST(endpoint, answers_questions)
+{
+    const char *path = temp_path("a");
+    rp_system_opts one = {.loops = 1, .inspect = path}, three = {.loops = 3, .inspect = path};
+    check_eq(run_with(asks, (void *)(uintptr_t)path, &one), 0);
+    check_eq(access(path, F_OK), -1);
+    check_eq(run_with(asks, (void *)(uintptr_t)path, &three), 0);
+    check_eq(access(path, F_OK), -1);
+}
+
+static int asks_by_http(rp_self *me, void *arg)
+{
+    struct ask a;
+    ask(me, &a, arg, "GET /ledger HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n");
+    check(strncmp(a.answer, "HTTP/1.0 200 OK\r\n", 17) == 0, "%s", a.answer);
+    check(strstr(a.answer, "\r\n\r\nsent 0\n") && ends_with(a.answer, "lost_signals 0\n"), "%s", a.answer);
+    ask(me, &a, arg, "GET /no?x=1 HTTP/1.1\r\n\r\n");
+    check(strncmp(a.answer, "HTTP/1.0 404 ", 13) == 0, "%s", a.answer);
+    return 0;
+}
+
+TEST(endpoint, speaks_http)
+{
+    const char *path = temp_path("http");
+    rp_system_opts o = {.loops = 2, .inspect = path};
+    check_eq(run_with(asks_by_http, (void *)(uintptr_t)path, &o), 0);
+}
+
+/* ---- clients that are slow, many, or rude -------------------------------------------------------- */
+
+static int is_patient(rp_self *me, void *arg)
+{
+    struct ask a;
+    int silent[3], rude = dial(arg);
+    char much[8192];
+    memset(much, 'x', sizeof much);
+    for (unsigned i = 0; i < 3; i++)
+        check((silent[i] = dial(arg)) >= 0);
+    check(write(silent[0], "led", 3) == 3);
+    check(send(rude, much, sizeof much, MSG_NOSIGNAL) > 0); /* no line ends in it */
+    check(ends_with(ask(me, &a, arg, "ledger\n"), "ok\n"), "%s", a.answer);
+    check(read(rude, much, sizeof much) <= 0); /* it has been let go of */
+    close(rude);
+    close(silent[1]);
+    return 0; /* two are connected still: the system ends all the same */
+}
+
+TEST(endpoint, waits_for_nobody)
+{
+    const char *path = temp_path("slow");
+    rp_system_opts o = {.loops = 2, .inspect = path};
+    check_eq(run_with(is_patient, (void *)(uintptr_t)path, &o), 0);
+}
+
+enum { CROWD = 30 };
+
+static int one_of_many(rp_self *me, void *arg)
+{
+    struct ask a;
+    check(ends_with(ask(me, &a, arg, "ledger\n"), "ok\n"), "%s", a.answer);
+    return 0;
+}
+
+static int meets_a_crowd(rp_self *me, void *arg)
+{
+    int silent[7];
+    for (unsigned i = 0; i < 7; i++) /* all places but one */
+        check((silent[i] = dial(arg)) >= 0);
+    rp_scope s;
+    rp_scope_open(me, &s, rp_in_ms(me, 20000));
+    int rc = 0;
+    for (unsigned i = 0; i < CROWD && rc == 0; i++)
+        rc = rp_go(me, &s, one_of_many, arg, NULL);
+    rc = rp_scope_close(me, &s, rc);
+    for (unsigned i = 0; i < 7; i++)
+        close(silent[i]);
+    return rc;
+}
+
+TEST(endpoint, lets_a_crowd_in_one_after_the_other)
+{
+    const char *path = temp_path("crowd");
+    rp_system_opts o = {.loops = 1, .inspect = path};
+    check_eq(run_with(meets_a_crowd, (void *)(uintptr_t)path, &o), 0);
+}
+
+/* ---- where it opens ------------------------------------------------------------------------------ */
+
+static int says(rp_self *me, void *arg)
+{
+    (void)me;
+    return *(int *)arg;
+}
+
+TEST(endpoint, opens_where_nobody_listens)
+{
+    const char *path = temp_path("taken");
+    rp_system_opts o = {.loops = 1, .inspect = path};
+    int result = -EXDEV;
+
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    strcpy(at.sun_path, path);
+    int other = socket(AF_UNIX, SOCK_STREAM, 0);
+    check_eq(bind(other, (struct sockaddr *)&at, sizeof at), 0);
+    check_eq(listen(other, 1), 0);
+    check_eq(run_with(says, &result, &o), -EADDRINUSE); /* it is alive */
+    close(other);
+    check_eq(run_with(says, &result, &o), -EXDEV);           /* it has left its socket behind */
+    check_eq(access(path, F_OK), -1);
+
+    int file = open(path, O_CREAT | O_WRONLY, 0600);
+    check(file >= 0 && write(file, "precious", 8) == 8);
+    close(file);
+    check_eq(run_with(says, &result, &o), -EADDRINUSE);
+    struct stat st;
+    check(stat(path, &st) == 0 && st.st_size == 8);
+    unlink(path);
+
+    o.inspect = "/nonexistent/x";
+    check_eq(run_with(says, &result, &o), -ENOENT);
+    char far[200];
+    memset(far, 'x', sizeof far);
+    far[sizeof far - 1] = 0;
+    o.inspect = far;
+    check_eq(run_with(says, &result, &o), -ENAMETOOLONG);
+}
+
+TEST(endpoint, is_refused_in_a_simulation)
+{
+    int result = -EXDEV;
+    rp_system_opts o = {.loops = 2, .sim_seed = 1, .inspect = temp_path("sim")};
+    check_eq(run_with(says, &result, &o), -ENOTSUP);
+}
+
+/* ---- RP_INSPECT ---------------------------------------------------------------------------------- */
+
+struct within {
+    char dir[64];
+    unsigned depth;
+};
+
+/* Inside it runs another system of this process, which gets a socket of its own. */
+static int by_environment(rp_self *me, void *arg);
+
+static int run_another(void *arg)
+{
+    struct within *w = arg;
+    w->depth++;
+    rp_system_opts o = {.loops = 1};
+    return run_with(by_environment, w, &o);
+}
+
+static int by_environment(rp_self *me, void *arg)
+{
+    struct within *w = arg;
+    struct ask a;
+    char path[100];
+    snprintf(path, sizeof path, w->depth ? "%s/reparto.%d.1" : "%s/reparto.%d", w->dir, (int)getpid());
+    check(ends_with(ask(me, &a, path, "help\n"), "ok\n"));
+    return w->depth ? 0 : rp_offload(me, run_another, w, RP_FOREVER);
+}
+
+TEST(endpoint, opens_where_the_user_says)
+{
+    struct within w = {.dir = "/tmp/reparto-test-XXXXXX"};
+    check(mkdtemp(w.dir) != 0);
+    setenv("RP_INSPECT", w.dir, 1);
+    rp_system_opts o = {.loops = 2};
+    check_eq(run_with(by_environment, &w, &o), 0);
+    check_eq(rmdir(w.dir), 0); /* nothing is left in it */
+    int result = -EXDEV; /* the program does not know of it: it goes on without */
+    check_eq(run_with(says, &result, &o), -EXDEV);
+    o.sim_seed = 1;
+    check_eq(run_with(says, &result, &o), -EXDEV);
+    unsetenv("RP_INSPECT");
+}
