@@ -6,6 +6,7 @@
 2. No function is longer than 70 lines, unless a comment in front of it says why: "long: ...".
 3. Only loop/os.c and the worlds read a clock, a random number or a pid.
 4. Every file has its SPDX line.
+5. What suspends, by its comment in include/, is cancelled at its wait by tests/stress/cancel.c.
 """
 import re
 import subprocess
@@ -80,7 +81,37 @@ def spdx(path, text):
     check("SPDX-License-Identifier" in text[:200], f"{path} lacks its SPDX line")
 
 
-RULES = [includes, lengths, world, spdx]
+def declarations(text):
+    """Yields (name, comment) of each public function that takes a non-const rp_self: the comment on its own
+    line, or the one in front of it, which a few declarations may share."""
+    before = ""
+    for m in re.finditer(r"(/\*.*?\*/)|(RP_EXPORT[^;]*;)[ \t]*(/\*.*?\*/)?|(\n[ \t]*\n)", text, re.S):
+        comment, code, after, gap = m.groups()
+        if code:
+            if re.search(r"\((?:struct )?rp_self \*me\b", code):
+                yield re.search(r"(\w+)\(", code).group(1), after or before
+        elif comment:
+            before = comment
+        else:
+            before = ""
+
+
+WAITS = {"tests/stress/waits.c", "tests/stress/sync_waits.c"}
+
+
+def suspending(path, text):
+    if not path.startswith("include/"):
+        return
+    tried = set()
+    for f in WAITS:
+        tried |= set(re.findall(r'\{"(\w+)', open(f).read()))
+    for name, comment in declarations(text):
+        says = re.sub(r"[Dd]oes not\s+(\*\s+)?suspend", "", comment)
+        if re.search(r"\b[Ss]uspends?\b", says):
+            check(name in tried, f"{path}: {name} suspends, and no wait of {sorted(WAITS)} tries it")
+
+
+RULES = [includes, lengths, world, spdx, suspending]
 
 
 def main():

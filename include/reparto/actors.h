@@ -102,7 +102,7 @@ RP_EXPORT RP_NODISCARD int rp_send(rp_self *me, rp_ref to, rp_msg **m);
 RP_EXPORT RP_NODISCARD int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline);
 
 /* The same, but only one of the given types (NULL-terminated), the first given first; the others stay,
- * in order. Costs the same however many of them there are. A mailbox full of others would leave no
+ * in order. Suspends. Costs the same however many of them there are. A mailbox full of others would leave no
  * room for what is waited for: -ENOBUFS. */
 RP_EXPORT RP_NODISCARD int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time deadline);
 

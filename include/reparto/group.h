@@ -32,7 +32,8 @@
 extern "C" {
 #endif
 
-/* Starts a group as a child of the caller; `o` may be NULL. As rp_spawn; o->arg is not used. */
+/* Starts a group as a child of the caller; `o` may be NULL. As rp_spawn, and suspends as that; o->arg is not
+ * used. */
 RP_EXPORT RP_NODISCARD int rp_group_start(rp_self *me, const rp_spawn_opts *o, rp_ref *ret);
 
 /* The caller is a member when it returns 0; again: nothing changes. It ceases to be one when it ends; a restart
@@ -42,8 +43,8 @@ RP_EXPORT RP_NODISCARD int rp_group_join(rp_self *me, rp_ref group);
 /* Nothing comes after it but what is in the mailbox. Suspends. -ESRCH: it was none. */
 RP_EXPORT int rp_group_leave(rp_self *me, rp_ref group);
 
-/* rp_tell(me, group, t, body), but for -EINVAL: what a type with drop owns has one owner. (Told to a group
- * all the same, such a message ends there.) */
+/* rp_tell(me, group, t, body), and suspends as that; but for -EINVAL: what a type with drop owns has one owner.
+ * (Told to a group all the same, such a message ends there.) */
 RP_EXPORT RP_NODISCARD int rp_publish(rp_self *me, rp_ref group, const rp_type *t, const void *body);
 
 /* How many members there are, and the first n of them in `to`, in no order. Suspends: it takes its turn behind

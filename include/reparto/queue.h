@@ -73,7 +73,7 @@ typedef struct rp_lease { /* all zero: none */
     uint64_t id;
 } rp_lease;
 
-/* As rp_get, with a lease. One that `lease` still holds is done by it, whatever this call returns: to
+/* As rp_get, with a lease. Suspends. One that `lease` still holds is done by it, whatever this call returns: to
  * take the next is to have finished with the last. -EPIPE comes only when nothing is leased any more,
  * since it might come back; so a coroutine must not wait here while it holds another lease of q. -ENOMEM. */
 RP_EXPORT RP_NODISCARD int rp_take(rp_self *me, rp_queue *q, void *item, rp_lease *lease, rp_time deadline);
