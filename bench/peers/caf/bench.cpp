@@ -634,9 +634,13 @@ static const std::map<std::string, question> questions = {
     {"timers_1m", {1, "ns", timers}},
     {"big", {2, "msg/s", [] { return rate(5000000, big); }}},
     {"bounded_buffer", {2, "items/s", [] { return rate(1000000, bounded_buffer); }}},
-    {"banking", {2, "transactions/s", [] { return rate(500000, [](u64 n) { check(ask(teller, n) == 0); }); }}},
+    {"banking", {2, "transactions/s", [] { return rate(1000000, [](u64 n) {
+        check(ask(teller, n) == 0);
+    }); }}},
     {"chameneos", {2, "meetings/s", [] { return rate(1000000, chameneos); }}},
-    {"fork_join_create", {1, "actors/s", [] { return rate(1200000, [](u64 n) { check(ask(forker, n) == n); }); }}},
+    {"fork_join_create", {1, "actors/s", [] { return rate(1200000, [](u64 n) {
+        check(ask(forker, n) == n);
+    }); }}},
 };
 
 int main(int argc, char** argv)

@@ -15,9 +15,15 @@
 
 main([Question]) ->
     spawn(fun() ->
-        {Value, Unit} = question(list_to_atom(Question)),
-        io:format("~s ~.3f ~s~n", [Question, float(Value), Unit]),
-        halt(0)
+        try question(list_to_atom(Question)) of
+            {Value, Unit} ->
+                io:format("~s ~.3f ~s~n", [Question, float(Value), Unit]),
+                halt(0)
+        catch
+            _:Why ->
+                io:format(standard_error, "~p~n", [Why]),
+                halt(1)
+        end
     end).
 
 question(pingpong_one) -> {rate(5000000, fun(N) -> pingpong(N, []) end), "rt/s"};
@@ -40,7 +46,8 @@ question(timers_1m) -> {timers(1000000), "ns"};
 question(big) -> {rate(10000000, fun big/1), "msg/s"};
 question(bounded_buffer) -> {rate(2000000, fun bounded_buffer/1), "items/s"};
 question(banking) -> {rate(1500000, fun banking/1), "transactions/s"};
-question(chameneos) -> {rate(2000000, fun chameneos/1), "meetings/s"}.
+question(chameneos) -> {rate(2000000, fun chameneos/1), "meetings/s"};
+question(_) -> throw('no such question').
 
 time(Run) ->
     Start = erlang:monotonic_time(nanosecond),

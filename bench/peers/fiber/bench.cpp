@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <deque>
@@ -122,6 +121,16 @@ static void fanin(u64 producers, u64 n)
     for (u64 i = 0; i < producers * each; i++)
         sum += to.value_pop();
     check(sum == producers * each * (each + 1) / 2);
+}
+
+static void oneway(u64 n)
+{
+    fanin(1, n);
+}
+
+static void fanin_8(u64 n)
+{
+    fanin(8, n);
 }
 
 static double ring(u64 size, u64 hops)
@@ -389,11 +398,11 @@ struct question {
 static const std::map<std::string, question> questions = {
     {"pingpong_one", {"rt/s", [] { return rate(6000000, pingpong); }}},
     {"pingpong_two", {"rt/s", [] { return two(true, [] { return rate(6000000, pingpong); }); }}},
-    {"oneway_one", {"msg/s", [] { return rate(30000000, [](u64 n) { fanin(1, n); }); }}},
-    {"oneway_two", {"msg/s", [] { return two(true, [] { return rate(30000000, [](u64 n) { fanin(1, n); }); }); }}},
-    {"fanin_8", {"msg/s", [] { return two(true, [] { return rate(30000000, [](u64 n) { fanin(8, n); }); }); }}},
+    {"oneway_one", {"msg/s", [] { return rate(30000000, oneway); }}},
+    {"oneway_two", {"msg/s", [] { return two(true, [] { return rate(30000000, oneway); }); }}},
+    {"fanin_8", {"msg/s", [] { return two(true, [] { return rate(30000000, fanin_8); }); }}},
     {"fanin_8_rss", {"MB", [] {
-        two(true, [] { return rate(8000000, [](u64 n) { fanin(8, n); }); });
+        two(true, [] { return rate(8000000, fanin_8); });
         rusage u;
         getrusage(RUSAGE_SELF, &u);
         return u.ru_maxrss * 1024 / 1e6;
