@@ -2,7 +2,6 @@
 #include "loop/os.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -113,14 +112,9 @@ unsigned rp__os_cpus(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
-void rp__os_wait(_Atomic uint32_t *word, uint32_t value)
+void rp__os_doze(uint32_t ns)
 {
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0, 0, 0); /* the caller looks again, whatever it says */
-}
-
-void rp__os_wake(_Atomic uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+    nanosleep(&(struct timespec){.tv_nsec = ns}, 0); /* the caller looks again, whatever it says */
 }
 
 void rp__os_yield(void)

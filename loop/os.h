@@ -43,9 +43,7 @@ uint64_t rp__os_entropy(void); /* from the kernel's pool */
 unsigned rp__os_pid(void);
 const char *rp__os_env(const char *name); /* what the user has set; NULL: nothing, or no user of ours has (setuid) */
 
-/* The calling thread sleeps while *word == value, or wakes early; and wakes one that sleeps so. */
-void rp__os_wait(_Atomic uint32_t *word, uint32_t value);
-void rp__os_wake(_Atomic uint32_t *word);
+void rp__os_doze(uint32_t ns); /* the calling thread sleeps for about so long, below a second */
 void rp__os_yield(void); /* the processor, to another thread */
 
 /* An eventfd: made, not readable; a negative errno value when there is none to be had. */

@@ -3,7 +3,11 @@
 
 #include "loop/os.h"
 
-enum { SPINS = 100 }; /* some hundred ns: as long as a few holders take, when they run */
+enum {
+    STEP = 8, STEP_MAX = 128, /* pauses between two looks */
+    PATIENCE = 1024,          /* pauses in all: longer than any holder takes, when it runs */
+    DOZE_NS = 50000
+};
 
 static void cpu_relax(void)
 {
@@ -16,22 +20,15 @@ static void cpu_relax(void)
 
 void rp__latch_slow(struct rp__latch *g)
 {
-    for (unsigned i = 0; i < SPINS; i++) {
-        uint32_t open = RP__OPEN;
+    unsigned spent = 0, step = STEP;
+    do {
+        for (unsigned i = 0; i < step; i++)
+            cpu_relax();
+        spent += step;
+        step = step < STEP_MAX ? 2 * step : step;
+        if (spent > PATIENCE)
+            rp__os_doze(DOZE_NS);
         /* relaxed: only a look, so that nobody's cache line is taken away for nothing */
-        if (atomic_load_explicit(&g->state, memory_order_relaxed) == RP__OPEN &&
-            atomic_compare_exchange_weak_explicit(&g->state, &open, RP__SHUT, memory_order_acquire,
-                                                  memory_order_relaxed))
-            return;
-        cpu_relax();
-    }
-    /* Whoever has slept takes it as SHUT_ASLEEP, because there may be others: at worst one call for nothing.
-     * The kernel compares the word before it puts us to sleep, so an opening in between is not missed. */
-    while (atomic_exchange_explicit(&g->state, RP__SHUT_ASLEEP, memory_order_acquire) != RP__OPEN)
-        rp__os_wait(&g->state, RP__SHUT_ASLEEP);
-}
-
-void rp__latch_wake(struct rp__latch *g)
-{
-    rp__os_wake(&g->state);
+    } while (atomic_load_explicit(&g->shut, memory_order_relaxed) ||
+             atomic_exchange_explicit(&g->shut, 1, memory_order_acquire)); /* unbounded: until it is open */
 }

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "mailbox/park.h"
 
-#include "loop/scope.h"
-
-int rp__checkpoint(const rp_self *me)
+void rp__rest_now(rp_self *me)
 {
-    return me->loop->slow & RP__SLOW_FORKED ? -EPERM : rp_check(me);
-}
-
-void rp__rest(rp_self *me)
-{
-    if (__builtin_expect(--me->loop->budget <= 0, 0) && !me->nowait && rp__keep_stack(me) == 0)
+    if (!me->nowait && rp__keep_stack(me) == 0)
         rp__yield_sure(me);
 }
 

@@ -29,6 +29,7 @@
 #define RP__PARK_H
 
 #include "loop/loop.h"
+#include "loop/scope.h"
 #include "mailbox/latch.h"
 
 #include <errno.h>
@@ -84,11 +85,23 @@ static inline struct rp__waiter *rp__line_take_all(struct rp__line *n) /* a chai
 }
 
 /* At the start of every call that may suspend, whether it will or not: has the caller been cancelled? */
-int rp__checkpoint(const rp_self *me);
+static inline int rp__checkpoint(const rp_self *me)
+{
+    const struct rp__scope *s = me->scope;
+    if (__builtin_expect(me->loop->slow & RP__SLOW_FORKED, 0))
+        return -EPERM;
+    return __builtin_expect(me->stopped || (s && s->cause != RP__NOT_CANCELLED), 0) ? -ECANCELED : 0;
+}
 
 /* After a call that did not have to wait: now and then lets others run, so that a loop around a queue that
  * is never empty starves nobody. After, so that nobody loses its place in line by it. */
-void rp__rest(rp_self *me);
+void rp__rest_now(rp_self *me);
+
+static inline void rp__rest(rp_self *me)
+{
+    if (__builtin_expect(--me->loop->budget <= 0, 0))
+        rp__rest_now(me);
+}
 
 /* To be asked before standing in line: 0, and then parking cannot fail; or why the wait would fail. */
 int rp__may_park(rp_self *me, rp_time deadline);

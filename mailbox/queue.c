@@ -21,7 +21,7 @@ int rp_queue_new(size_t item, uint32_t capacity, const rp_queue_opts *given, rp_
     rp_queue *q = mem.alloc(mem.ud, sizeof *q);
     if (!q)
         return -ENOMEM;
-    *q = (rp_queue){.fd = -1, .item = item, .priority = o.priority, .drop = o.drop, .mem = mem};
+    *q = (rp_queue){.plain = o.order == RP_FIFO, .fd = -1, .item = item, .priority = o.priority, .drop = o.drop, .mem = mem};
     int rc = rp__store_init(&q->store, &mem, o.order, item, capacity);
     if (rc != 0) {
         mem.free(mem.ud, q, sizeof *q);
@@ -96,11 +96,38 @@ void rp__queue_wake(const struct rp__woken *w, struct rp_loop *here)
     rp__unpark_all(w->broken, -EPIPE, here);
 }
 
+/* ---- the short way --------------------------------------------------------------------------------- */
+
+/* There is room and nobody to hand it to: no line changes, nobody is woken. False: the long way. */
+static inline bool put_short(rp_queue *q, const void *item)
+{
+    rp__latch(&q->latch);
+    bool may = q->plain && !q->getters.first && q->store.count < q->store.capacity;
+    if (may) {
+        rp__store_append(&q->store, q->number++, item, q->item);
+        if (q->store.count > q->high_water)
+            q->high_water = q->store.count;
+    }
+    rp__unlatch(&q->latch);
+    return may;
+}
+
+/* There is an item, and nobody waits for its place or for the queue to be empty. */
+static inline bool get_short(rp_queue *q, void *item)
+{
+    rp__latch(&q->latch);
+    bool may = q->plain && q->store.count > 0 && !q->returned && !q->putters.first && !q->joiners.first;
+    if (may)
+        rp__store_shift(&q->store, item, q->item);
+    rp__unlatch(&q->latch);
+    return may;
+}
+
 /* ---- put ----------------------------------------------------------------------------------------- */
 
 void rp__queue_hand(rp_queue *q, struct rp__getter *g, const void *item, struct rp__rank rank, unsigned tries)
 {
-    memcpy(g->item, item, q->item);
+    rp__item_copy(g->item, item, q->item);
     struct rp__lease *in = g->lease;
     if (!in)
         return;
@@ -150,7 +177,7 @@ static int64_t key_of(const rp_queue *q, const void *item)
     return q->priority ? q->priority(item) : 0;
 }
 
-int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
+__attribute__((noinline)) static int put_long(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
 {
     struct rp__putter p = {.item = item, .key = key_of(q, item)};
     int rc = rp__wait_for(me, &q->latch, &q->putters, &p.w, try_put, q, "room in a queue", deadline);
@@ -160,8 +187,18 @@ int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
     return rc;
 }
 
+int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
+{
+    if (rp__checkpoint(me) != 0 || !put_short(q, item))
+        return put_long(me, q, item, deadline);
+    rp__rest(me);
+    return 0;
+}
+
 int rp_try_put(rp_queue *q, const void *item)
 {
+    if (put_short(q, item))
+        return 0;
     struct rp__putter p = {.item = item, .key = key_of(q, item)};
     rp__latch(&q->latch);
     int rc = try_put(q, &p.w);
@@ -230,14 +267,24 @@ int rp__queue_get(rp_self *me, rp_queue *q, struct rp__getter *g, rp_time deadli
     return rc;
 }
 
-int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
+__attribute__((noinline)) static int get_long(rp_self *me, rp_queue *q, void *item, rp_time deadline)
 {
     struct rp__getter g = {.item = item};
     return rp__queue_get(me, q, &g, deadline);
 }
 
+int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
+{
+    if (rp__checkpoint(me) != 0 || !get_short(q, item))
+        return get_long(me, q, item, deadline);
+    rp__rest(me);
+    return 0;
+}
+
 int rp_try_get(rp_queue *q, void *item)
 {
+    if (get_short(q, item))
+        return 0;
     struct rp__getter g = {.item = item};
     rp__latch(&q->latch);
     int rc = try_get(q, &g.w);
@@ -265,6 +312,7 @@ void rp_queue_close_put(rp_queue *q)
     struct rp__woken w = {0};
     rp__latch(&q->latch);
     q->put_closed = true;
+    q->plain = false;
     struct rp__waiter *putters = rp__line_take_all(&q->putters);
     rp__queue_settle(q, &w);
     rp__unlatch(&q->latch);
@@ -295,6 +343,7 @@ void rp_queue_close_get(rp_queue *q)
 {
     rp__latch(&q->latch);
     q->put_closed = q->get_closed = true;
+    q->plain = false;
     struct rp__waiter *putters = rp__line_take_all(&q->putters);
     struct rp__waiter *getters = rp__line_take_all(&q->getters);
     rp__unlatch(&q->latch);
@@ -312,6 +361,7 @@ int rp_queue_fd(rp_queue *q)
     rp__latch(&q->latch);
     if (q->fd < 0 && fresh >= 0) {
         q->fd = fresh;
+        q->plain = false;
         fresh = -1;
         if (something(q))
             raise_flag(q);

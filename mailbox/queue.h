@@ -30,17 +30,18 @@ struct rp__lease { /* the queue's; used again and again */
 
 struct rp_queue {
     struct rp__latch latch; /* guards all that changes */
+    bool plain;             /* first in first out, no end closed, no fd: the short way may do */
     bool put_closed, get_closed;
     bool raised;            /* fd is readable */
-    int fd;                 /* -1: nobody has asked for it */
-    struct rp__line putters, getters, joiners;
     struct rp__store store;
+    uint64_t number;        /* puts accepted */
+    size_t item;
+    struct rp__line putters, getters, joiners;
     struct rp__lease *returned; /* by rank */
     struct rp__lease *spare;
     uint32_t leased, high_water;
-    uint64_t number;        /* puts accepted */
     uint64_t leases;
-    size_t item;
+    int fd;                 /* -1: nobody has asked for it */
     int64_t (*priority)(const void *item);
     void (*drop)(void *item);
     rp_alloc mem;

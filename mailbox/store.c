@@ -92,7 +92,7 @@ void rp__store_push(struct rp__store *s, struct rp__rank rank, const void *item,
 {
     struct rp__cell *c = cell(s, free_cell(s));
     c->rank = rank;
-    memcpy(c->item, item, size);
+    rp__item_copy(c->item, item, size);
     s->count++;
     if (s->order == RP_PRIORITY)
         sift_up(s, s->count - 1);

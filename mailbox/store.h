@@ -37,8 +37,33 @@ struct rp__store {
     rp_order order;
 };
 
+static inline void rp__item_copy(void *to, const void *from, size_t size)
+{
+    if (size == 8) /* a number, a pointer: worth no call */
+        memcpy(to, from, 8);
+    else
+        memcpy(to, from, size);
+}
+
 int  rp__store_init(struct rp__store *s, const rp_alloc *mem, rp_order order, size_t item, uint32_t capacity);
 void rp__store_fini(struct rp__store *s, const rp_alloc *mem); /* all zero: nothing */
+
+/* FIFO, and there is room. */
+static inline void rp__store_append(struct rp__store *s, uint64_t number, const void *item, size_t size)
+{
+    uint64_t at = (uint64_t)s->head + s->count++;
+    struct rp__cell *c = (struct rp__cell *)(void *)(s->cells + (at < s->capacity ? at : at - s->capacity) * s->stride);
+    c->rank = (struct rp__rank){0, number};
+    rp__item_copy(c->item, item, size);
+}
+
+/* FIFO, and not empty. */
+static inline void rp__store_shift(struct rp__store *s, void *item, size_t size)
+{
+    rp__item_copy(item, ((struct rp__cell *)(void *)(s->cells + s->head * s->stride))->item, size);
+    s->head = s->head + 1 < s->capacity ? s->head + 1 : 0;
+    s->count--;
+}
 
 /* There is room. */
 void rp__store_push(struct rp__store *s, struct rp__rank rank, const void *item, size_t size);
