@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -142,6 +143,12 @@ void rp__os_flag_lower(int fd)
     uint64_t n;
     if (read(fd, &n, sizeof n) < 0)
         return; /* it was not readable */
+}
+
+int rp__os_flag_edge(int fd, int poller)
+{
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
+    return !rp__os_faulty("epoll_ctl") && epoll_ctl(poller, EPOLL_CTL_MOD, fd, &e) == 0 ? 0 : -ENOSYS;
 }
 
 void rp__os_flag_close(int fd)

@@ -50,6 +50,7 @@ void rp__os_yield(void); /* the processor, to another thread */
 int  rp__os_flag_open(void);
 void rp__os_flag_raise(int fd); /* readable from now on */
 void rp__os_flag_lower(int fd);
+int  rp__os_flag_edge(int fd, int poller); /* in that epoll, told once for each raise from now on: 0, or -errno */
 void rp__os_flag_close(int fd);
 
 #endif

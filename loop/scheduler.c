@@ -92,6 +92,12 @@ static bool work_left(struct rp_loop *l)
     return !rp__list_empty(&l->ready) || !rp__list_empty(&l->due) || l->events.count > 0 || rp__anything_inbound(l);
 }
 
+static void begin_turn(struct rp_loop *l)
+{
+    rp__load_note(&l->load, l->now, true);
+    l->turn_end = l->now + RP__TURN_NS;
+}
+
 RP__NOIPA static void sched_main(rp_self *me)
 {
     struct rp_loop *l = me->loop;
@@ -99,6 +105,8 @@ RP__NOIPA static void sched_main(rp_self *me)
         do {
             if (l->quantum <= 0) {
                 l->now = l->world->now(l);
+                if (l->turn_end == 0)
+                    begin_turn(l);
                 rp__inbox_drain(l);
                 rp__wheel_advance(&l->wheel, l->now);
                 run_ready(l, me);
@@ -125,9 +133,7 @@ RP__NOIPA bool rp__turn(struct rp_loop *l)
 {
     l->turns++;
     l->budget = l->sys->chaos ? (int32_t)(1 + rp__random_of(l) % 64) : RP__TURN_BUDGET;
-    rp_time now = l->world->now(l);
-    rp__load_note(&l->load, now, true);
-    l->turn_end = now + RP__TURN_NS;
+    l->turn_end = 0; /* the first round reads the clock */
     rp__switch(l, &l->home, l->sched);
     return l->more;
 }

@@ -32,6 +32,7 @@ struct uv_world {
     uv_poll_t woken;    /* on `flag`: uv_async_t would wait for its sender's last instructions, and that may be
                            off its core just then */
     int flag;           /* an eventfd; < 0: none */
+    bool edge;          /* each raise is told once, so that it need not be lowered */
     uv_timer_t timer;
     unsigned handles;   /* initialised and not yet closed */
     bool opened, asleep;
@@ -63,7 +64,10 @@ static void on_woken(uv_poll_t *h, int status, int events)
 {
     struct uv_world *w = h->data;
     (void)status, (void)events; /* being awake is all */
-    rp__os_flag_lower(w->flag);
+    if (w->edge)
+        return;
+    rp__os_flag_lower(w->flag); /* libuv asks for its level; it has asked now, and will not again */
+    w->edge = rp__os_flag_edge(w->flag, uv_backend_fd(&w->loop)) == 0;
 }
 
 static void closed(uv_handle_t *h)
@@ -96,10 +100,11 @@ static void cpu_relax(void)
 /* Work came: how long had there been none? */
 static void note_gap(struct uv_world *w)
 {
-    if (w->idle_since == 0)
-        return;
-    rp_time gap = rp__os_now() - w->idle_since;
+    rp_time since = w->idle_since;
     w->idle_since = 0;
+    if (since == 0 || atomic_load_explicit(&w->l->sys->spin, memory_order_relaxed) == 0)
+        return; /* or it will not spin anyway */
+    rp_time gap = rp__os_now() - since;
     w->l->idle_gap += ((gap < GAP_MAX ? gap : GAP_MAX) - w->l->idle_gap) / 4;
 }
 
