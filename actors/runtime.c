@@ -3,6 +3,7 @@
  * runtime.c - a system with actors in it: the root comes first and, when it has ended, all is over.
  */
 #include "actors/runtime.h"
+#include "reparto/embed.h"
 
 #include "actors/words.h"
 
@@ -23,6 +24,28 @@ static void start_root(struct rp__post *p, struct rp_loop *l)
         rc = rp__spawn_root(l, rt->root, rt->root_arg);
     if (rc != 0)
         rp__root_ended(l, rc);
+}
+
+/* In order with what the root's loop has for it. */
+static void quit(struct rp__post *p, struct rp_loop *l)
+{
+    struct rp__runtime *rt = RP__OF(struct rp__runtime, quit, p);
+    const char *why = rt->quit_why;
+    atomic_store_explicit(&rt->quitting, false, memory_order_release);
+    if (rt->root_addr)
+        rp__signal(l, rt->root_addr, 0, RP__OP_STOP, (uintptr_t)why, 0);
+}
+
+/* Safe in a signal handler: two exchanges and a write, and errno is as it was. */
+void rp_quit(rp_system *sys, const char *why)
+{
+    struct rp__runtime *rt = sys->up;
+    int before = errno;
+    if (sys->forked || atomic_exchange_explicit(&rt->quitting, true, memory_order_acquire))
+        return;
+    rt->quit_why = why ? why : "told to quit";
+    (void)rp__inbox_push(sys->loops[0], &rt->quit); /* it has ended: so be it */
+    errno = before;
 }
 
 static void unwatched(struct rp_loop *l)
@@ -62,6 +85,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .floor = &floor_of_actors,
         .spin = o->spin_us < 0 ? 0 : (o->spin_us ? o->spin_us : 50) * RP_US,
         .chaos = o->chaos_seed,
+        .silent = world_ud && world == &rp__world_uv,
     };
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
     struct rp__runtime *rt = mem->alloc(mem->ud, sizeof *rt);
@@ -78,6 +102,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     rt->root = root;
     rt->root_arg = arg;
     rt->start.fn = start_root;
+    rt->quit.fn = quit;
     pthread_mutex_init(&rt->names_lock, 0);
     rp__list_init(&rt->name_waits);
     rp__list_init(&rt->name_watches);

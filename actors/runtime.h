@@ -49,8 +49,13 @@ struct rp__runtime {
     const rp_actor *root;
     void *root_arg;
     int root_rc;
-    struct rp__post start;
     struct rp__endpoint *endpoint; /* NULL: none */
+    struct rp__post start, quit;
+    uint64_t root_addr; /* loop 0's; 0: not yet */
+    const char *quit_why;
+    /* A quit is on its way: whoever turns it true pushes the post. acquire and release: the post is free again, and
+     * `quit_why`, when loop 0 has turned it false. */
+    _Atomic bool quitting;
     int (*cluster_open)(struct rp_loop *l); /* on loop 0, before the root; NULL: no cluster */
     const struct rp__route *route;
     void *cluster;

@@ -290,6 +290,7 @@ int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
     int rc = build(l, &b, &a);
     if (rc != 0 && !b.stillborn)
         return rc;
+    rp__runtime(l)->root_addr = a->addr;
     start(l, a, rc);
     return 0;
 }

@@ -26,7 +26,7 @@
 enum {
     RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
-    RP__TURN_NS = 100000,      /* or this long: then the world polls I/O */
+    RP__TURN_NS = 100000,      /* or this long (rp_loop.slice): then the world polls I/O */
     RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all */
     RP__TALLIES = 16,
     RP__SENT = 0               /* the tally of messages sent: what bounds a burst */
@@ -71,6 +71,7 @@ struct rp_loop {
     struct rp__hook spills;    /* struct rp__spill, for this loop itself: memory was out */
     rp_time now;               /* of the round */
     rp_time turn_end;
+    rp_time slice;             /* how long a turn may last */
     rp_time trim_at;           /* when stacks that are free by then give their pages back; RP_FOREVER: none are */
     rp_time idle_gap;          /* running mean of the time without work, for spinning */
     rp_system *sys;
@@ -123,6 +124,7 @@ void rp__sleep_end(struct rp_loop *l);
 int  rp__sched_open(struct rp_loop *l);
 void rp__publish(struct rp_loop *l);      /* rings, freed blocks; at the end of a round */
 bool rp__anything_inbound(struct rp_loop *l);
+bool rp__work_left(struct rp_loop *l);    /* between two turns: may the next not wait? */
 rp_time rp__next_deadline(struct rp_loop *l); /* when to take a turn without being woken */
 
 /* ---- coroutines (scheduler.c) -------------------------------------------------------------------- */

@@ -87,7 +87,7 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
     }
 }
 
-static bool work_left(struct rp_loop *l)
+bool rp__work_left(struct rp_loop *l)
 {
     return !rp__list_empty(&l->ready) || !rp__list_empty(&l->due) || l->events.count > 0 || rp__anything_inbound(l);
 }
@@ -95,7 +95,7 @@ static bool work_left(struct rp_loop *l)
 static void begin_turn(struct rp_loop *l)
 {
     rp__load_note(&l->load, l->now, true);
-    l->turn_end = l->now + RP__TURN_NS;
+    l->turn_end = l->now + l->slice;
 }
 
 RP__NOIPA static void sched_main(rp_self *me)
@@ -117,7 +117,7 @@ RP__NOIPA static void sched_main(rp_self *me)
                 rp__fork_strayed();
             l->quantum = 0;
             rp__publish(l);
-            l->more = work_left(l);
+            l->more = rp__work_left(l);
         } while (l->more && l->budget > 0 && l->now < l->turn_end);
         rp__switch(l, me, &l->home);
     }

@@ -85,7 +85,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
     int rc = open_loops(sys);
-    if (rc == 0)
+    if (rc == 0 && !o->silent)
         rc = rp__overflow_watch(sys);
     if (rc != 0) {
         rp__system_free(sys);

@@ -50,6 +50,7 @@ struct rp__system_opts {
     void *up;
     rp_time spin;
     uint64_t chaos;
+    bool silent;           /* no signal handlers: an overflow of a stack goes unreported */
 };
 
 /* Builds a system of loops that have not begun to run. 0, -ENOMEM, -EINVAL, libuv's errors. */

@@ -9,43 +9,17 @@
  * Before it blocks, a loop may spin: only where every loop has a core of its own, only if work has
  * lately come back within the limit, and never longer than that. An idle loop does not spin.
  *
- * Every uv handle is made when the loop is opened and freed in its close callback.
+ * Every uv handle is made when the loop is opened, but on a host's loop when all else has succeeded, and is
+ * done with in its close callback.
  */
-#include "loop/loop.h"
 #include "loop/os.h"
 #include "loop/overflow.h"
-#include "loop/system.h"
+#include "loop/uv.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <uv.h>
 
 enum { LOOK_EVERY = 64, GAP_MAX = 1000000 };
-
-struct uv_world {
-    struct rp_loop *l;
-    uv_loop_t loop;
-    uv_prepare_t prepare;
-    uv_check_t check;
-    uv_idle_t idle;
-    uv_poll_t woken;    /* on `flag`: uv_async_t would wait for its sender's last instructions, and that may be
-                           off its core just then */
-    int flag;           /* an eventfd; < 0: none */
-    bool edge;          /* each raise is told once, so that it need not be lowered */
-    uv_timer_t timer;
-    unsigned handles;   /* initialised and not yet closed */
-    bool opened, asleep;
-    rp_time armed;      /* what the uv timer is set for; RP_FOREVER: it is stopped */
-    rp_time idle_since; /* 0: there was work */
-    pthread_t thread;
-    int rc;
-};
-
-static struct uv_world *of(const struct rp_loop *l)
-{
-    return l->world_ud;
-}
 
 /* ---- one iteration ------------------------------------------------------------------------------- */
 
@@ -56,33 +30,52 @@ static void poll_only(uv_idle_t *h)
 
 static void on_timer(uv_timer_t *h)
 {
-    struct uv_world *w = h->data;
+    struct rp__uv *w = h->data;
     w->armed = RP_FOREVER; /* the turn that follows fires what is due */
 }
 
 static void on_woken(uv_poll_t *h, int status, int events)
 {
-    struct uv_world *w = h->data;
+    struct rp__uv *w = h->data;
     (void)status, (void)events; /* being awake is all */
+    if (w->l->sys->forked) {
+        uv_poll_stop(h); /* the flag is the parent's too */
+        return;
+    }
     if (w->edge)
         return;
     rp__os_flag_lower(w->flag); /* libuv asks for its level; it has asked now, and will not again */
-    w->edge = rp__os_flag_edge(w->flag, uv_backend_fd(&w->loop)) == 0;
+    w->edge = rp__os_flag_edge(w->flag, uv_backend_fd(w->loop)) == 0;
 }
 
+/* The system may be gone when this returns. */
 static void closed(uv_handle_t *h)
 {
-    struct uv_world *w = h->data;
-    w->handles--;
+    struct rp__uv *w = h->data;
+    if (--w->handles == 0 && w->host && w->host->uv)
+        w->host->over(w->host);
 }
 
-static void shut(struct uv_world *w)
+/* Loop 0 waits for the others: they might still wake it. */
+static bool last(const struct rp__uv *w)
 {
-    rp__inbox_close(w->l);
-    rp__publish(w->l);
-    w->l->stopped = true;
+    return !w->host || atomic_load_explicit(&w->host->others, memory_order_acquire) == 0;
+}
+
+static void shut(struct rp__uv *w)
+{
+    if (!w->l->stopped) {
+        rp__inbox_close(w->l);
+        rp__publish(w->l);
+        w->l->stopped = true;
+    }
+    uv_idle_stop(&w->idle);
+    uv_timer_stop(&w->timer);
+    if (!last(w))
+        return; /* who is the last raises our flag */
+    if (w->host)
+        rp__uv_join(w->l->sys);
     uv_close((uv_handle_t *)&w->prepare, closed);
-    uv_close((uv_handle_t *)&w->check, closed);
     uv_close((uv_handle_t *)&w->idle, closed);
     uv_close((uv_handle_t *)&w->woken, closed);
     uv_close((uv_handle_t *)&w->timer, closed);
@@ -98,7 +91,7 @@ static void cpu_relax(void)
 }
 
 /* Work came: how long had there been none? */
-static void note_gap(struct uv_world *w)
+static void note_gap(struct rp__uv *w)
 {
     rp_time since = w->idle_since;
     w->idle_since = 0;
@@ -108,8 +101,9 @@ static void note_gap(struct uv_world *w)
     w->l->idle_gap += ((gap < GAP_MAX ? gap : GAP_MAX) - w->l->idle_gap) / 4;
 }
 
-/* Waits a little for work from other loops, if that has lately paid. True: there is some. */
-static bool spin(struct uv_world *w)
+/* Waits a little for work from other loops, if that has lately paid, and the time is not a host's. True: there
+ * is some. */
+static bool spin(struct rp__uv *w)
 {
     struct rp_loop *l = w->l;
     rp_time most = atomic_load_explicit(&l->sys->spin, memory_order_relaxed);
@@ -117,7 +111,7 @@ static bool spin(struct uv_world *w)
         w->idle_since = rp__os_now();
         rp__load_note(&l->load, w->idle_since, false);
     }
-    if (most == 0 || l->idle_gap > most || l->stopping)
+    if (w->host || most == 0 || l->idle_gap > most || l->stopping)
         return false;
     rp_time end = w->idle_since + most;
     rp_time due = rp__next_deadline(l);
@@ -132,7 +126,7 @@ static bool spin(struct uv_world *w)
     return false;
 }
 
-static void arm(struct uv_world *w)
+static void arm(struct rp__uv *w)
 {
     rp_time due = rp__next_deadline(w->l);
     if (due == w->armed)
@@ -142,83 +136,111 @@ static void arm(struct uv_world *w)
         uv_timer_stop(&w->timer);
         return;
     }
-    uv_update_time(&w->loop);
+    uv_update_time(w->loop);
     rp_time left = due - rp__os_now();
     uint64_t ms = left <= 0 ? 0 : (uint64_t)((left + RP_MS - 1) / RP_MS);
     uv_timer_start(&w->timer, on_timer, ms, 0);
 }
 
-static void on_prepare(uv_prepare_t *h)
+/* Turns, until it would block or has lasted as long as one may. */
+static void turns(struct rp__uv *w)
 {
-    struct uv_world *w = h->data;
     struct rp_loop *l = w->l;
-    for (;;) { /* until it would block, or the turn's budget is spent */
+    rp_time end = 0;
+    do {
         note_gap(w);
-        if (rp__turn(l)) {
-            uv_idle_start(&w->idle, poll_only);
-            return;
-        }
-        if (l->stopping) {
+        bool more = rp__turn(l);
+        if (!more && l->stopping) {
             shut(w);
             return;
         }
-        if (spin(w) || !rp__sleep_begin(l))
-            continue;
-        w->asleep = true;
-        uv_idle_stop(&w->idle);
-        arm(w);
-        return;
-    }
+        if (end == 0)
+            end = l->turn_end;
+        if (more)
+            break;
+        if (!spin(w) && rp__sleep_begin(l)) {
+            w->asleep = true;
+            uv_idle_stop(&w->idle);
+            arm(w);
+            return;
+        }
+    } while (l->now < end);
+    uv_idle_start(&w->idle, poll_only);
 }
 
-static void on_check(uv_check_t *h)
+/* A host's loop goes on in a forked child: without us. */
+static void leave_host(struct rp__uv *w)
 {
-    struct uv_world *w = h->data;
-    if (!w->asleep)
+    uv_prepare_stop(&w->prepare);
+    uv_idle_stop(&w->idle);
+    uv_timer_stop(&w->timer);
+}
+
+static void on_prepare(uv_prepare_t *h)
+{
+    struct rp__uv *w = h->data;
+    if (w->host && w->l->sys->forked) {
+        leave_host(w);
         return;
-    w->asleep = false;
-    rp__sleep_end(w->l);
+    }
+    if (w->asleep) { /* here and not when the poll is over: a host may block in between, in a poll of its own */
+        w->asleep = false;
+        rp__sleep_end(w->l);
+    }
+    if (w->host)
+        rp__fiber_home(&w->l->home.fiber); /* on whatever stack it may be */
+    if (w->l->stopped)
+        shut(w);
+    else
+        turns(w);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
-static int open_handles(struct uv_world *w)
+int rp__uv_handles(struct rp__uv *w)
 {
-    uv_prepare_init(&w->loop, &w->prepare);
-    uv_check_init(&w->loop, &w->check);
-    uv_idle_init(&w->loop, &w->idle);
-    uv_timer_init(&w->loop, &w->timer);
-    w->prepare.data = w->check.data = w->idle.data = w->timer.data = w->woken.data = w;
-    w->handles = 4;
-    w->flag = rp__os_flag_open();
-    if (w->flag < 0)
-        return w->flag;
-    int rc = uv_poll_init(&w->loop, &w->woken, w->flag);
-    w->woken.data = w;
+    int rc = uv_poll_init(w->loop, &w->woken, w->flag);
     if (rc != 0)
         return rc;
-    w->handles = 5;
+    uv_prepare_init(w->loop, &w->prepare); /* these cannot fail */
+    uv_idle_init(w->loop, &w->idle);
+    uv_timer_init(w->loop, &w->timer);
+    w->prepare.data = w->idle.data = w->timer.data = w->woken.data = w;
+    w->handles = 4;
     uv_prepare_start(&w->prepare, on_prepare);
-    uv_check_start(&w->check, on_check);
-    return uv_poll_start(&w->woken, UV_READABLE, on_woken);
+    uv_poll_start(&w->woken, UV_READABLE, on_woken);
+    return 0;
+}
+
+static struct rp__host *host_of(const struct rp_loop *l)
+{
+    return l->index == 0 ? l->sys->world_ud : 0;
 }
 
 static int world_open(struct rp_loop *l)
 {
-    struct uv_world *w = rp__alloc(l->sys, sizeof *w);
+    struct rp__uv *w = rp__alloc(l->sys, sizeof *w);
     if (!w)
         return -ENOMEM;
     memset(w, 0, sizeof *w);
     w->l = l;
+    w->host = host_of(l);
     w->armed = RP_FOREVER;
-    w->flag = -1;
     l->world_ud = w;
     l->idle_gap = GAP_MAX;
-    int rc = uv_loop_init(&w->loop);
+    w->flag = rp__os_flag_open();
+    if (w->flag < 0)
+        return w->flag;
+    if (w->host && w->host->uv) {
+        w->loop = w->host->uv;
+        return 0; /* its handles come when nothing else can fail: rp__host_start */
+    }
+    w->loop = &w->own;
+    int rc = uv_loop_init(w->loop);
     if (rc != 0)
         return rc;
     w->opened = true;
-    return open_handles(w);
+    return rp__uv_handles(w);
 }
 
 static void close_handle(uv_handle_t *h, void *ud)
@@ -230,13 +252,13 @@ static void close_handle(uv_handle_t *h, void *ud)
 
 static void world_close(struct rp_loop *l)
 {
-    struct uv_world *w = of(l);
+    struct rp__uv *w = rp__uv_of(l);
     if (!w)
         return;
     if (w->opened) {
-        uv_walk(&w->loop, close_handle, 0); /* a loop that never ran */
-        uv_run(&w->loop, UV_RUN_DEFAULT);
-        uv_loop_close(&w->loop);
+        uv_walk(&w->own, close_handle, 0); /* a loop that never ran */
+        uv_run(&w->own, UV_RUN_DEFAULT);
+        uv_loop_close(&w->own);
     }
     if (w->flag >= 0)
         rp__os_flag_close(w->flag);
@@ -244,35 +266,58 @@ static void world_close(struct rp_loop *l)
     l->world_ud = 0;
 }
 
-static void run_loop(struct uv_world *w)
+static void run_loop(struct rp__uv *w)
 {
+    bool watched = w->l->sys->watched;
     rp__fiber_home(&w->l->home.fiber);
-    w->rc = rp__overflow_thread(w->l);
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    rp__overflow_thread(0);
+    w->rc = watched ? rp__overflow_thread(w->l) : 0;
+    uv_run(w->loop, UV_RUN_DEFAULT);
+    if (watched)
+        rp__overflow_thread(0);
 }
 
 static void *thread_main(void *arg)
 {
-    run_loop(arg);
+    struct rp__uv *w = arg, *first = rp__uv_of(w->l->sys->loops[0]);
+    run_loop(w);
+    if (first->host) { /* it is there until it has joined us */
+        atomic_fetch_sub_explicit(&first->host->others, 1, memory_order_release);
+        rp__os_flag_raise(first->flag);
+    }
+    return 0;
+}
+
+static void join(rp_system *sys, unsigned threads)
+{
+    for (unsigned i = 1; i < threads; i++)
+        pthread_join(rp__uv_of(sys->loops[i])->thread, 0);
+}
+
+void rp__uv_join(rp_system *sys)
+{
+    join(sys, sys->nloops);
+}
+
+int rp__uv_threads(rp_system *sys)
+{
+    for (unsigned i = 1; i < sys->nloops; i++) {
+        struct rp__uv *w = rp__uv_of(sys->loops[i]);
+        int rc = rp__os_thread(&w->thread, thread_main, w);
+        if (rc != 0) {
+            rp__system_stop(sys);
+            join(sys, i);
+            return rc;
+        }
+    }
     return 0;
 }
 
 static int world_run(rp_system *sys)
 {
-    int rc = 0;
-    unsigned started = 1;
-    for (; started < sys->nloops && rc == 0; started++) {
-        struct uv_world *w = of(sys->loops[started]);
-        rc = rp__os_thread(&w->thread, thread_main, w);
-    }
-    if (rc != 0) {
-        started--;
-        rp__system_stop(sys);
-    }
-    run_loop(of(sys->loops[0]));
-    for (unsigned i = 1; i < started; i++)
-        pthread_join(of(sys->loops[i])->thread, 0);
+    int rc = rp__uv_threads(sys);
+    run_loop(rp__uv_of(sys->loops[0])); /* also without the others: it has been told to stop then, and ends in order */
+    if (rc == 0)
+        rp__uv_join(sys);
     return rc;
 }
 
@@ -284,7 +329,7 @@ static rp_time world_now(const struct rp_loop *l)
 
 static void world_wake(struct rp_loop *l)
 {
-    rp__os_flag_raise(of(l)->flag);
+    rp__os_flag_raise(rp__uv_of(l)->flag);
 }
 
 static uint64_t world_seed(rp_system *sys)
@@ -293,108 +338,6 @@ static uint64_t world_seed(rp_system *sys)
     return rp__os_entropy();
 }
 
-/* ---- work off the loop --------------------------------------------------------------------------- */
-
-struct work {
-    uv_work_t req; /* on the caller's stack: the caller stays parked until libuv is done with it */
-    rp_self *me;
-    int (*fn)(void *);
-    void *arg;
-    int rc;
-};
-
-static void do_work(uv_work_t *req)
-{
-    struct work *w = req->data;
-    w->rc = w->fn(w->arg);
-}
-
-static void work_done(uv_work_t *req, int status)
-{
-    struct work *w = req->data;
-    rp__wake(w->me, status == UV_ECANCELED ? w->me->rc : w->rc);
-}
-
-static bool work_cancel(rp_self *me)
-{
-    struct work *w = me->got;
-    uv_cancel((uv_req_t *)&w->req); /* not begun: work_done comes with UV_ECANCELED; else it goes on */
-    return false;
-}
-
-static int world_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time deadline)
-{
-    struct work w = {.me = me, .fn = fn, .arg = arg};
-    int rc = rp__may_wait(me);
-    if (rc == 0 && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    if (rc == 0)
-        rc = rp__keep_stack(me);
-    if (rc != 0)
-        return rc;
-    w.req.data = &w;
-    rc = uv_queue_work(&of(me->loop)->loop, &w.req, do_work, work_done);
-    if (rc != 0)
-        return rc;
-    me->got = &w;
-    return rp__park(me, "offload", (void *)fn, work_cancel, deadline);
-}
-
-/* ---- descriptors --------------------------------------------------------------------------------- */
-
-struct readiness {
-    uv_poll_t poll; /* on the caller's stack: the caller stays parked until libuv has let go of it */
-    rp_self *me;
-    int rc;
-};
-
-static void let_go(uv_handle_t *h)
-{
-    struct readiness *r = RP__OF(struct readiness, poll, h);
-    rp__wake(r->me, r->rc);
-}
-
-static void end_poll(struct readiness *r, int rc)
-{
-    if (uv_is_closing((uv_handle_t *)&r->poll))
-        return;
-    r->rc = rc;
-    uv_close((uv_handle_t *)&r->poll, let_go);
-}
-
-static void on_readiness(uv_poll_t *h, int status, int events)
-{
-    (void)events;
-    end_poll(RP__OF(struct readiness, poll, h), status);
-}
-
-static bool poll_cancel(rp_self *me)
-{
-    end_poll(me->got, me->rc);
-    return false;
-}
-
-static int world_wait_fd(rp_self *me, int fd, bool write, rp_time deadline)
-{
-    struct readiness r = {.me = me};
-    int rc = rp__may_wait(me);
-    if (rc == 0 && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    if (rc == 0)
-        rc = rp__keep_stack(me);
-    if (rc == 0)
-        rc = uv_poll_init(&of(me->loop)->loop, &r.poll, fd);
-    if (rc != 0)
-        return rc;
-    r.poll.data = 0; /* no handle of the loop's own: see close_handle */
-    uv_unref((uv_handle_t *)&r.poll); /* who waits does not keep a loop from ending */
-    me->got = &r;
-    rc = uv_poll_start(&r.poll, write ? UV_WRITABLE : UV_READABLE, on_readiness);
-    if (rc != 0)
-        end_poll(&r, rc);
-    return rp__park(me, write ? "room to write" : "something to read", 0, poll_cancel, deadline);
-}
-
 const struct rp__world rp__world_uv = {
-    world_open, world_close, world_run, world_now, world_wake, world_seed, world_offload, world_wait_fd,
+    world_open, world_close, world_run, world_now, world_wake, world_seed, rp__uv_offload, rp__uv_wait_fd,
 };

@@ -46,6 +46,12 @@ ok chat same "$(run "$bin/08_chat")" "4 guests heard 21 lines each, in one order
 ok bank same "$(run "$bin/09_bank")" "1000 transfers, total 500000"
 ok philosophers same "$(run "$bin/10_philosophers" | sort)" "$(printf 'philosopher %d ate 200 times\n' 0 1 2 3 4)"
 ok barber same "$(run "$bin/11_barber")" "60 customers, each served or gone: yes"
+ok embed same "$(run "$bin/12_embed")" "1
+4
+9
+16
+25
+the actors have ended, as they were told"
 
 # ---- the pipeline
 

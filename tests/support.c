@@ -2,8 +2,11 @@
 #include "tests/audit.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <uv.h>
 
 static const rp_field num_fields[] = {
     RP_FIELD(struct num, n, RP_U64),
@@ -61,7 +64,38 @@ static int run_root(rp_self *me, void *arg)
     return r->fn(me, r->arg);
 }
 
-int run_with(root_fn *fn, void *arg, const rp_system_opts *given)
+static void host_learns(void *ud, int result)
+{
+    *(int *)ud = result;
+}
+
+int run_attached(const rp_actor *root, void *arg, const rp_system_opts *o)
+{
+    uv_loop_t uv;
+    rp_system *sys;
+    int result = INT_MIN;
+    check_eq(uv_loop_init(&uv), 0);
+    int rc = rp_attach(&uv, root, arg, o, host_learns, &result, &sys);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    check_eq(uv_loop_close(&uv), 0);
+    return rc != 0 ? rc : result;
+}
+
+int run_ticked(const rp_actor *root, void *arg, const rp_system_opts *o)
+{
+    rp_system *sys;
+    int rc = rp_open(root, arg, o, &sys);
+    if (rc != 0)
+        return rc;
+    struct pollfd fd = {.fd = rp_poll_fd(sys), .events = POLLIN};
+    while ((rc = rp_tick(sys, 50 * RP_US)) >= 0)
+        if (rc == 0)
+            poll(&fd, 1, rp_poll_ms(sys));
+    check_eq(rc, -ESHUTDOWN);
+    return rp_close(sys);
+}
+
+static int run_by(run_fn *run, root_fn *fn, void *arg, const rp_system_opts *given)
 {
     rp_actor root = {.name = "root", .run = run_root};
     rp_system_opts o = given ? *given : (rp_system_opts){0};
@@ -73,11 +107,16 @@ int run_with(root_fn *fn, void *arg, const rp_system_opts *given)
     o.ledger = &l;
     memset(&l, 0, sizeof l);
     struct root r = {fn, arg, o.sim_seed != 0};
-    int rc = rp_run(&root, &r, &o);
+    int rc = run(&root, &r, &o);
     check_eq(l.sent + l.arrived, l.handled + l.left + l.dead + l.dropped + l.late + l.expired);
     check_eq(l.lost_signals, 0);
     check_eq(mem.blocks, 0);
     return rc;
+}
+
+int run_with(root_fn *fn, void *arg, const rp_system_opts *o)
+{
+    return run_by(rp_run, fn, arg, o);
 }
 
 void everywhere(root_fn *fn, void *arg)
@@ -88,6 +127,9 @@ void everywhere(root_fn *fn, void *arg)
     uint64_t seed = test_seed();
     rp_system_opts chaos = {.loops = 3, .chaos_seed = seed};
     check_eq(run_with(fn, arg, &chaos), 0);
+    rp_system_opts two = {.loops = 2, .spin_us = -1};
+    check_eq(run_by(run_attached, fn, arg, &two), 0);
+    check_eq(run_by(run_ticked, fn, arg, &one), 0);
     for (uint64_t i = 0; i < 5; i++) {
         rp_system_opts sim = {.loops = (unsigned)(1 + i % 3), .sim_seed = seed + i};
         check_eq(run_with(fn, arg, &sim), 0);

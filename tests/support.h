@@ -15,8 +15,12 @@ typedef int root_fn(rp_self *me, void *arg);
  * every step. */
 int run_with(root_fn *fn, void *arg, const rp_system_opts *o);
 
-/* Runs `fn` on one loop, on three, on three under a chaotic scheduler, and simulated with several seeds.
- * Each must return 0. */
+/* As rp_run, but in a host: one that runs libuv, one that runs poll. */
+typedef int run_fn(const rp_actor *root, void *arg, const rp_system_opts *o);
+run_fn run_attached, run_ticked;
+
+/* Runs `fn` on one loop, on three, on three under a chaotic scheduler, inside a host that runs libuv, ticked by
+ * a host that runs poll, and simulated with several seeds. Each must return 0. */
 void everywhere(root_fn *fn, void *arg);
 
 /* An allocator that counts, and fails the `fail_at`-th call (and all after it, if `from_then_on`). */

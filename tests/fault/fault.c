@@ -24,7 +24,7 @@ enum { LIMIT_S = 10, SIM_LIMIT_S = 4, JOBS = 2, K_MAX = 100000 };
 
 enum way { ONCE, ONWARDS, OLD_ONCE, OLD_ONWARDS, WAYS };
 static const char *const way_names[] = {"once", "from then on", "once, old kernel", "from then on, old kernel"};
-static const char *const world_names[] = {"sim, 1 loop", "sim, 3 loops", "2 threads", "sim, client", "sim, server", "ipc, client", "ipc, server"};
+static const char *const world_names[] = {"sim, 1 loop", "sim, 3 loops", "2 threads", "attached", "ticked", "sim, client", "sim, server", "ipc, client", "ipc, server"};
 
 /* What the present run is; the parent reads it when a child has died. */
 struct progress {
@@ -126,7 +126,10 @@ static void run_one(const struct scenario *s)
     if (strcmp(s->name, "endpoint") == 0)
         o.inspect = fault_endpoint();
     reset(strcmp(s->name, "start") == 0 || o.inspect);
-    int rc = rp_run(&root, 0, &o);
+    if (s->world == TICKED)
+        o.loops = 1;
+    run_fn *by = s->world == ATTACHED ? run_attached : s->world == TICKED ? run_ticked : rp_run;
+    int rc = by(&root, 0, &o);
     check_books(&l);
     check_end(rc);
 }

@@ -13,6 +13,7 @@
 enum world {
     SIM_1, SIM_3,   /* simulated, on so many loops: the k-th call is the same one each time */
     UV_2,           /* real threads */
+    ATTACHED, TICKED, /* in a host's main loop, with one thread more or none */
     CLIENT, SERVER, /* two simulated nodes; this one has the faults */
     REAL_CLIENT,    /* over ipc to a process that has none */
     REAL_SERVER     /* two systems in one process; the one that listens has them */

@@ -1082,6 +1082,7 @@ static int endpoint(rp_self *me, void *arg)
 
 const struct scenario scenarios[] = {
     {"start", SIM_1, start}, {"start", SIM_3, start}, {"start", UV_2, start},
+    {"start", ATTACHED, start}, {"start", TICKED, start}, {"spawns", ATTACHED, spawns}, {"calls", TICKED, calls},
     BOTH("waits", waits), BOTH("spawns", spawns), BOTH("places", places), BOTH("names", names), BOTH("waits_for_name", waits_for_name),
     BOTH("init_fails", init_fails), BOTH("tree", tree_root), BOTH("tells", tells), BOTH("own_messages", own_messages),
     BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls),
