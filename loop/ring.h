@@ -131,10 +131,13 @@ struct rp__spill {
 };
 
 struct rp__ring {
-    /* the producer's */
+    /* set once. Both sides read it for each message, so nothing that is written may lie beside it: the line
+     * would go to and fro */
     struct rp__slot *slots;
     struct rp_loop *src, *dst;
-    uint32_t ptail;           /* written up to here */
+
+    /* the producer's */
+    _Alignas(128) uint32_t ptail; /* written up to here */
     uint32_t released;        /* consumer may read up to here */
     uint32_t head_seen;
     bool dirty;               /* on its loop's list of rings to publish */
