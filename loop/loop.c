@@ -302,6 +302,11 @@ static bool asked_and_answered(struct rp_loop *l)
     return false;
 }
 
+bool rp__anything_new(struct rp_loop *l)
+{
+    return rp__anything_inbound(l) || asked_and_answered(l);
+}
+
 /* What is freed is soon used again, and a page given back costs two microseconds to get: so only stacks
  * that a loop has not needed for a while are trimmed. It may be asleep by then, and wakes once for it. */
 static void trim(struct rp_loop *l)
@@ -321,7 +326,7 @@ bool rp__sleep_begin(struct rp_loop *l)
 {
     trim(l);
     atomic_store_explicit(&l->sleeping, 1, memory_order_seq_cst);
-    if (!rp__anything_inbound(l) && !asked_and_answered(l))
+    if (!rp__anything_new(l))
         return true;
     atomic_store_explicit(&l->sleeping, 0, memory_order_relaxed); /* our own thread is awake */
     return false;

@@ -124,6 +124,7 @@ void rp__sleep_end(struct rp_loop *l);
 int  rp__sched_open(struct rp_loop *l);
 void rp__publish(struct rp_loop *l);      /* rings, freed blocks; at the end of a round */
 bool rp__anything_inbound(struct rp_loop *l);
+bool rp__anything_new(struct rp_loop *l);     /* that, or room on the way to another loop that was waited for */
 bool rp__work_left(struct rp_loop *l);    /* between two turns: may the next not wait? */
 rp_time rp__next_deadline(struct rp_loop *l); /* when to take a turn without being woken */
 

@@ -101,7 +101,7 @@ static void note_gap(struct rp__uv *w)
     w->l->idle_gap += ((gap < GAP_MAX ? gap : GAP_MAX) - w->l->idle_gap) / 4;
 }
 
-/* Waits a little for work from other loops, if that has lately paid, and the time is not a host's. True: there
+/* Waits a little for work, or room, from other loops, if that has lately paid, and the time is not a host's. True: there
  * is some. */
 static bool spin(struct rp__uv *w)
 {
@@ -118,7 +118,7 @@ static bool spin(struct rp__uv *w)
     end = due < end ? due : end;
     do {
         for (unsigned i = 0; i < LOOK_EVERY; i++) {
-            if (rp__anything_inbound(l))
+            if (rp__anything_new(l))
                 return true;
             cpu_relax();
         }
