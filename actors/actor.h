@@ -100,6 +100,7 @@ struct rp__actors {
     uint64_t nbonds;          /* links and watches of names ever made here */
     uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
     bool ending;              /* somebody is at that list */
+    struct rp__hook looks;    /* struct rp__look, that are out */
 };
 
 /* ---- addresses ----------------------------------------------------------------------------------- */

@@ -103,7 +103,9 @@ int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bo
     me->blame[0] = 0;
     me->edge = (uint8_t)(followed ? edge : RP__EDGE_NONE);
     me->overdue = followed ? set_out : 0;
+    me->waits_node = on.node;
     rc = rp__park(me, what, (void *)(uintptr_t)on.local, cancel, deadline);
+    me->waits_node = 0;
     me->edge = RP__EDGE_NONE;
     return rc;
 }

@@ -125,11 +125,12 @@ static int run_init(struct rp_loop *l, struct rp__actor *a, void *arg)
 {
     rp_self *me = l->running;
     struct rp__actor *was = me->actor;
-    me->actor = a;
+    /* release: another loop may look whose lock this stack holds (inspect.c), and finds all of `a` */
+    __atomic_store_n(&me->actor, a, __ATOMIC_RELEASE);
     me->nowait++;
     int rc = a->kind->init ? a->kind->init(me, a->state, arg) : 0;
     me->nowait--;
-    me->actor = was;
+    __atomic_store_n(&me->actor, was, __ATOMIC_RELEASE);
     if (rc >= 0)
         a->flags |= RP__A_INIT;
     return rc < 0 ? rc : 0;

@@ -2,7 +2,7 @@
  *
  * table.c - a loop's actors, by slot.
  */
-#include "actors/actor.h"
+#include "actors/look.h"
 
 #include "loop/os.h"
 #include "loop/system.h"
@@ -22,6 +22,7 @@ int rp__actors_open(struct rp_loop *l)
     t->free = RP__NOBODY;
     t->todo = RP__NOBODY;
     t->spread = l->index;
+    rp__list_init(&t->looks);
     t->chunk = rp__os_map(INDEX_BYTES, "reparto actors");
     return t->chunk && rp__reserve_ready(l) ? 0 : -ENOMEM;
 }
@@ -32,6 +33,7 @@ void rp__actors_close(struct rp_loop *l)
     if (!t)
         return;
     rp__reserve_fini(l);
+    rp__looks_fini(l);
     for (unsigned i = 0; t->chunk && i < RP__CHUNKS && t->chunk[i]; i++)
         rp__os_unmap(t->chunk[i], CHUNK_BYTES);
     if (t->chunk)

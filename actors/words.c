@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/words.h"
 
+#include "actors/dump.h"
 #include "actors/runtime.h"
 
 #include <inttypes.h>
@@ -19,6 +20,10 @@ static int say_ledger(rp_self *me, struct rp__text *t, const char *rest)
 
 /* In the order that `help` shows. */
 const struct rp__word rp__words[] = {
+    {"loops", "a line for each loop", rp__say_loops},
+    {"actors", "a line for each actor and task", rp__say_actors},
+    {"stack", "where an actor stands: stack REF|NAME [TASK]", rp__say_stack},
+    {"dump", "loops and actors, for people", rp__say_dump},
     {"ledger", "how the messages so far have ended", say_ledger},
     {0, 0, 0},
 };

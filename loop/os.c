@@ -174,3 +174,9 @@ const char *rp__os_env(const char *name)
     const char *value = secure_getenv(name);
     return value && *value ? value : 0;
 }
+
+ssize_t rp__os_write(int fd, const void *from, size_t size)
+{
+    ssize_t n = rp__os_faulty("write") ? (errno = EIO, -1) : write(fd, from, size);
+    return n >= 0 ? n : -errno;
+}

@@ -11,6 +11,7 @@
 #include "reparto/loop.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 /* Tests only: asked before each call, by name; what it returns other than 0 is that call's errno. */
 extern int (*rp__os_fault)(const char *call);
@@ -40,6 +41,7 @@ rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
 int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 or a negative errno value */
 unsigned rp__os_cpus(void);    /* that this process may run on */
 uint64_t rp__os_entropy(void); /* from the kernel's pool */
+ssize_t  rp__os_write(int fd, const void *from, size_t size); /* as write(2), but -errno; may block */
 unsigned rp__os_pid(void);
 const char *rp__os_env(const char *name); /* what the user has set; NULL: nothing, or no user of ours has (setuid) */
 

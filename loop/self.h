@@ -39,6 +39,7 @@ struct rp_self {
     /* the present wait */
     const char *waits;        /* for what, in a word; NULL: it runs or is ready */
     const void *waits_on;
+    uint64_t waits_node;      /* not 0: waits_on is the address of an actor of this process (node) */
     bool (*cancel)(rp_self *); /* takes it out of what it waits in; false: its end is on the way */
     struct rp__hook queue;    /* where it stands while it waits */
     void *got;                /* what the wait brings */

@@ -4,6 +4,8 @@
  */
 #include "mailbox/lock.h"
 
+const char rp__for_lock[] = "a lock", rp__for_lock_again[] = "a lock, again";
+
 /* Under the latch: the lock is `self`'s from now on. What it is to be told. */
 static int give(struct rp__lock *k, rp_self *self)
 {
@@ -64,7 +66,7 @@ int rp__lock_again(rp_self *me, struct rp__lock *k)
     else
         rp__line_push(&k->line, &w);
     rp__unlatch(&k->latch);
-    return free ? rc : rp__park(me, "a lock, again", k, 0, RP_FOREVER); /* it has its own stack: cannot fail */
+    return free ? rc : rp__park(me, rp__for_lock_again, k, 0, RP_FOREVER); /* it has its own stack: cannot fail */
 }
 
 /* ---- for users ----------------------------------------------------------------------------------- */
@@ -86,7 +88,7 @@ int rp_lock_acquire(rp_self *me, rp_lock *lock, rp_time deadline)
     struct want want = {.me = me};
     if (rp__held_find(me, k))
         return -EDEADLK;
-    int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_lock, k, "a lock", deadline);
+    int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_lock, k, rp__for_lock, deadline);
     if (rc == 0 || rc == -EOWNERDEAD)
         rp__lock_owned(me, k);
     return rc;

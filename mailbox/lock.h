@@ -19,6 +19,9 @@ struct rp__lock {
 
 _Static_assert(sizeof(struct rp__lock) <= sizeof(rp_lock), "the public struct holds it");
 
+/* What a wait for one is called: by that it is known for what it is. */
+extern const char rp__for_lock[], rp__for_lock_again[];
+
 static inline struct rp__lock *rp__lock_of(rp_lock *k)
 {
     return (struct rp__lock *)(void *)k;

@@ -73,14 +73,28 @@ static void entered(struct rp_loop *l, struct rp__mailbox *b, struct rp__slot *s
 {
     b->bytes += rp__weight(s);
     b->count++;
+    b->newest_at = rp__coarse(l->now);
+    if (!b->marked) {
+        b->marked = s;
+        b->marked_at = b->newest_at;
+    }
     if (b->count > atomic_load_explicit(&l->tally[RP__HIGH_WATER], memory_order_relaxed))
         atomic_store_explicit(&l->tally[RP__HIGH_WATER], b->count, memory_order_relaxed);
+}
+
+static void unmark(struct rp__mailbox *b, const struct rp__slot *s)
+{
+    if (s != b->marked)
+        return;
+    b->marked = 0;
+    b->marked_at = b->newest_at;
 }
 
 static rp_msg *left(struct rp__mailbox *b, struct rp__slot *s)
 {
     if (!s)
         return 0;
+    unmark(b, s);
     b->count--;
     b->bytes -= rp__weight(s);
     s->to = b->owner;
@@ -181,6 +195,7 @@ rp_msg *rp__mailbox_replace(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m)
     if (!e)
         return 0;
     struct rp__slot *old = e->slot;
+    unmark(b, old);
     e->slot = &m->slot;
     b->bytes += rp__weight(&m->slot) - rp__weight(old);
     old->to = b->owner;

@@ -30,8 +30,23 @@ struct rp__mailbox {
     size_t bytes;
     const rp_type *const *wanted;    /* by `waiter`, who receives by type: NULL-terminated */
     rp_self *waiter;
+    /* How long has the oldest been here? One message is marked, with its time; when it is taken, what is left is
+     * at least as old as the last one that came; the next to come is marked. So it is always a bound from below,
+     * and exact where the first one stands still. Times in units of 2^20 ns, modulo 2^32. */
+    const struct rp__slot *marked;
+    uint32_t marked_at, newest_at;
     uint64_t told_set[];             /* a bit for each loop */
 };
+
+static inline uint32_t rp__coarse(rp_time t)
+{
+    return (uint32_t)((uint64_t)t >> 20);
+}
+
+static inline rp_time rp__mailbox_age(const struct rp__mailbox *b, rp_time now) /* see `marked`; 0: it is empty */
+{
+    return b->count == 0 ? 0 : (rp_time)(rp__coarse(now) - b->marked_at) << 20;
+}
 
 struct rp__mailbox *rp__mailbox_new(struct rp_loop *l, uint64_t owner);   /* NULL: no memory */
 void rp__mailbox_free(struct rp_loop *l, struct rp__mailbox *b);          /* empty; NULL too */

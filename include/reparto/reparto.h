@@ -9,6 +9,7 @@
 #include "reparto/cluster.h"
 #include "reparto/embed.h"
 #include "reparto/group.h"
+#include "reparto/inspect.h"
 #include "reparto/loop.h"
 #include "reparto/mailbox.h"
 #include "reparto/queue.h"

@@ -2,6 +2,7 @@
 #include "tests/fault/fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -1074,7 +1075,30 @@ static int ask_endpoint(void *arg)
 static int endpoint(rp_self *me, void *arg)
 {
     (void)arg;
-    return rp_offload(me, ask_endpoint, (void *)(uintptr_t) "ledger\n", RP_FOREVER);
+    return rp_offload(me, ask_endpoint, (void *)(uintptr_t) "dump\n", RP_FOREVER);
+}
+
+static int inspects(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref a;
+    rp_inspection *i = NULL;
+    rp_actor_info info;
+    rp_loop_info l;
+    void *pc[8];
+    int rc, nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    fault_arm();
+    TRY(rp_spawn(me, &idle_player, &(rp_spawn_opts){.on = RP_SPREAD, .name = "x"}, &a));
+    rc = rp_inspect(me, fault_patience_ms, &i);
+    while (rc == 0 && (rc = rp_inspect_next(me, i, &info)) > 0)
+        rc = 0;
+    rp_inspect_end(me, i);
+    if (rc == 0)
+        rc = rp_inspect_loop(me, rp_loop_count(me) - 1, patience(me), &l);
+    if (rc == 0 && (rc = rp_backtrace(me, a, 0, pc, 8)) == -ENOENT)
+        rc = rp_dump(me, nowhere);
+    close(nowhere);
+    return rc;
 }
 
 #define BOTH(name, root) {name, SIM_1, root}, {name, SIM_3, root}
@@ -1091,7 +1115,7 @@ const struct scenario scenarios[] = {
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
-    BOTH("supervises", supervises), BOTH("links", links), BOTH("groups", groups),
+    BOTH("supervises", supervises), BOTH("links", links), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
     {"connects_to_nobody", SIM_1, connects_to_nobody},
     PAIR("meets", meets), PAIR("far_calls", far_calls), PAIR("far_ends", far_ends), PAIR("far_forwards", far_forwards),

@@ -4,6 +4,9 @@
  */
 #include "tests/stress/waits.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 /* ---- those who are waited for -------------------------------------------------------------------------- */
 
 struct helper {
@@ -447,6 +450,51 @@ static void none_or_all(rp_self *me, struct trial *t)
     no_orphans(me, t);
 }
 
+static int w_inspect_next(rp_self *me, struct trial *t)
+{
+    (void)t;
+    rp_inspection *i;
+    rp_actor_info a;
+    check_eq(rp_inspect(me, 1000, &i), 0);
+    int rc;
+    while ((rc = rp_inspect_next(me, i, &a)) > 0)
+        check(a.kind[0]);
+    rp_inspect_end(me, i);
+    return rc;
+}
+
+static int w_inspect_loop(rp_self *me, struct trial *t)
+{
+    (void)t;
+    rp_loop_info l = {0};
+    int rc = 0;
+    for (unsigned k = 0; k < 20 && rc == 0; k++)
+        rc = rp_inspect_loop(me, k % rp_loop_count(me), RP_FOREVER, &l);
+    check(rc != 0 || l.turns > 0);
+    return rc;
+}
+
+static int w_backtrace(rp_self *me, struct trial *t)
+{
+    void *pc[8];
+    for (unsigned k = 0; k < 20; k++) {
+        int rc = rp_backtrace(me, k % 2 ? t->helper : rp_self_ref(me), 0, pc, 8);
+        if (rc == -ECANCELED)
+            return rc;
+        check(rc > 0 || rc == -ENOENT || rc == -EBUSY, "%d", rc);
+    }
+    return 0;
+}
+
+static int w_dump(rp_self *me, struct trial *t)
+{
+    (void)t;
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int rc = rp_dump(me, fd);
+    close(fd);
+    return rc;
+}
+
 const struct wait actor_waits[] = {
     {"rp_sleep", w_sleep},
     {"rp_yield", w_yield},
@@ -469,6 +517,10 @@ const struct wait actor_waits[] = {
     {"rp_publish", w_publish, .prepare = make_and_let_join, .settle = all_published},
     {"rp_supervise", w_supervise, .settle = no_orphans},
     {"rp_supervise_child", w_supervise_child, .prepare = make_supervisor, .settle = none_or_all},
+    {"rp_inspect_next", w_inspect_next},
+    {"rp_inspect_loop", w_inspect_loop},
+    {"rp_backtrace", w_backtrace},
+    {"rp_dump", w_dump},
     {"rp_supervise_add", w_supervise_add, .prepare = make_supervisor, .settle = none_or_all},
     {"rp_supervise_remove", w_supervise_remove, .prepare = make_supervisor, .settle = none_or_all},
     {"rp_connect", w_connect, .far = true},

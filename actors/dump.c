@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dump.c - what inspect.c finds, as text: for people, and for the program `reparto`.
+ */
+#include "actors/dump.h"
+
+#include "actors/inspect.h"
+#include "actors/runtime.h"
+#include "loop/os.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_MS = 2000 };
+
+static const char *const doing_names[] = {
+    [RP_IDLE] = "idle", [RP_RUNNING] = "running", [RP_READY] = "ready",
+    [RP_WAITING] = "waiting", [RP_ENDING] = "ending", [RP_FALLEN] = "fallen",
+};
+
+const char *rp__ref_text(char *to, const rp_self *me, rp_ref r)
+{
+    if (rp_ref_none(r))
+        return "-";
+    int n = snprintf(to, RP__REF_TEXT, "%u.%u.%u", rp__loop_of(r.local), rp__slot_of(r.local),
+                     (unsigned)(r.local & 0xffffff));
+    if (r.node != me->loop->node)
+        snprintf(to + n, (size_t)(RP__REF_TEXT - n), "@%" PRIx64, r.node);
+    return to;
+}
+
+/* ---- loops --------------------------------------------------------------------------------------- */
+
+static void say_loop(rp_self *me, struct rp__text *t, unsigned loop, int rc, const rp_loop_info *i)
+{
+    if (rc == -ETIMEDOUT) {
+        rp__say(me, t, "%u - - - - - - - - - - - - held\n", loop);
+        return;
+    }
+    rp__say(me, t,
+            "%u %u.%u %" PRIu64 " %" PRIu64 " %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u %u %" PRId64 " ok\n",
+            i->loop, i->load / 10, i->load % 10, i->turns, i->wakeups, i->actors, i->ready, i->queued, i->inbound,
+            i->timers, i->full, i->stacks, i->stacks_free, i->pool_blocks);
+}
+
+int rp__say_loops(rp_self *me, struct rp__text *t, const char *rest)
+{
+    (void)rest;
+    rp__say(me, t, "loop load%% turns wakeups actors ready queued inbound timers full stacks free blocks state\n");
+    for (unsigned i = 0; i < rp_loop_count(me); i++) {
+        rp_loop_info info = {0};
+        int rc = rp_inspect_loop(me, i, rp_in_ms(me, PATIENCE_MS), &info);
+        if (rc != 0 && rc != -ETIMEDOUT)
+            return rc;
+        say_loop(me, t, i, rc, &info);
+    }
+    return t->rc;
+}
+
+/* ---- actors -------------------------------------------------------------------------------------- */
+
+static int64_t us(rp_time t)
+{
+    return t / RP_US;
+}
+
+static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
+{
+    char ref[RP__REF_TEXT], up[RP__REF_TEXT], on[RP__REF_TEXT], kind[32], name[48], waits[32];
+    rp_time now = rp_now(me);
+    bool w = a->doing == RP_WAITING;
+    for (size_t i = 0; i == 0 || waits[i - 1]; i++) /* a literal, of words with blanks between */
+        waits[i] = a->waits[i] == ' ' ? '_' : i + 1 == sizeof waits ? 0 : a->waits[i];
+    rp__say(me, t, "%s %u %s %u %s %s %s %s %s %" PRIxPTR " %" PRId64 " %" PRId64, rp__ref_text(ref, me, a->ref),
+            a->task, rp__ref_text(up, me, a->parent), a->loop, rp__word_of(kind, sizeof kind, a->kind),
+            rp__word_of(name, sizeof name, a->name), doing_names[a->doing], w && *waits ? waits : "-",
+            rp__ref_text(on, me, a->on), (uintptr_t)a->object, w ? us(now - a->since) : 0,
+            w && a->until != RP_FOREVER ? us(a->until - now) : -1);
+    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu\n", a->depth, a->stashed, a->limit, a->bytes,
+            us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
+            a->supervised || a->stopping ? "" : "-", a->stack, a->stack_used);
+}
+
+/* Gives each record to `say`. */
+static int each_actor(rp_self *me, struct rp__text *t, void (*say)(rp_self *, struct rp__text *, const rp_actor_info *))
+{
+    rp_inspection *i;
+    rp_actor_info a;
+    int rc = rp_inspect(me, PATIENCE_MS, &i);
+    if (rc != 0)
+        return rc;
+    while (t->rc == 0 && ((rc = rp_inspect_next(me, i, &a)) > 0 || rc == -ETIMEDOUT)) {
+        if (rc > 0)
+            say(me, t, &a);
+        else
+            rp__say(me, t, "# loop %u is held: it does not answer\n", a.loop);
+    }
+    rp_inspect_end(me, i);
+    return rc < 0 ? rc : t->rc;
+}
+
+int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest)
+{
+    (void)rest;
+    rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
+            "oldest_us tasks children restarts flags stack used\n");
+    return each_actor(me, t, say_actor);
+}
+
+/* ---- a stack ------------------------------------------------------------------------------------- */
+
+static bool parse_ref(rp_self *me, const char *text, rp_ref *ret)
+{
+    unsigned loop, slot, generation;
+    char more;
+    if (sscanf(text, "%u.%u.%u%c", &loop, &slot, &generation, &more) != 3 || loop >= rp_loop_count(me))
+        return false;
+    *ret = rp__ref(me->loop, rp__loop_addr(loop) | (uint64_t)(slot & 0x3fffffff) << 24 | (generation & 0xffffff));
+    return true;
+}
+
+/* module+offset is what addr2line wants, symbol+offset what the dynamic linker knows. */
+static void say_frame(rp_self *me, struct rp__text *t, unsigned n, void *pc)
+{
+    Dl_info d = {0};
+    bool known = dladdr(pc, &d) != 0;
+    rp__say(me, t, "#%-2u %p %s+0x%" PRIxPTR, n, pc, known && d.dli_fname ? d.dli_fname : "?",
+            (uintptr_t)pc - (uintptr_t)(known ? d.dli_fbase : 0));
+    if (d.dli_sname)
+        rp__say(me, t, " %s+0x%" PRIxPTR, d.dli_sname, (uintptr_t)pc - (uintptr_t)d.dli_saddr);
+    rp__say(me, t, "\n");
+}
+
+int rp__say_stack(rp_self *me, struct rp__text *t, const char *rest)
+{
+    enum { FRAMES = 64 };
+    char who[256];
+    unsigned task = 0;
+    rp_ref ref;
+    void *pc[FRAMES];
+    if (sscanf(rest, "%255s %u", who, &task) < 1)
+        return -EINVAL;
+    if (!parse_ref(me, who, &ref)) {
+        int rc = rp__name_find(rp__runtime(me->loop), who, &ref, NULL);
+        if (rc != 0)
+            return rc;
+    }
+    int n = rp_backtrace(me, ref, task, pc, FRAMES);
+    for (int i = 0; i < n; i++)
+        say_frame(me, t, (unsigned)i, pc[i]);
+    return n < 0 ? n : t->rc;
+}
+
+/* ---- for people ---------------------------------------------------------------------------------- */
+
+static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info *a)
+{
+    char ref[RP__REF_TEXT], on[RP__REF_TEXT];
+    rp_time now = rp_now(me);
+    if (a->task)
+        rp__say(me, t, "%14s task %-15u %-8s", "", a->task, doing_names[a->doing]);
+    else
+        rp__say(me, t, "%-14s %-20s %-8s", rp__ref_text(ref, me, a->ref), a->name[0] ? a->name : a->kind, doing_names[a->doing]);
+    if (a->depth)
+        rp__say(me, t, " %u in its mailbox, the oldest %.3f s;", a->depth, (double)a->oldest / RP_S);
+    if (a->doing == RP_WAITING)
+        rp__say(me, t, " for %s", a->waits);
+    if (!rp_ref_none(a->on))
+        rp__say(me, t, " of %s", rp__ref_text(on, me, a->on));
+    else if (a->object)
+        rp__say(me, t, " %p", a->object);
+    if (a->doing == RP_WAITING)
+        rp__say(me, t, ", %.3f s", (double)(now - a->since) / RP_S);
+    rp__say(me, t, "\n");
+}
+
+int rp__say_dump(rp_self *me, struct rp__text *t, const char *rest)
+{
+    int rc = rp__say_loops(me, t, rest);
+    if (rc != 0)
+        return rc;
+    rp__say(me, t, "\n");
+    return each_actor(me, t, say_for_people);
+}
+
+static int write_all(void *arg) /* off the loop */
+{
+    const struct rp__text *t = arg;
+    for (size_t done = 0; done < t->n;) {
+        ssize_t n = rp__os_write(t->fd, t->at + done, t->n - done);
+        if (n < 0 && n != -EINTR)
+            return (int)n;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static int give_to_fd(rp_self *me, struct rp__text *t)
+{
+    return rp_offload(me, write_all, t, RP_FOREVER);
+}
+
+int rp_dump(rp_self *me, int fd)
+{
+    struct rp__text t = {.give = give_to_fd, .fd = fd};
+    int rc = rp__text_open(me, &t);
+    if (rc != 0)
+        return rc;
+    rc = rp__say_dump(me, &t, "");
+    int end = rp__text_close(me, &t);
+    return rc != 0 ? rc : end;
+}

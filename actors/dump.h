@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dump.h - the words of the endpoint that show actors and loops.
+ */
+#ifndef RP__DUMP_H
+#define RP__DUMP_H
+
+#include "loop/text.h"
+
+/* Tables: a line that names the columns, then a line for each; words with blanks between. For programs. */
+int rp__say_loops(rp_self *me, struct rp__text *t, const char *rest);
+int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest);
+
+int rp__say_stack(rp_self *me, struct rp__text *t, const char *rest); /* rest: a ref or a name, and a task */
+int rp__say_dump(rp_self *me, struct rp__text *t, const char *rest);  /* what rp_dump writes */
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * inspect.c - records of what actors and loops do, written by the loops themselves.
+ *
+ * A portion is what one look brings home: up to ROOM records, from `slot` on. Its work is bounded in steps,
+ * each an actor's slot or a task looked at: a few tens of nanoseconds, a cache miss or two.
+ */
+#include "actors/inspect.h"
+
+#include "actors/runtime.h"
+#include "loop/scope.h"
+#include "mailbox/lock.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    ROOM = 128,          /* records of a portion, */
+    STEPS = 4096,        /* and steps */
+    TASKS_LISTED = 32, TASKS_COUNTED = 1000,
+    READY_COUNTED = 10000
+};
+
+struct portion {
+    struct rp__look look;
+    uint32_t slot;       /* the next to look at; then where to go on */
+    bool last;
+    unsigned n, at;
+    rp_actor_info info[ROOM];
+};
+
+struct rp_inspection {
+    int64_t patience_ms;
+    unsigned loop;
+    uint32_t slot;
+    struct portion *p;   /* NULL: to be asked for */
+};
+
+/* ---- tasks ---------------------------------------------------------------------------------------
+ * A coroutine's scopes are a chain from the innermost outward, ending where its home is; each has tasks,
+ * which have chains of their own.
+ */
+static rp_self *first_in(struct rp__scope *s, const struct rp__scope *end)
+{
+    for (; s != end; s = s->parent)
+        if (!rp__list_empty(&s->tasks))
+            return RP__OF(rp_self, sibling, s->tasks.next);
+    return 0;
+}
+
+rp_self *rp__task_first(const rp_self *root)
+{
+    return first_in(root->scope, root->home);
+}
+
+rp_self *rp__task_next(const rp_self *root, const rp_self *task)
+{
+    rp_self *next = first_in(task->scope, task->home); /* its own come first */
+    while (!next) { /* bounded by the depth */
+        struct rp__scope *s = task->home;
+        if (task->sibling.next != &s->tasks)
+            return RP__OF(rp_self, sibling, task->sibling.next);
+        task = s->owner;
+        next = first_in(s->parent, task->home);
+        if (task == root)
+            break;
+    }
+    return next;
+}
+
+/* ---- one record ---------------------------------------------------------------------------------- */
+
+size_t rp__stack_used(const rp_self *co)
+{
+#if defined(RP__UCONTEXT)
+    return 0;
+#else
+    return co->state == RP__PARKED || co->state == RP__READY ? (size_t)((const char *)co - (const char *)co->cx.sp) : 0;
+#endif
+}
+
+/* The lock is there: somebody waits for it. Its owner may belong to another loop, and stays its owner, alive,
+ * while the latch is held. */
+static uint64_t owner_of(struct rp__lock *k)
+{
+    rp__latch(&k->latch);
+    const rp_self *owner = k->owner;
+    /* acquire: pairs with the release in spawn.c; all else about the actor came with the latch */
+    const struct rp__actor *a = owner ? __atomic_load_n(&owner->actor, __ATOMIC_ACQUIRE) : 0;
+    uint64_t addr = a ? a->addr : 0;
+    rp__unlatch(&k->latch);
+    return addr;
+}
+
+static void note_wait(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
+{
+    const void *on = co->waits_on;
+    r->doing = RP_WAITING;
+    r->waits = co->waits ? co->waits : "";
+    r->since = co->since;
+    if (rp__timer_armed(&co->timer))
+        r->until = co->until;
+    if (co->waits_node)
+        r->on = (rp_ref){co->waits_node, (uint64_t)(uintptr_t)on};
+    else if (co->waits == rp__for_lock || co->waits == rp__for_lock_again)
+        r->on = rp__ref(l, owner_of((struct rp__lock *)(uintptr_t)on));
+    r->object = co->waits_node ? 0 : on;
+    if (co->actor && co->is_actor && co->actor->flags & RP__A_RECV)
+        r->object = 0;
+}
+
+static void note_coroutine(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
+{
+    r->stack = rp__stack_size(co->class);
+    r->stack_used = rp__stack_used(co);
+    if (co->state == RP__PARKED)
+        note_wait(l, r, co);
+    else
+        r->doing = co == l->running ? RP_RUNNING : RP_READY;
+}
+
+static void note_box(const struct rp_loop *l, rp_actor_info *r, const struct rp__actor *a)
+{
+    r->limit = a->limit;
+    r->limit_bytes = a->limit_bytes;
+    if (!a->box)
+        return;
+    r->depth = a->box->count;
+    r->stashed = a->box->stashed;
+    r->bytes = a->box->bytes;
+    r->oldest = rp__mailbox_age(a->box, l->now);
+}
+
+static void copy_name(char *to, size_t size, const char *from)
+{
+    size_t n = from ? strnlen(from, size - 1) : 0;
+    memcpy(to, from ? from : "", n);
+    to[n] = 0;
+}
+
+static rp_doing without_stack(const struct rp_loop *l, const struct rp__actor *a)
+{
+    if (a->flags & RP__A_DOWN)
+        return RP_FALLEN;
+    if (a->flags & RP__A_ENDING)
+        return RP_ENDING;
+    if (l->running && l->running->actor == a)
+        return RP_RUNNING;
+    return a->flags & (RP__A_DRAINS | RP__A_DUE) ? RP_READY : RP_IDLE;
+}
+
+static void begin(struct rp_loop *l, rp_actor_info *r, const struct rp__actor *a)
+{
+    *r = (rp_actor_info){.ref = rp__ref(l, a->addr), .parent = rp__ref(l, a->parent), .loop = l->index};
+    r->waits = "";
+    r->until = RP_FOREVER;
+    r->stopping = (a->flags & RP__A_STOPPED) != 0;
+    copy_name(r->kind, sizeof r->kind, a->kind->name);
+    copy_name(r->name, sizeof r->name, a->extra ? a->extra->name : 0);
+}
+
+static void note_actor(struct rp_loop *l, rp_actor_info *r, const struct rp__actor *a)
+{
+    begin(l, r, a);
+    note_box(l, r, a);
+    r->children = a->nchildren;
+    r->supervised = (a->flags & RP__A_KEPT) != 0;
+    r->restarts = r->supervised ? a->extra->kept->restarts : 0;
+    r->doing = without_stack(l, a);
+    if (a->co && r->doing != RP_FALLEN && r->doing != RP_ENDING)
+        note_coroutine(l, r, a->co);
+}
+
+/* The actor and those of its tasks that are listed. How many were looked at. */
+static unsigned note_all(struct rp_loop *l, struct portion *p, const struct rp__actor *a)
+{
+    rp_actor_info *self = &p->info[p->n++];
+    note_actor(l, self, a);
+    for (rp_self *t = a->co ? rp__task_first(a->co) : 0; t && self->tasks < TASKS_COUNTED; t = rp__task_next(a->co, t)) {
+        if (self->tasks++ >= TASKS_LISTED)
+            continue;
+        rp_actor_info *r = &p->info[p->n++];
+        begin(l, r, a);
+        r->task = self->tasks;
+        note_coroutine(l, r, t);
+    }
+    return self->tasks;
+}
+
+static void see_portion(struct rp__look *k, struct rp_loop *l)
+{
+    struct portion *p = (struct portion *)k;
+    struct rp__actors *t = l->actors;
+    for (int steps = STEPS; steps > 0 && p->n + 1 + TASKS_LISTED <= ROOM && p->slot < t->count; steps--) {
+        const struct rp__actor *a = rp__actor_at(t, p->slot++);
+        if (a->addr != 0 && a->kind)
+            steps -= (int)note_all(l, p, a);
+    }
+    p->last = p->slot >= t->count;
+}
+
+/* ---- all of them --------------------------------------------------------------------------------- */
+
+int rp_inspect(rp_self *me, int64_t patience_ms, rp_inspection **ret)
+{
+    rp_inspection *i = rp__alloc(me->loop->sys, sizeof *i);
+    if (!i)
+        return -ENOMEM;
+    *i = (rp_inspection){.patience_ms = patience_ms};
+    *ret = i;
+    return 0;
+}
+
+static int next_portion(rp_self *me, rp_inspection *i)
+{
+    i->p = rp__look_new(me, sizeof *i->p, see_portion);
+    if (!i->p)
+        return -ENOMEM;
+    i->p->slot = i->slot;
+    struct rp__look *k = &i->p->look;
+    int rc = rp__look(me, &k, i->loop, rp_in_ms(me, i->patience_ms));
+    if (rc != 0)
+        i->p = 0;
+    return rc;
+}
+
+/* It has been read to its end. */
+static void done_with(rp_self *me, rp_inspection *i)
+{
+    i->slot = i->p->last ? 0 : i->p->slot;
+    i->loop += i->p->last;
+    rp__look_free(me, &i->p->look);
+    i->p = 0;
+}
+
+int rp_inspect_next(rp_self *me, rp_inspection *i, rp_actor_info *ret)
+{
+    for (;;) { /* bounded by the slots of all loops: a portion may be empty */
+        if (i->p && i->p->at < i->p->n) {
+            *ret = i->p->info[i->p->at++];
+            return 1;
+        }
+        if (i->p)
+            done_with(me, i);
+        if (i->loop == me->loop->sys->nloops)
+            return 0;
+        int rc = next_portion(me, i);
+        if (rc == -ETIMEDOUT) {
+            *ret = (rp_actor_info){.loop = i->loop++, .waits = ""};
+            i->slot = 0;
+        }
+        if (rc != 0)
+            return rc;
+    }
+}
+
+void rp_inspect_end(rp_self *me, rp_inspection *i)
+{
+    if (!i)
+        return;
+    if (i->p)
+        rp__look_free(me, &i->p->look);
+    rp__free_mem(me->loop->sys, i, sizeof *i);
+}
+
+/* ---- loops --------------------------------------------------------------------------------------- */
+
+struct loop_look {
+    struct rp__look look;
+    rp_loop_info info;
+};
+
+static uint32_t count_ready(const struct rp_loop *l)
+{
+    uint32_t n = 0;
+    for (const struct rp__hook *at = l->ready.next; at != &l->ready && n < READY_COUNTED; at = at->next)
+        n++;
+    return n;
+}
+
+static uint64_t count_inbound(struct rp_loop *l)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < l->sys->nloops; i++) {
+        struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_acquire);
+        n += r ? rp__ring_ready(r) : 0;
+    }
+    return n;
+}
+
+static void see_loop(struct rp__look *k, struct rp_loop *l)
+{
+    rp_loop_info *r = &((struct loop_look *)k)->info;
+    *r = (rp_loop_info){.loop = l->index, .turns = l->turns, .wakeups = l->wakeups, .actors = l->actors->live,
+                        .ready = count_ready(l), .queued = l->events.count, .inbound = count_inbound(l),
+                        .timers = l->wheel.armed, .full = l->actors->nfull, .pool_blocks = l->pool.live};
+    r->load = (uint32_t)((uint64_t)rp__load_at(&l->load, l->now) * 1000 / RP__LOAD_FULL);
+    for (unsigned c = 0; c < RP__STACK_CLASSES; c++) {
+        r->stacks += l->stacks.nlive[c];
+        r->stacks_free += l->stacks.nfree[c];
+    }
+}
+
+int rp_inspect_loop(rp_self *me, unsigned loop, rp_time deadline, rp_loop_info *ret)
+{
+    if (loop >= me->loop->sys->nloops)
+        return -EINVAL;
+    struct loop_look *q = rp__look_new(me, sizeof *q, see_loop);
+    if (!q)
+        return -ENOMEM;
+    struct rp__look *k = &q->look;
+    int rc = rp__look(me, &k, loop, deadline);
+    if (rc == 0)
+        *ret = q->info;
+    rp__look_free(me, k);
+    return rc;
+}

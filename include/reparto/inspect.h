@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * inspect.h - looking inside a running program: what its actors and loops do at present.
+ *
+ * All is asked of each loop in small portions, a hundred actors at a time, and between two of them the loop
+ * does its work: no loop is held for longer than one of them takes (tens of microseconds), however many
+ * actors there are. So it is no picture of one instant. Each record is true for the moment its loop wrote
+ * it; an actor that comes or goes meanwhile may be missed or be seen; none is seen twice, unless it moves
+ * from one loop to another.
+ *
+ * The program `reparto` asks for the same from outside, where rp_system_opts.inspect or the environment
+ * variable RP_INSPECT opens a socket for it: docs/inspect.md.
+ *
+ *     rp_inspection *i;
+ *     rp_actor_info a;
+ *     int rc = rp_inspect(me, 2000, &i);
+ *     while (rc == 0 && (rc = rp_inspect_next(me, i, &a)) > 0)
+ *         rc = 0, printf("%s %u\n", a.kind, a.depth);
+ *     rp_inspect_end(me, i);
+ */
+#ifndef REPARTO_INSPECT_H
+#define REPARTO_INSPECT_H
+
+#include "reparto/actors.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum rp_doing {
+    RP_IDLE = 1, /* a handler with nothing to handle */
+    RP_RUNNING,  /* the one that asks */
+    RP_READY,    /* could go on, and waits for its turn */
+    RP_WAITING,  /* is suspended: see `waits` */
+    RP_ENDING,   /* has ended; its children have not yet */
+    RP_FALLEN    /* under a supervisor, between two incarnations */
+} rp_doing;
+
+typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
+    rp_ref ref, parent;   /* parent: none, the root */
+    uint32_t loop;
+    uint32_t task;        /* 0: the actor itself; else which of its tasks. At most 32 of an actor are listed */
+    rp_doing doing;
+    char kind[32];        /* rp_actor.name, cut off */
+    char name[48];        /* it is registered under, cut off; "" */
+
+    const char *waits;    /* for what, in a word or two; a literal. "": it does not wait */
+    const void *object;   /* the lock, queue, scope, type; NULL: none */
+    rp_ref on;            /* whom: who is to reply, whose mailbox is full, who owns the lock. None: nobody known */
+    rp_time since, until; /* of the wait. RP_FOREVER: it has no deadline of its own (its scopes may) */
+
+    uint32_t depth, stashed, limit; /* messages in its mailbox; of those set aside; its bound */
+    uint64_t bytes, limit_bytes;
+    rp_time oldest;       /* the oldest of them has been there for at least so long. Exact within a millisecond
+                             while the first one that came is not taken: of an actor that is stuck */
+    uint32_t tasks;       /* up to 1,000 are counted */
+    uint32_t children;
+    uint32_t restarts;    /* by its supervisor, */
+    bool supervised;      /* which is its parent */
+    bool stopping;        /* it has been told to end */
+    size_t stack;         /* bytes of the stack it has at present; 0: none */
+    size_t stack_used;    /* of those, in use while it is suspended */
+} rp_actor_info;
+
+typedef struct rp_inspection rp_inspection;
+
+/* Begins. `patience_ms`: how long it waits for an answer of a loop, each time. -ENOMEM. */
+RP_EXPORT RP_NODISCARD int rp_inspect(rp_self *me, int64_t patience_ms, rp_inspection **ret);
+
+/* The next record: 1; 0: that was all. Each actor is followed by its tasks. Suspends. -ETIMEDOUT: a loop does not
+ * answer (a handler holds it); ret->loop says which, and the next call goes on with the loop after it.
+ * -ECANCELED, -EAGAIN in who may not wait, -ENOMEM. */
+RP_EXPORT RP_NODISCARD int rp_inspect_next(rp_self *me, rp_inspection *i, rp_actor_info *ret);
+RP_EXPORT void rp_inspect_end(rp_self *me, rp_inspection *i); /* any time; NULL too */
+
+typedef struct rp_loop_info {
+    uint32_t loop;
+    uint32_t load;        /* how much of its time it is at work of late: 0 to 1000 */
+    uint64_t turns, wakeups;
+    uint32_t actors;      /* that live on it */
+    uint32_t ready;       /* coroutines that could go on; up to 10,000 are counted */
+    uint64_t queued;      /* messages in its own queue, */
+    uint64_t inbound;     /* and slots in the rings from other loops */
+    uint64_t timers;      /* that are set */
+    uint32_t full;        /* mailboxes known here to be full */
+    uint32_t stacks, stacks_free;
+    int64_t pool_blocks;  /* taken here, less those given back here */
+} rp_loop_info;
+
+/* Suspends. -ETIMEDOUT: it does not answer; -EINVAL: there is no such loop; -ECANCELED, -EAGAIN, -ENOMEM. */
+RP_EXPORT RP_NODISCARD int rp_inspect_loop(rp_self *me, unsigned loop, rp_time deadline, rp_loop_info *ret);
+
+/* Where a suspended actor stands: the return addresses on its stack, the innermost first. `task`: as in
+ * rp_actor_info, of an actor that has not moved on since; 0: its own. Up to n, at most 64. How many there are; suspends.
+ * -ESRCH: no such actor of this process, or no such task; -ENOENT: it has no stack: it is idle;
+ * -EBUSY: it runs. -ETIMEDOUT and so on as above. */
+RP_EXPORT RP_NODISCARD int rp_backtrace(rp_self *me, rp_ref who, uint32_t task, void **ret, unsigned n);
+
+/* Writes all of it to `fd` as text for people: loops, then actors. Suspends; the writing is done off the loop.
+ * 0, or what write(2) said; -ECANCELED, -EAGAIN, -ENOMEM. */
+RP_EXPORT RP_NODISCARD int rp_dump(rp_self *me, int fd);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
