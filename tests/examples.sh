@@ -82,10 +82,10 @@ ok pipeline_parts parts
 
 # A worker process is killed: an error that names it and counts what is missing, soon, and nothing hangs.
 killed() {
-    run "$bin/05_pipeline" --slow --workers 2 --repeat 20 "$input" >"$work/out" 2>"$work/err" &
-    local pid=$! worker="" i
+    timeout -s KILL 60 "$bin/05_pipeline" --slow --workers 2 --repeat 20 "$input" >"$work/out" 2>"$work/err" &
+    local pid=$! worker="" i # timeout leads a process group of its own: another run's workers are not in it
     for i in $(seq 100); do
-        worker=$(pgrep -f "05_pipeline worker .*$" | tail -n 1)
+        worker=$(pgrep -g "$pid" -f "05_pipeline worker .*$" | tail -n 1)
         [ -n "$worker" ] && break
         sleep 0.02
     done
