@@ -218,17 +218,17 @@ int  rp__send_sure(struct rp_loop *l, struct rp__out *o);
 rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o); /* a block of its own; not counted. NULL: no memory */
 
 /* A coroutine has received a call, and so its asker waits for it; until the right to reply is used or
- * given away. Of several it holds, the last one. */
+ * given away. Of several it holds, the last one. Numbers of calls are their asker's loop's. */
 static inline void rp__serve(struct rp__actor *a, struct rp__slot *s)
 {
     if (s->type & RP__FLAG(RP__F_CALL) && a->co)
-        a->co->serving = *rp__call_of(s);
+        a->co->serving = *rp__call_of(s), a->co->asker = s->from;
 }
 
-static inline void rp__served(struct rp_loop *l, uint64_t call)
+static inline void rp__served(struct rp_loop *l, uint64_t asker, uint64_t call)
 {
     struct rp__actor *a = l->running->actor;
-    if (a && a->co && a->co->serving == call)
+    if (a && a->co && a->co->serving == call && a->co->asker == asker)
         a->co->serving = 0;
 }
 /* It waits in rp_recv: m is what its wait brings. It is still to be resumed. */

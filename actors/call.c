@@ -119,7 +119,7 @@ static int take(const rp_msg *m, struct rp_loop *l, rp_token *k)
     if (f & RP__F_NODE) /* back by the link it came by, whoever asked at the other end of it */
         node = rp__runtime(l)->route->node_at(l, *rp__via_of(s) >> 32);
     *k = (rp_token){{node, s->from}, *rp__call_of(s)};
-    rp__served(l, k->call);
+    rp__served(l, s->from, k->call);
     return 0;
 }
 

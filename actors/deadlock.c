@@ -23,7 +23,8 @@ struct probe {
     uint64_t first; /* who sent it, */
     uint32_t wait;  /* in which wait */
     uint64_t at;    /* the actor it goes to, */
-    uint64_t call;  /* waited on for this call; 0: for room */
+    uint64_t asker; /* who waits on that one, */
+    uint64_t call;  /* for this call: a number of its loop; 0: for room */
     unsigned steps;
     size_t n;       /* of text */
     char text[sizeof((rp_self *)0)->blame];
@@ -39,6 +40,7 @@ static void note(struct probe *p, const struct rp__actor *a, const char *before)
 /* Along the edge that `a`'s coroutine waits on. */
 static void go_on(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
 {
+    p->asker = a->addr;
     p->at = (uint64_t)(uintptr_t)a->co->waits_on;
     p->call = a->co->edge == RP__EDGE_CALL ? (uint64_t)(uintptr_t)a->co->got : 0;
     rp__signal(l, rp__loop_addr(rp__loop_of(p->at)), 0, RP__OP_RUN, (uintptr_t)&p->errand, 0);
@@ -48,7 +50,8 @@ static bool is_call(struct rp__slot *s, const void *arg)
 {
     const struct probe *p = arg;
     unsigned f = rp__flags(s->type);
-    return (f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN | RP__F_NODE)) == RP__F_CALL && *rp__call_of(s) == p->call;
+    return (f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN | RP__F_NODE)) == RP__F_CALL && s->from == p->asker &&
+           *rp__call_of(s) == p->call;
 }
 
 /* Does what came before really wait for a? */
@@ -56,7 +59,9 @@ static bool holds(const struct rp__actor *a, const struct probe *p)
 {
     if (p->call == 0)
         return a->box && a->box->told > 0;
-    if (a->flags & RP__A_COROUTINE ? a->co->serving == p->call : a->co->msg && is_call(a->co->msg, p))
+    bool at_it = a->flags & RP__A_COROUTINE ? a->co->serving == p->call && a->co->asker == p->asker
+                                            : a->co->msg && is_call(a->co->msg, p);
+    if (at_it)
         return true;
     return a->box && rp__mailbox_find(a->box, is_call, p);
 }

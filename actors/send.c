@@ -365,7 +365,7 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
     rp__pay(me->loop, s);
     o.flags |= f & RP__F_NODE ? RP__F_PAID : 0;
     if (o.call)
-        rp__served(me->loop, o.call);
+        rp__served(me->loop, o.from, o.call);
     int rc = rp__send(me, &o, wait, RP_FOREVER);
     if (rc == 0)
         s->type |= RP__FLAG(RP__F_TAKEN);

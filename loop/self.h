@@ -48,7 +48,7 @@ struct rp_self {
     void (*overdue)(rp_self *); /* asked for before the wait: called once, when that has lasted RP__OVERDUE */
     uint32_t wait;            /* counts its waits, */
     uint8_t edge;             /* and what this one is for: the floor above's */
-    uint64_t serving;         /* the call it works on; the floor above's */
+    uint64_t serving, asker;  /* the call it works on, and whose; the floor above's */
     char blame[60];           /* who made the last wait fail */
     int rc;                   /* the wait's result */
     const char *why;          /* it was stopped */
