@@ -25,5 +25,8 @@ unsigned stress_races(void);
 unsigned stress_cancel(void);
 unsigned stress_kills(void);
 unsigned stress_links(void);
+unsigned stress_rings(void);
+unsigned stress_tokens(void);
+unsigned stress_kin(void);
 
 #endif
