@@ -95,6 +95,7 @@ struct rp__actors {
     struct rp__ids timers;    /* struct rp__delayed */
     struct rp__full *full[RP__FULL_BUCKETS]; /* targets on any loop that are known to be full */
     uint32_t nfull;
+    _Atomic(struct rp__meter *) meter; /* meter.h; made on first use */
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
     uint64_t nbonds;          /* links and watches of names ever made here */
@@ -173,7 +174,7 @@ static inline uint64_t rp__op_word(enum rp__op op)
 
 static inline enum rp__op rp__op_of(uint64_t word)
 {
-    return (enum rp__op)((word & RP__TYPE_MASK) >> 1);
+    return (enum rp__op)((word & RP__LOW_MASK) >> 1);
 }
 
 struct rp__errand {

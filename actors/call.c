@@ -7,6 +7,7 @@
  * leaked them into mailboxes until it had aliases). The right to reply is linear: it is used once, or
  * ends with its message, and then the asker learns that there will be no reply.
  */
+#include "actors/meter.h"
 #include "actors/runtime.h"
 
 #include "loop/scope.h"
@@ -85,6 +86,7 @@ RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
     if (!asker)
         return false;
     rp__id_free(calls, id);
+    rp__begun(l, s);
     rp_msg *m = rp__msg_hold(l, s);
     asker->got = m;
     asker->rc = m ? 0 : -ENOMEM;

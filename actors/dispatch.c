@@ -10,7 +10,7 @@
  * handler: is this stack still the scheduler's? If not, the rest of the round belongs to another, and
  * what remains here is to finish that actor's turn and to retire the stack.
  */
-#include "actors/actor.h"
+#include "actors/meter.h"
 #include "actors/runtime.h"
 
 #include "loop/held.h"
@@ -31,6 +31,8 @@ void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
     if ((rp__flags(s->type) & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) == RP__F_CALL && how != RP__EXPIRED)
         rp__no_reply(l, s, how == RP__HANDLED ? -EPIPE : how == RP__DROPPED ? -EAGAIN : -ESRCH);
     rp__pay(l, s);
+    if (how == RP__HANDLED && !(s->type & RP__FLAG(RP__F_TAKEN)))
+        rp__done(l, s);
     rp__msg_end(l, s, how);
 }
 
@@ -56,6 +58,7 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
     rp__box_taken(l, a);
     if (!expired(l, s)) {
         rp__pay(l, s);
+        rp__begun(l, s);
         return true;
     }
     rp__finish(l, s, RP__EXPIRED);
@@ -74,7 +77,7 @@ rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 }
 
 /* What makes the end of a message more than a count. */
-static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_TAKEN);
+static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_TAKEN) | RP__STAMP;
 
 static inline void done_with(struct rp_loop *l, struct rp__slot *s)
 {
@@ -239,6 +242,18 @@ __attribute__((always_inline)) static inline void hand_over(struct rp_loop *l, r
 
 /* ---- one message --------------------------------------------------------------------------------- */
 
+/* To one that is idle, or waits for a message. */
+static void deliver_now(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
+{
+    rp__begun(l, s);
+    if (a->flags & RP__A_RECV)
+        hand_over(l, me, a, s, place);
+    else if (place == RING && !(a->flags & RP__A_NOWAIT))
+        call_with_copy(l, me, a, s);
+    else
+        call_handler(l, me, a, s);
+}
+
 RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__actor *a,
                                                    struct rp__slot *s, enum place place)
 {
@@ -255,20 +270,16 @@ RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__ac
         meet_ended(l, a, s, place);
     else if (expired(l, s))
         rp__finish(l, s, RP__EXPIRED);
-    else if (a->flags & RP__A_RECV)
-        hand_over(l, me, a, s, place);
-    else if (a->flags & (RP__A_BUSY | RP__A_DRAINS))
+    else if (a->flags & (RP__A_BUSY | RP__A_DRAINS) && !(a->flags & RP__A_RECV))
         rp__box_put(l, a, s, place == OWNED);
-    else if (place == RING && !(a->flags & RP__A_NOWAIT))
-        call_with_copy(l, me, a, s);
     else
-        call_handler(l, me, a, s);
+        deliver_now(l, me, a, s, place);
 }
 
 __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_self *me, struct rp__slot *s, enum place place)
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
-    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE);
+    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE) | RP__STAMP;
     const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP;
     if (__builtin_expect(!a || s->type & special || a->flags & ~plain, 0))
         goto rest;
@@ -354,7 +365,7 @@ void rp__dispatch(struct rp_loop *l)
         return; /* memory is out: nothing more is begun until some comes back */
     dispatch_due(l, me);
     dispatch_events(l, me);
-    unsigned n = l->sys->nloops, first = (unsigned)(l->turns % n); /* a turn's budget may end before the last one */
+    unsigned n = l->sys->nloops, first = (unsigned)(atomic_load_explicit(&l->turns, memory_order_relaxed) % n); /* a turn's budget may end before the last one */
     for (unsigned i = 0; i < n; i++) {
         struct rp__ring *r = atomic_load_explicit(&l->in[(first + i) % n], memory_order_acquire);
         if (r)

@@ -130,6 +130,7 @@ static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
 static void bury(struct rp_loop *l, struct rp__actor *a)
 {
     run_fini(l, a);
+    rp__tally(l, RP__FAILED, a->reason < 0 && a->reason != -ECANCELED);
     if (a->flags & RP__A_KEPT) {
         rp__kept_fall(l, a);
         return;

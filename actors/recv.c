@@ -6,6 +6,7 @@
  * that is for a coroutine that waits too, it gets it here and is switched to directly, as the
  * scheduler would have done one switch later. Anything else is the scheduler's.
  */
+#include "actors/meter.h"
 #include "actors/runtime.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ static bool leave_recv(rp_self *me)
 static inline struct rp__actor *next_receiver(struct rp_loop *l, rp_msg **held)
 {
     struct rp__events *e = &l->events;
-    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE | RP__F_NODE);
+    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE | RP__F_NODE) | RP__STAMP;
     if (l->quantum <= 1 || l->budget <= 0)
         return 0; /* the round is over, or has not come to messages yet */
     struct rp__slot *s = rp__events_peek(e);
@@ -159,6 +160,7 @@ int rp_stash(rp_self *me, const rp_msg *msg)
         if (rc != 0)
             return rc;
     }
+    rp__unmeasure(&m->slot);
     rp__mailbox_stash(l, a->box, m);
     return 0;
 }

@@ -86,6 +86,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .spin = o->spin_us < 0 ? 0 : (o->spin_us ? o->spin_us : 50) * RP_US,
         .chaos = o->chaos_seed,
         .silent = world_ud && world == &rp__world_uv,
+        .unmeasured = o->unmeasured,
     };
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
     struct rp__runtime *rt = mem->alloc(mem->ud, sizeof *rt);

@@ -6,6 +6,7 @@
  * target is known to be full, when the way there is full, when it is in another process, when the
  * body is not small, or when the sender has sent a burst to its own loop that is not dispatched yet.
  */
+#include "actors/meter.h"
 #include "actors/runtime.h"
 
 #include <assert.h>
@@ -50,7 +51,7 @@ static inline struct rp__slot *place_away(rp_self *me, struct rp_loop *l, uint32
     struct rp__ring *r = *ret = l->out[dst];
     if (!r || r->waiting || rp__sent(l) - me->sent_mark >= BURST_AWAY)
         return 0;
-    return rp__ring_push(r, 1, RP__RING_RESERVE);
+    return rp__ring_push_short(r);
 }
 
 static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body)
@@ -64,7 +65,7 @@ static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const vo
     struct rp__ring *r = 0;
     struct rp__slot *s;
     if (dst == l->index)
-        s = __builtin_expect(may_burst(me, l), 1) ? rp__events_push(&l->events, 1) : 0;
+        s = __builtin_expect(may_burst(me, l), 1) ? rp__events_push_short(&l->events) : 0;
     else
         s = place_away(me, l, dst, &r);
     if (__builtin_expect(!s, 0))
@@ -111,6 +112,7 @@ struct form {
     size_t size;         /* bytes after the extensions */
     const void *body;    /* that stand there */
     struct rp__big *big; /* or the address of this */
+    uint64_t stamp;      /* with RP__STAMP */
 };
 
 /* The block for a body outside the slots: a moving message's own, if it is complete and nobody shares it: a
@@ -133,7 +135,7 @@ static struct rp__big *big_for(struct rp_loop *l, const struct rp__out *o)
     return rp__big_of(m);
 }
 
-static int form_new(struct rp_loop *l, const struct rp__out *o, struct form *f)
+static int form_new(struct rp_loop *l, const struct rp__out *o, struct form *f, bool measured)
 {
     const struct rp__shape *shape = rp__shape(&l->actors->types, o->type);
     bool big = o->share || (o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG);
@@ -144,6 +146,10 @@ static int form_new(struct rp_loop *l, const struct rp__out *o, struct form *f)
             return -ENOMEM;
     }
     f->word = (shape->word & ~RP__FLAG(RP__F_EXTRA)) | RP__FLAG(o->flags | (big ? RP__F_BIG : 0u));
+    if (measured) {
+        f->word |= RP__STAMP;
+        f->stamp = rp__stamp(l->world->now(l), RP__WAITS, l->sampler.weight);
+    }
     f->slots = rp__slots_for(8 * rp__ext_words(f->word) + f->size);
     f->word |= RP__FLAG(f->slots - 1);
     return 0;
@@ -169,6 +175,8 @@ static void form_write(struct rp__slot *s, const struct rp__out *o, const struct
         *at++ = o->call;
     if (o->flags & RP__F_DEADLINE)
         *at++ = (uint64_t)o->deadline;
+    if (f->word & RP__STAMP)
+        *at++ = f->stamp;
     if (f->big)
         *at = (uintptr_t)f->big;
     else if (f->size)
@@ -178,7 +186,7 @@ static void form_write(struct rp__slot *s, const struct rp__out *o, const struct
 rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o)
 {
     struct form f;
-    if (form_new(l, o, &f) != 0)
+    if (form_new(l, o, &f, false) != 0)
         return 0;
     struct rp__slot *s = rp__pool_get(&l->pool, f.slots * sizeof *s);
     if (!s) {
@@ -255,7 +263,7 @@ static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     if (dst >= l->sys->nloops || !o->to.local)
         return -EINVAL;
     struct form f;
-    int rc = form_new(l, o, &f);
+    int rc = form_new(l, o, &f, rp__choose(&l->sampler));
     if (rc != 0)
         return rc;
     struct rp__slot *s;
@@ -270,6 +278,7 @@ static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     form_write(s, o, &f);
     if (dst != l->index) {
         rp__ring_commit(l->out[dst], f.slots);
+        rp__ring_sampled(l->out[dst]);
         rp__ring_touch(l, l->out[dst]);
     }
     if (!o->msg)
@@ -317,7 +326,7 @@ int rp__send_sure(struct rp_loop *l, struct rp__out *o)
         return sent;
     }
     struct form f;
-    int rc = form_new(l, o, &f);
+    int rc = form_new(l, o, &f, rp__choose(&l->sampler));
     if (rc != 0)
         return rc;
     struct rp__slot s[RP__SLOTS_MAX];
@@ -341,6 +350,7 @@ int rp_send(rp_self *me, rp_ref to, rp_msg **m)
     int rc = rp__send(me, &o, true, RP_FOREVER);
     if (rc != 0)
         return rc;
+    rp__done(l, s);
     if (rp_wants_reply(*m)) /* it goes on as a plain message: nobody can reply to it any more */
         rp__no_reply(l, s, -EPIPE);
     rp__msg_shell_free(l, s);
@@ -367,9 +377,11 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
     if (o.call)
         rp__served(me->loop, o.from, o.call);
     int rc = rp__send(me, &o, wait, RP_FOREVER);
-    if (rc == 0)
-        s->type |= RP__FLAG(RP__F_TAKEN);
-    return rc;
+    if (rc != 0)
+        return rc;
+    rp__done(me->loop, s);
+    s->type |= RP__FLAG(RP__F_TAKEN);
+    return 0;
 }
 
 int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)

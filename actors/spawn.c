@@ -228,6 +228,7 @@ static int revive(struct rp_loop *l, uint64_t addr)
     a->why = 0;
     a->reason = 0;
     k->restarts++;
+    rp__tally(l, RP__RESTARTED, 1);
     (void)!build_state(l, a); /* the memory is there */
     rc = run_init(l, a, k->arg);
     if (rc == 0) {

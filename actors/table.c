@@ -3,6 +3,7 @@
  * table.c - a loop's actors, by slot.
  */
 #include "actors/look.h"
+#include "actors/meter.h"
 
 #include "loop/os.h"
 #include "loop/system.h"
@@ -39,6 +40,7 @@ void rp__actors_close(struct rp_loop *l)
     if (t->chunk)
         rp__os_unmap(t->chunk, INDEX_BYTES);
     rp__free_mem(l->sys, t->lent, l->sys->nloops * sizeof *t->lent);
+    rp__meter_free(l);
     rp__ids_fini(&t->calls, &l->sys->mem);
     rp__ids_fini(&t->timers, &l->sys->mem);
     rp__free_mem(l->sys, t, sizeof *t);
@@ -78,6 +80,7 @@ struct rp__actor *rp__actor_new(struct rp_loop *l)
     }
     a->first_child = a->next = a->prev = RP__NOBODY;
     t->live++;
+    rp__tally(l, RP__SPAWNED, 1);
     return a;
 }
 
@@ -86,6 +89,7 @@ void rp__actor_free(struct rp_loop *l, struct rp__actor *a)
     struct rp__actors *t = l->actors;
     uint64_t addr = a->addr;
     t->live--;
+    rp__tally(l, RP__ENDED, 1);
     a->addr = 0;
     a->flags = 0;
     if ((addr & 0xffffff) == 0xffffff)

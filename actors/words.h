@@ -9,4 +9,6 @@
 
 extern const struct rp__word rp__words[];
 
+int rp__say_metrics(rp_self *me, struct rp__text *t, const char *rest); /* metrics.c */
+
 #endif

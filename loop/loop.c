@@ -49,7 +49,9 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
         atomic_init(&l->in[i], 0);
     if (!l->out || !l->in)
         return -ENOMEM;
-    if ((rc = rp__events_init(&l->events, &l->pool)) != 0 || (rc = rp__sched_open(l)) != 0)
+    l->sampler.off = sys->unmeasured;
+    rp__sampler_init(&l->sampler, l->rng[0], sys->world->now(l));
+    if ((rc = rp__events_init(&l->events, &l->pool, &l->sampler)) != 0 || (rc = rp__sched_open(l)) != 0)
         return rc;
     if ((rc = sys->world->open(l)) != 0)
         return rc;
@@ -88,7 +90,7 @@ uint64_t rp__random_of(struct rp_loop *l) /* xoroshiro128+ */
 struct rp__ring *rp__ring_open(struct rp_loop *l, unsigned dst)
 {
     struct rp_loop *to = l->sys->loops[dst];
-    struct rp__ring *r = rp__ring_new(&l->sys->mem, l, to);
+    struct rp__ring *r = rp__ring_new(&l->sys->mem, l, to, &l->sampler);
     if (!r)
         return 0;
     l->out[dst] = r;
@@ -322,9 +324,25 @@ static void trim(struct rp_loop *l)
     }
 }
 
+void rp__publish_gauges(struct rp_loop *l)
+{
+    uint64_t live = 0;
+    for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
+        live += l->stacks.nlive[c];
+    const uint64_t now[RP__GAUGES] = {
+        [RP__G_STACKS] = live,
+        [RP__G_STACK_BYTES] = l->stacks.bytes,
+        [RP__G_POOL_BLOCKS] = (uint64_t)l->pool.live,
+        [RP__G_POOL_BYTES] = l->pool.bytes,
+    };
+    for (unsigned i = 0; i < RP__GAUGES; i++)
+        atomic_store_explicit(&l->gauge[i], now[i], memory_order_relaxed);
+}
+
 bool rp__sleep_begin(struct rp_loop *l)
 {
     trim(l);
+    rp__publish_gauges(l);
     atomic_store_explicit(&l->sleeping, 1, memory_order_seq_cst);
     if (!rp__anything_new(l))
         return true;
@@ -334,7 +352,7 @@ bool rp__sleep_begin(struct rp_loop *l)
 
 void rp__sleep_end(struct rp_loop *l)
 {
-    l->wakeups++;
+    rp__count(&l->wakeups, 1);
     /* relaxed: whoever exchanged it in between has woken us, which is what happened; whoever reads
      * the 0 has stored its tail before our next C2 */
     atomic_store_explicit(&l->sleeping, 0, memory_order_relaxed);

@@ -28,9 +28,11 @@ enum {
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
     RP__TURN_NS = 100000,      /* or this long (rp_loop.slice): then the world polls I/O */
     RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all */
-    RP__TALLIES = 16,
+    RP__TALLIES = 20,
     RP__SENT = 0               /* the tally of messages sent: what bounds a burst */
 };
+
+enum { RP__G_STACKS, RP__G_STACK_BYTES, RP__G_POOL_BLOCKS, RP__G_POOL_BYTES, RP__GAUGES };
 
 /* Something to be done once at the end of the present round: see rp__at_round_end. */
 struct rp__round_end {
@@ -78,10 +80,12 @@ struct rp_loop {
     const struct rp__world *world;
     void *world_ud;
     uint64_t rng[2];
-    uint64_t turns, wakeups;   /* counted for tests and figures */
-    /* Counters of the floors above. Written by this loop only, read by any: relaxed both, they order
-     * nothing. */
+    /* Counters: `tally` is the floors' above, `gauge` what was so at the end of the last turn but one, or
+     * lately. Written by this loop only, read by any: relaxed both, they order nothing. */
+    _Atomic uint64_t turns, wakeups;
     _Atomic uint64_t tally[RP__TALLIES];
+    _Atomic uint64_t gauge[RP__GAUGES];
+    struct rp__sampler sampler;
     struct rp__stacks stacks;
     struct rp__wheel wheel;
     rp_self home;              /* the thread's own stack */
@@ -110,11 +114,18 @@ static inline uint64_t rp__sent(struct rp_loop *l)
     return atomic_load_explicit(&l->tally[RP__SENT], memory_order_relaxed);
 }
 
+static inline void rp__count(_Atomic uint64_t *of, uint64_t n) /* by its only writer */
+{
+    uint64_t old = atomic_load_explicit(of, memory_order_relaxed);
+    atomic_store_explicit(of, old + n, memory_order_relaxed);
+}
+
 static inline void rp__tally(struct rp_loop *l, unsigned what, uint64_t n)
 {
-    uint64_t old = atomic_load_explicit(&l->tally[what], memory_order_relaxed);
-    atomic_store_explicit(&l->tally[what], old + n, memory_order_relaxed);
+    rp__count(&l->tally[what], n);
 }
+
+void rp__publish_gauges(struct rp_loop *l);
 
 /* ---- for worlds ---------------------------------------------------------------------------------- */
 

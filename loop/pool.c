@@ -47,6 +47,7 @@ static bool grow(struct rp__pool *p, unsigned c)
         struct rp__region *r = p->mem->alloc(p->mem->ud, RP__REGION);
         if (!r)
             return false;
+        p->bytes += RP__REGION;
         r->next = p->regions;
         p->regions = r;
         p->cut = (char *)(((uintptr_t)(r + 1) + RP__SLAB - 1) & ~(uintptr_t)(RP__SLAB - 1));
@@ -88,6 +89,7 @@ void *rp__pool_slow(struct rp__pool *p, size_t size)
     if (size > RP__POOL_LIMIT) {
         void *large = p->mem->alloc(p->mem->ud, size);
         p->live += large != 0;
+        p->bytes += large ? size : 0;
         return large;
     }
     unsigned c = rp__pool_class(size);
@@ -100,6 +102,7 @@ void *rp__pool_slow(struct rp__pool *p, size_t size)
 void rp__pool_free_slow(struct rp__pool *p, void *block, size_t size)
 {
     if (size > RP__POOL_LIMIT) {
+        p->bytes -= size;
         p->live--; /* a large block has no home: the count is right over all pools together */
         p->mem->free(p->mem->ud, block, size);
         return;

@@ -50,6 +50,7 @@ struct rp__pool {
     char *cut, *cut_end;      /* the region that slabs are cut from */
     struct rp__region *regions;
     int64_t live;             /* blocks out, of ours; foreign frees are counted on return */
+    size_t bytes;             /* taken from the allocator, large blocks with them; right over all pools together */
     struct rp__pool *const *peers;
     /* Blocks of ours that others freed, a Treiber stack. Pushed with release by rp__pool_flush, taken
      * with acquire by the owner: that pair carries the freeing loop's last accesses to the block over

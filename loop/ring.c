@@ -39,18 +39,31 @@ static void enter_first(struct rp__events *e)
 static void enter_last(struct rp__events *e)
 {
     e->tail = e->last->slot;
-    e->tail_end = e->last->slot + RP__CHUNK_SLOTS;
 }
 
-int rp__events_init(struct rp__events *e, struct rp__pool *pool)
+static struct rp__slot *chunk_end(const struct rp__events *e)
+{
+    return e->last->slot + RP__CHUNK_SLOTS;
+}
+
+void rp__events_sample_after(struct rp__events *e, uint32_t gap)
+{
+    uint32_t room = (uint32_t)(chunk_end(e) - e->tail), here = gap < room ? gap : room;
+    e->tail_end = e->tail + here;
+    e->beyond = gap - here;
+}
+
+int rp__events_init(struct rp__events *e, struct rp__pool *pool, struct rp__sampler *sampler)
 {
     memset(e, 0, sizeof *e);
     e->pool = pool;
+    e->sampler = sampler;
     e->first = e->last = chunk_get(e);
     if (!e->first)
         return -ENOMEM;
     enter_first(e);
     enter_last(e);
+    rp__events_sample_after(e, rp__draw(sampler, &e->stream));
     return 0;
 }
 
@@ -65,19 +78,49 @@ void rp__events_fini(struct rp__events *e)
     memset(e, 0, sizeof *e);
 }
 
-/* The tail's chunk has no room for n slots: it is closed where it stands and a new one begun. */
-struct rp__slot *rp__events_grow(struct rp__events *e, unsigned n)
+/* The tail's chunk is closed where it stands, and a new one begun. */
+static bool next_last(struct rp__events *e)
 {
     struct rp__chunk *c = chunk_get(e);
     if (!c)
-        return 0;
+        return false;
     if (e->first == e->last)
         e->head_end = e->tail;
     e->last->pad[0] = (uint64_t)(e->tail - e->last->slot);
     e->last->next = c;
     e->last = c;
     enter_last(e);
-    return rp__events_push(e, n);
+    return true;
+}
+
+/* A message of n slots does not fit before tail_end: the chunk ends there, or a slot to be measured stands
+ * in its way. A message that comes the long way is not measured for that; but where one was chosen, this is it. */
+struct rp__slot *rp__events_grow(struct rp__events *e, unsigned n)
+{
+    uint32_t gap = (uint32_t)(e->tail_end - e->tail) + e->beyond;
+    if ((size_t)(chunk_end(e) - e->tail) < n && !next_last(e))
+        return 0;
+    struct rp__slot *s = e->tail;
+    e->tail += n;
+    e->count++;
+    unsigned left = e->chosen ? 0 : n;
+    while (gap < left) { /* bounded by n */
+        left -= gap + 1;
+        gap = rp__draw(e->sampler, &e->stream);
+    }
+    rp__events_sample_after(e, e->chosen ? rp__draw(e->sampler, &e->stream) : gap - left);
+    e->chosen = false;
+    return s;
+}
+
+/* A short send has come to tail_end. */
+struct rp__slot *rp__events_edge(struct rp__events *e)
+{
+    if (e->beyond > 0)
+        return rp__events_grow(e, 1);
+    e->chosen = true;
+    rp__chosen(e->sampler, &e->stream);
+    return 0;
 }
 
 /* The head has read its chunk to where it was closed. */
@@ -101,7 +144,7 @@ void rp__chunk_unpin(struct rp__events *e, struct rp__chunk *c)
 
 /* ---- between two loops --------------------------------------------------------------------------- */
 
-struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct rp_loop *dst)
+struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct rp_loop *dst, struct rp__sampler *sampler)
 {
     /* the user's allocator aligns to 16: the block is made large enough to align by hand */
     enum { SIZE = sizeof(struct rp__ring) + RP__RING_SLOTS * RP__SLOT + 256 };
@@ -114,6 +157,8 @@ struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct r
     r->slots = (struct rp__slot *)(r + 1);
     r->src = src;
     r->dst = dst;
+    r->sampler = sampler;
+    rp__ring_sample_after(r, rp__draw(sampler, &r->stream));
     rp__list_init(&r->spills);
     rp__waitlist_init(&r->waiters);
     return r;
@@ -141,4 +186,36 @@ struct rp__slot *rp__ring_push_slow(struct rp__ring *r, unsigned n, unsigned res
         at = 0;
     }
     return r->slots + at;
+}
+
+void rp__ring_sample_after(struct rp__ring *r, uint32_t gap)
+{
+    r->sample_at = r->ptail + gap;
+    r->limit = r->ptail;
+}
+
+/* What came the long way has been written. If a message was chosen, this is it. */
+void rp__ring_sampled(struct rp__ring *r)
+{
+    if (!r->chosen)
+        return;
+    r->chosen = false;
+    rp__ring_sample_after(r, rp__draw(r->sampler, &r->stream));
+}
+
+/* A short send has come to `limit`. */
+struct rp__slot *rp__ring_edge(struct rp__ring *r)
+{
+    while (!r->chosen && (int32_t)(r->sample_at - r->ptail) < 0) /* what came the long way stands there */
+        r->sample_at += 1 + rp__draw(r->sampler, &r->stream);
+    if (r->chosen || r->sample_at == r->ptail) {
+        r->chosen = true;
+        rp__chosen(r->sampler, &r->stream);
+        return 0;
+    }
+    struct rp__slot *s = rp__ring_push_slow(r, 1, RP__RING_RESERVE);
+    uint32_t room = RP__RING_SLOTS - RP__RING_RESERVE - (r->ptail - r->head_seen), ahead = r->sample_at - r->ptail;
+    if (s)
+        r->limit = r->ptail + (room < ahead ? room : ahead);
+    return s;
 }

@@ -37,6 +37,7 @@
 #define RP__RING_H
 
 #include "loop/inbox.h"
+#include "loop/sample.h"
 #include "loop/waitlist.h"
 #include "loop/pool.h"
 
@@ -74,16 +75,23 @@ _Static_assert(sizeof(struct rp__chunk) <= RP__POOL_MAX, "a chunk is a pool bloc
 
 struct rp__events {
     struct rp__slot *head, *head_end;
-    struct rp__slot *tail, *tail_end;
+    struct rp__slot *tail;
+    struct rp__slot *tail_end; /* of the chunk; or in it the place of the message to be measured (sample.h) */
     uint32_t count; /* messages */
     uint32_t spares;
     struct rp__chunk *first, *last, *spare;
     struct rp__pool *pool;
+    struct rp__sampler *sampler;
+    struct rp__stream stream;
+    uint32_t beyond;  /* slots from tail_end to the place of the message to be measured */
+    bool chosen;      /* that place has been reached, and its message is yet to come */
 };
 
-int  rp__events_init(struct rp__events *e, struct rp__pool *pool); /* 0 or -ENOMEM */
+int  rp__events_init(struct rp__events *e, struct rp__pool *pool, struct rp__sampler *sampler); /* 0 or -ENOMEM */
 void rp__events_fini(struct rp__events *e);
 struct rp__slot *rp__events_grow(struct rp__events *e, unsigned n);
+struct rp__slot *rp__events_edge(struct rp__events *e);
+void rp__events_sample_after(struct rp__events *e, uint32_t gap); /* the slot to be measured is so many from the tail */
 void rp__events_next_chunk(struct rp__events *e);
 void rp__chunk_unpin(struct rp__events *e, struct rp__chunk *c);
 
@@ -94,6 +102,17 @@ static inline struct rp__slot *rp__events_push(struct rp__events *e, unsigned n)
     if (__builtin_expect((size_t)(e->tail_end - s) < n, 0))
         return rp__events_grow(e, n);
     e->tail = s + n;
+    e->count++;
+    return s;
+}
+
+/* The same for a message of one slot, by who will do with NULL: it is to be measured, or memory is out. */
+static inline struct rp__slot *rp__events_push_short(struct rp__events *e)
+{
+    struct rp__slot *s = e->tail;
+    if (__builtin_expect(s == e->tail_end, 0))
+        return rp__events_edge(e);
+    e->tail = s + 1;
     e->count++;
     return s;
 }
@@ -140,6 +159,11 @@ struct rp__ring {
     _Alignas(128) uint32_t ptail; /* written up to here */
     uint32_t released;        /* consumer may read up to here */
     uint32_t head_seen;
+    uint32_t limit;           /* short sends write up to here without looking; never beyond what they may */
+    uint32_t sample_at;       /* the slot to be measured (sample.h) */
+    struct rp__sampler *sampler;
+    struct rp__stream stream;
+    bool chosen;              /* that slot has been reached, and its message is yet to come */
     bool dirty;               /* on its loop's list of rings to publish */
     struct rp__ring *dirty_next;
     struct rp__hook spills;   /* struct rp__spill */
@@ -167,9 +191,12 @@ struct rp__ring {
 
 enum { RP__PAD = 1 }; /* `type` of the filler before a ring's end; no real type is odd */
 
-struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct rp_loop *dst);
+struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct rp_loop *dst, struct rp__sampler *sampler);
 void rp__ring_free(const rp_alloc *mem, struct rp__ring *r);
 struct rp__slot *rp__ring_push_slow(struct rp__ring *r, unsigned n, unsigned reserve);
+struct rp__slot *rp__ring_edge(struct rp__ring *r);
+void rp__ring_sample_after(struct rp__ring *r, uint32_t gap); /* the slot to be measured is so many from the tail */
+void rp__ring_sampled(struct rp__ring *r);
 
 /* Room for a message of n slots, or NULL: full. `reserve`: slots to leave for those who may not wait.
  * Written slots go out with rp__ring_commit. */
@@ -180,6 +207,15 @@ static inline struct rp__slot *rp__ring_push(struct rp__ring *r, unsigned n, uns
     if (__builtin_expect(at + n > RP__RING_SLOTS || used + n + reserve > RP__RING_SLOTS, 0))
         return rp__ring_push_slow(r, n, reserve);
     return r->slots + at;
+}
+
+/* The same for a message of one slot that leaves the reserve, by who will do with NULL: full, or it is to
+ * be measured. */
+static inline struct rp__slot *rp__ring_push_short(struct rp__ring *r)
+{
+    if (__builtin_expect((int32_t)(r->limit - r->ptail) <= 0, 0))
+        return rp__ring_edge(r);
+    return r->slots + (r->ptail & (RP__RING_SLOTS - 1));
 }
 
 static inline void rp__ring_commit(struct rp__ring *r, unsigned n)

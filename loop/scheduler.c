@@ -96,6 +96,8 @@ static void begin_turn(struct rp_loop *l)
 {
     rp__load_note(&l->load, l->now, true);
     l->turn_end = l->now + l->slice;
+    if (l->now >= l->sampler.look_at)
+        rp__sampler_look(l, l->now);
 }
 
 RP__NOIPA static void sched_main(rp_self *me)
@@ -131,7 +133,7 @@ int rp__sched_open(struct rp_loop *l)
 
 RP__NOIPA bool rp__turn(struct rp_loop *l)
 {
-    l->turns++;
+    rp__count(&l->turns, 1);
     l->budget = l->sys->chaos ? (int32_t)(1 + rp__random_of(l) % 64) : RP__TURN_BUDGET;
     l->turn_end = 0; /* the first round reads the clock */
     rp__switch(l, &l->home, l->sched);

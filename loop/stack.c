@@ -111,6 +111,7 @@ static bool carve(struct rp_loop *l, unsigned class)
         s->free[class] = self;
     }
     s->carved += n;
+    s->bytes += n * spacing;
     s->nfree[class] += n;
     return true;
 }

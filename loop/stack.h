@@ -30,6 +30,7 @@ struct rp__stacks {
     const rp_alloc *mem;
     enum rp__guard guard;
     unsigned long carved;
+    size_t bytes; /* of address space that stacks have been carved from */
 };
 
 void rp__stacks_init(struct rp__stacks *s, const rp_alloc *mem);

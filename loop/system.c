@@ -82,6 +82,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->up = o->up;
     sys->nloops = n;
     sys->chaos = o->chaos;
+    sys->unmeasured = o->unmeasured;
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
     int rc = open_loops(sys);

@@ -31,6 +31,7 @@ struct rp_system {
      * the cores. relaxed: only a preference. */
     _Atomic rp_time spin;
     uint64_t chaos;        /* not 0: seed of a scheduler that is unfair on purpose */
+    bool unmeasured;       /* no message carries its time */
     bool watched;          /* counted by overflow.c */
     bool forked;           /* this is a forked child: set there before anything else runs */
     struct rp__hook everywhere; /* in fork.c's list */
@@ -51,6 +52,7 @@ struct rp__system_opts {
     rp_time spin;
     uint64_t chaos;
     bool silent;           /* no signal handlers: an overflow of a stack goes unreported */
+    bool unmeasured;
 };
 
 /* Builds a system of loops that have not begun to run. 0, -ENOMEM, -EINVAL, libuv's errors. */

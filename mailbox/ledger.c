@@ -3,28 +3,29 @@
 
 #include "loop/system.h"
 
-#include <string.h>
+static uint64_t of(const struct rp_loop *l, enum rp__tally what)
+{
+    return atomic_load_explicit(&l->tally[what], memory_order_relaxed);
+}
+
+void rp__ledger_add(rp_ledger *to, const struct rp_loop *l)
+{
+    to->sent += of(l, (enum rp__tally)RP__SENT);
+    to->arrived += of(l, RP__ARRIVED);
+    to->handled += of(l, RP__HANDLED);
+    to->left += of(l, RP__LEFT);
+    to->dead += of(l, RP__DEAD);
+    to->dropped += of(l, RP__DROPPED);
+    to->late += of(l, RP__LATE);
+    to->expired += of(l, RP__EXPIRED);
+    to->lost_signals += of(l, RP__LOST_SIGNALS);
+    uint64_t high = of(l, RP__HIGH_WATER);
+    to->high_water = high > to->high_water ? high : to->high_water;
+}
 
 void rp__ledger_sum(rp_system *sys, rp_ledger *ret)
 {
-    uint64_t sum[RP__TALLIES] = {0}, high = 0;
+    *ret = (rp_ledger){0};
     for (unsigned i = 0; i < sys->nloops; i++)
-        for (unsigned k = 0; k < RP__TALLIES; k++) {
-            uint64_t n = atomic_load_explicit(&sys->loops[i]->tally[k], memory_order_relaxed);
-            sum[k] += n;
-            if (k == RP__HIGH_WATER && n > high)
-                high = n;
-        }
-    *ret = (rp_ledger){
-        .sent = sum[RP__SENT],
-        .arrived = sum[RP__ARRIVED],
-        .handled = sum[RP__HANDLED],
-        .left = sum[RP__LEFT],
-        .dead = sum[RP__DEAD],
-        .dropped = sum[RP__DROPPED],
-        .late = sum[RP__LATE],
-        .expired = sum[RP__EXPIRED],
-        .high_water = high,
-        .lost_signals = sum[RP__LOST_SIGNALS],
-    };
+        rp__ledger_add(ret, sys->loops[i]);
 }

@@ -21,11 +21,16 @@ enum rp__tally {
     RP__LATE,
     RP__EXPIRED, /* the last of the ends */
     RP__HIGH_WATER,
-    RP__LOST_SIGNALS /* for want of memory, after the reserve was spent */
+    RP__LOST_SIGNALS, /* for want of memory, after the reserve was spent */
+    RP__SPAWNED,      /* actors, */
+    RP__ENDED,
+    RP__FAILED,       /* and incarnations of them */
+    RP__RESTARTED
 };
 
-_Static_assert((int)RP__LOST_SIGNALS < (int)RP__TALLIES, "the loop has room for the books");
+_Static_assert((int)RP__RESTARTED < (int)RP__TALLIES, "the loop has room for the books");
 
+void rp__ledger_add(rp_ledger *to, const struct rp_loop *l);
 void rp__ledger_sum(rp_system *sys, rp_ledger *ret);
 
 #endif

@@ -4,13 +4,13 @@
  *
  *    0        8        16       24
  *   +--------+--------+--------+---------------------------------+
- *   | to     | from   | type   | [node via] [call] [deadline]    |   one slot, 64 bytes,
+ *   | to     | from   | type   | [node via call deadline stamp]  |   one slot, 64 bytes,
  *   +--------+--------+--------+---------------------------------+   up to 16 of them
  *                      |
- *        63          48 47                                      0
- *       +--------------+----------------------------------------+
- *       | flags        | address of the rp_type                 |
- *       +--------------+----------------------------------------+
+ *        63          48 47                                 3 2 0
+ *       +--------------+-----------------------------------+---+
+ *       | flags        | address of the rp_type            |   |  more flags: the address is a
+ *       +--------------+-----------------------------------+---+  multiple of 8
  *
  * The words before the body stand there only if their flag is set. A body that does not fit 16
  * slots, or owns bytes outside its struct, stands in a block (struct rp__big) and the slot carries its
@@ -47,11 +47,15 @@ enum {
 };
 
 #define RP__FLAG(f) ((uint64_t)(f) << 48)
-#define RP__TYPE_MASK ((UINT64_C(1) << 48) - 1)
+#define RP__LOW_MASK ((UINT64_C(1) << 48) - 1)
+#define RP__TYPE_MASK (RP__LOW_MASK & ~UINT64_C(7))
+#define RP__STAMP UINT64_C(4) /* it is measured: word stamp (loop/sample.h) */
+
+_Static_assert(_Alignof(rp_type) >= 8, "the low bits of a type's address are ours");
 
 enum {
     RP__HEAD = 24,
-    RP__EXT_MAX = 32,
+    RP__EXT_MAX = 40,
     RP__INLINE_MAX = RP__SLOTS_MAX * RP__SLOT - RP__HEAD - RP__EXT_MAX
 };
 
@@ -91,7 +95,8 @@ static inline unsigned rp__slots_for(size_t bytes) /* of body and extension word
 static inline unsigned rp__ext_words(uint64_t word)
 {
     unsigned f = rp__flags(word);
-    return 2 * ((f & RP__F_NODE) != 0) + ((f & (RP__F_CALL | RP__F_REPLY)) != 0) + ((f & RP__F_DEADLINE) != 0);
+    return 2 * ((f & RP__F_NODE) != 0) + ((f & (RP__F_CALL | RP__F_REPLY)) != 0) + ((f & RP__F_DEADLINE) != 0) +
+           ((word & RP__STAMP) != 0);
 }
 
 /* The extension words; each only if its flag is set. */
@@ -115,9 +120,14 @@ static inline uint64_t *rp__deadline_of(struct rp__slot *s)
     return rp__call_of(s) + ((rp__flags(s->type) & (RP__F_CALL | RP__F_REPLY)) != 0);
 }
 
+static inline uint64_t *rp__stamp_of(struct rp__slot *s)
+{
+    return rp__deadline_of(s) + ((rp__flags(s->type) & RP__F_DEADLINE) != 0);
+}
+
 static inline void *rp__body_of(struct rp__slot *s)
 {
-    const uint64_t elsewhere = RP__FLAG(RP__F_NODE | RP__F_CALL | RP__F_REPLY | RP__F_DEADLINE | RP__F_BIG);
+    const uint64_t elsewhere = RP__FLAG(RP__F_NODE | RP__F_CALL | RP__F_REPLY | RP__F_DEADLINE | RP__F_BIG) | RP__STAMP;
     if (__builtin_expect((s->type & elsewhere) == 0, 1))
         return s->body;
     uint64_t *at = s->body + rp__ext_words(s->type);
@@ -131,11 +141,13 @@ static inline struct rp__big *rp__big_of(struct rp__slot *s)
     return (struct rp__big *)(uintptr_t)s->body[rp__ext_words(s->type)];
 }
 
-/* Bytes it takes of a mailbox's room. */
+/* Bytes it takes of a mailbox's room: the same whether it is measured or not. */
 static inline size_t rp__weight(struct rp__slot *s)
 {
-    size_t n = (size_t)rp__slots(s->type) * RP__SLOT;
-    return rp__flags(s->type) & RP__F_BIG ? n + rp__big_of(s)->size : n;
+    size_t slots = rp__slots(s->type), big = rp__flags(s->type) & RP__F_BIG;
+    if (__builtin_expect((s->type & RP__STAMP) != 0, 0))
+        slots = rp__slots_for(8 * (rp__ext_words(s->type) - 1) + (big ? 8 : rp__type(s->type)->size));
+    return slots * RP__SLOT + (big ? rp__big_of(s)->size : 0);
 }
 
 /* Copies by words, so that slots just written by words come out of the store buffer at once. */

@@ -230,6 +230,7 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     rp_ledger *ledger;    /* filled in at the end */
     const char *inspect;  /* path of a Unix socket where the program answers questions about itself; see inspect.h.
                              NULL: where the user's RP_INSPECT says, if it does. In a simulation -ENOTSUP */
+    bool unmeasured;      /* no message carries its time: see metrics.h */
     /* cluster; see cluster.h */
     const char *listen;   /* "tcp://127.0.0.1:7000", "ipc:///run/x"; NULL: this process does not listen */
     const char *node;     /* this process's name in the cluster, for reports */

@@ -12,6 +12,7 @@
 #include "reparto/inspect.h"
 #include "reparto/loop.h"
 #include "reparto/mailbox.h"
+#include "reparto/metrics.h"
 #include "reparto/queue.h"
 #include "reparto/sim.h"
 #include "reparto/supervisor.h"

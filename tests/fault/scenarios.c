@@ -1046,6 +1046,30 @@ static int groups(rp_self *me, void *arg)
 
 /* ---- looking inside ------------------------------------------------------------------------------ */
 
+/* Without memory a message goes unmeasured, and that is all. */
+static int measured(rp_self *me, void *arg)
+{
+    char text[200];
+    rp_ref who;
+    rp_times wait, service;
+    rp_metrics m;
+    (void)arg;
+    TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = RP_SPREAD}, &who));
+    TRY(rp_sleep(me, rp_in_ms(me, 5))); /* so that each message is measured */
+    fault_arm();
+    for (unsigned i = 0; i < 3; i++) {
+        rp_msg *answer;
+        TRY(rp_call(me, who, NUM, &(struct num){ANSWER, {0, 0}}, &answer, patience(me)));
+        rp_msg_drop(me, answer);
+        TRY(rp_tell(me, who, TEXT, &(struct text){1, {"abc", 3}}));
+    }
+    TRY(rp_sleep(me, rp_in_ms(me, 5)));
+    TRY(rp_metrics_read(me, RP_ALL_LOOPS, &m));
+    TRY(rp_metrics_text(me, text, sizeof text));
+    (void)!rp_times_read(me, TEXT, &wait, &service);
+    return rp_stop(me, who, "done");
+}
+
 const char *fault_endpoint(void)
 {
     static char path[64];
@@ -1117,6 +1141,7 @@ const struct scenario scenarios[] = {
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
     BOTH("supervises", supervises), BOTH("links", links), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
+    {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},
     {"connects_to_nobody", SIM_1, connects_to_nobody},
     PAIR("meets", meets), PAIR("far_calls", far_calls), PAIR("far_ends", far_ends), PAIR("far_forwards", far_forwards),
     PAIR("far_tokens", far_tokens), PAIR("far_window", far_window), PAIR("far_left", far_left),

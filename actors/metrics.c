@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * metrics.c - what the loops have counted and measured, added up and written down.
+ */
+#include "reparto/metrics.h"
+
+#include "actors/meter.h"
+#include "actors/runtime.h"
+#include "actors/words.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+/* ---- counters ------------------------------------------------------------------------------------ */
+
+static uint64_t counted(const _Atomic uint64_t *of)
+{
+    return atomic_load_explicit(of, memory_order_relaxed);
+}
+
+static void add_loop(rp_metrics *m, const struct rp_loop *l)
+{
+    rp__ledger_add(&m->messages, l);
+    m->turns += counted(&l->turns);
+    m->wakeups += counted(&l->wakeups);
+    m->spawned += counted(&l->tally[RP__SPAWNED]);
+    m->ended += counted(&l->tally[RP__ENDED]);
+    m->failed += counted(&l->tally[RP__FAILED]);
+    m->restarted += counted(&l->tally[RP__RESTARTED]);
+    m->stacks += counted(&l->gauge[RP__G_STACKS]);
+    m->stack_bytes += counted(&l->gauge[RP__G_STACK_BYTES]);
+    m->pool_blocks += counted(&l->gauge[RP__G_POOL_BLOCKS]);
+    m->pool_bytes += counted(&l->gauge[RP__G_POOL_BYTES]);
+}
+
+int rp_metrics_read(const rp_self *me, unsigned loop, rp_metrics *ret)
+{
+    const rp_system *sys = me->loop->sys;
+    if (loop >= sys->nloops && loop != RP_ALL_LOOPS)
+        return -EINVAL;
+    *ret = (rp_metrics){0};
+    for (unsigned i = 0; i < sys->nloops; i++)
+        if (i == loop || loop == RP_ALL_LOOPS)
+            add_loop(ret, sys->loops[i]);
+    return 0;
+}
+
+/* ---- times --------------------------------------------------------------------------------------- */
+
+enum { PLACES = RP__METER_SLOTS + 1 }; /* of a loop's timings; the last is that of the others */
+
+static const struct rp__timing *timing_at(const rp_system *sys, unsigned i)
+{
+    struct rp__meter *m = atomic_load_explicit(&sys->loops[i / PLACES]->actors->meter, memory_order_acquire);
+    unsigned at = i % PLACES;
+    if (!m)
+        return 0;
+    return at < RP__METER_SLOTS ? atomic_load_explicit(&m->at[at], memory_order_acquire) : &m->others;
+}
+
+static const char *name_of(const struct rp__timing *g)
+{
+    return g->type ? g->type->name : "(others)";
+}
+
+/* Over all loops, of types of that name. */
+static void sum(const rp_system *sys, const char *name, bool service, struct rp__counts *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; i < sys->nloops * PLACES; i++) {
+        const struct rp__timing *g = timing_at(sys, i);
+        if (g && strcmp(name_of(g), name) == 0)
+            rp__counts_add(ret, service ? &g->service : &g->wait);
+    }
+}
+
+static uint64_t times_of(const rp_system *sys, const rp_type *t, bool service, rp_times *ret)
+{
+    struct rp__counts c;
+    sum(sys, t->name, service, &c);
+    if (ret)
+        *ret = (rp_times){
+            .count = c.total,
+            .mean = c.total ? (rp_time)(c.sum / c.total) : 0,
+            .p50 = (rp_time)rp__counts_at(&c, 0.5),
+            .p99 = (rp_time)rp__counts_at(&c, 0.99),
+            .p999 = (rp_time)rp__counts_at(&c, 0.999),
+            .max = (rp_time)rp__counts_at(&c, 1),
+        };
+    return c.total;
+}
+
+int rp_times_read(const rp_self *me, const rp_type *t, rp_times *wait, rp_times *service)
+{
+    const rp_system *sys = me->loop->sys;
+    uint64_t n = times_of(sys, t, false, wait);
+    return (times_of(sys, t, true, service) | n) == 0 ? -ENOENT : 0;
+}
+
+/* ---- Prometheus ---------------------------------------------------------------------------------- */
+
+struct row {
+    const char *name, *kind, *help;
+    size_t offset; /* in rp_metrics */
+};
+
+#define ROW(name, kind, member, help) {name, kind, help, offsetof(rp_metrics, member)}
+static const struct row of_loop[] = {
+    ROW("turns_total", "counter", turns, "Turns taken."),
+    ROW("wakeups_total", "counter", wakeups, "Times the loop woke after it had blocked."),
+    ROW("actors_spawned_total", "counter", spawned, "Actors that came to life."),
+    ROW("actors_ended_total", "counter", ended, "Actors that have ended."),
+    ROW("actors_failed_total", "counter", failed, "Incarnations of actors that ended with an error."),
+    ROW("actors_restarted_total", "counter", restarted, "Incarnations begun by supervisors."),
+    ROW("mailbox_high_water", "gauge", messages.high_water, "Messages in the longest mailbox there has been."),
+    ROW("lost_signals_total", "counter", messages.lost_signals, "Signals lost because memory and its reserve were spent."),
+    ROW("stacks", "gauge", stacks, "Stacks in use."),
+    ROW("stack_bytes", "gauge", stack_bytes, "Address space carved into stacks."),
+};
+static const struct row of_system[] = {
+    ROW("pool_blocks", "gauge", pool_blocks, "Pool blocks in use."),
+    ROW("pool_bytes", "gauge", pool_bytes, "Bytes that the pools have taken from the allocator."),
+};
+static const struct row of_messages[] = { /* by what became of them */
+    ROW("sent", "", messages.sent, ""),
+    ROW("arrived", "", messages.arrived, ""),
+    ROW("handled", "", messages.handled, ""),
+    ROW("left", "", messages.left, ""),
+    ROW("dead", "", messages.dead, ""),
+    ROW("dropped", "", messages.dropped, ""),
+    ROW("late", "", messages.late, ""),
+    ROW("expired", "", messages.expired, ""),
+};
+
+enum { ROWS_OF_LOOP = sizeof of_loop / sizeof *of_loop, ROWS_OF_SYSTEM = sizeof of_system / sizeof *of_system,
+       ROWS_OF_MESSAGES = sizeof of_messages / sizeof *of_messages };
+
+static uint64_t value(const rp_metrics *m, const struct row *r)
+{
+    uint64_t v;
+    memcpy(&v, (const char *)m + r->offset, sizeof v);
+    return v;
+}
+
+static void head(rp_self *me, struct rp__text *t, const char *name, const char *kind, const char *help)
+{
+    rp__say(me, t, "# HELP reparto_%s %s\n# TYPE reparto_%s %s\n", name, help, name, kind);
+}
+
+static void put_loops(rp_self *me, struct rp__text *t)
+{
+    rp_metrics m;
+    head(me, t, "messages_total", "counter", "Messages by what became of them; sent and arrived are those that came to be.");
+    for (unsigned i = 0; rp_metrics_read(me, i, &m) == 0; i++)
+        for (unsigned k = 0; k < ROWS_OF_MESSAGES; k++)
+            rp__say(me, t, "reparto_messages_total{loop=\"%u\",event=\"%s\"} %" PRIu64 "\n", i, of_messages[k].name,
+                    value(&m, &of_messages[k]));
+    for (unsigned k = 0; k < ROWS_OF_LOOP; k++) {
+        head(me, t, of_loop[k].name, of_loop[k].kind, of_loop[k].help);
+        for (unsigned i = 0; rp_metrics_read(me, i, &m) == 0; i++)
+            rp__say(me, t, "reparto_%s{loop=\"%u\"} %" PRIu64 "\n", of_loop[k].name, i, value(&m, &of_loop[k]));
+    }
+}
+
+static void put_system(rp_self *me, struct rp__text *t)
+{
+    rp_metrics m;
+    (void)!rp_metrics_read(me, RP_ALL_LOOPS, &m); /* there is always that */
+    for (unsigned k = 0; k < ROWS_OF_SYSTEM; k++) {
+        head(me, t, of_system[k].name, of_system[k].kind, of_system[k].help);
+        rp__say(me, t, "reparto_%s %" PRId64 "\n", of_system[k].name, (int64_t)value(&m, &of_system[k]));
+    }
+    head(me, t, "messages_in_flight", "gauge", "Messages that have come to be and not ended, in rings, mailboxes and hands.");
+    const rp_ledger *l = &m.messages;
+    rp__say(me, t, "reparto_messages_in_flight %" PRId64 "\n",
+            (int64_t)(l->sent + l->arrived - l->handled - l->left - l->dead - l->dropped - l->late - l->expired));
+}
+
+/* A label's value: backslash, quote and line feed are escaped. */
+static void put_label(rp_self *me, struct rp__text *t, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '\\' || *s == '"')
+            rp__say(me, t, "\\%c", *s);
+        else if (*s == '\n')
+            rp__say(me, t, "\\n");
+        else
+            rp__say(me, t, "%c", *s);
+    }
+}
+
+static void put_series(rp_self *me, struct rp__text *t, const char *name, const char *suffix, const char *type)
+{
+    rp__say(me, t, "reparto_%s_%s{type=\"", name, suffix);
+    put_label(me, t, type);
+    rp__say(me, t, "\"");
+}
+
+static void put_times(rp_self *me, struct rp__text *t, const char *name, const char *type, bool service)
+{
+    enum { FROM = 7, TO = 35 }; /* 128 ns to 34 s, by powers of two */
+    struct rp__counts c;
+    sum(me->loop->sys, type, service, &c);
+    if (c.total == 0)
+        return;
+    for (unsigned log = FROM; log <= TO; log++) {
+        put_series(me, t, name, "bucket", type);
+        rp__say(me, t, ",le=\"%.9g\"} %" PRIu64 "\n", (double)(UINT64_C(1) << log) / 1e9, rp__counts_below(&c, log));
+    }
+    put_series(me, t, name, "bucket", type);
+    rp__say(me, t, ",le=\"+Inf\"} %" PRIu64 "\n", c.total);
+    put_series(me, t, name, "sum", type);
+    rp__say(me, t, "} %.9f\n", (double)c.sum / 1e9);
+    put_series(me, t, name, "count", type);
+    rp__say(me, t, "} %" PRIu64 "\n", c.total);
+}
+
+static bool first_of_name(const rp_system *sys, unsigned i, const char *name)
+{
+    for (unsigned k = 0; k < i; k++) {
+        const struct rp__timing *g = timing_at(sys, k);
+        if (g && strcmp(name_of(g), name) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void put_histograms(rp_self *me, struct rp__text *t, const char *name, const char *help, bool service)
+{
+    const rp_system *sys = me->loop->sys;
+    head(me, t, name, "histogram", help);
+    for (unsigned i = 0; i < sys->nloops * PLACES; i++) {
+        const struct rp__timing *g = timing_at(sys, i);
+        if (g && first_of_name(sys, i, name_of(g)))
+            put_times(me, t, name, name_of(g), service);
+    }
+}
+
+int rp__say_metrics(rp_self *me, struct rp__text *t, const char *rest)
+{
+    (void)rest;
+    put_loops(me, t);
+    put_system(me, t);
+    put_histograms(me, t, "message_wait_seconds", "From being sent to its actor beginning with it.", false);
+    put_histograms(me, t, "message_service_seconds", "From there to its actor having done with it.", true);
+    return t->rc;
+}
+
+struct into { /* memory of a fixed size */
+    struct rp__text text;
+    char *to;
+    size_t size, n;
+};
+
+static int keep(rp_self *me, struct rp__text *t)
+{
+    struct into *m = RP__OF(struct into, text, t);
+    size_t room = m->n < m->size ? m->size - m->n : 0, n = t->n < room ? t->n : room;
+    (void)me;
+    if (n > 0)
+        memcpy(m->to + m->n, t->at, n);
+    m->n += t->n;
+    return 0;
+}
+
+int rp_metrics_text(rp_self *me, char *to, size_t size)
+{
+    struct into m = {.text.give = keep, .to = to, .size = size};
+    int rc = rp__text_open(me, &m.text);
+    if (rc != 0)
+        return rc;
+    rp__say_metrics(me, &m.text, "");
+    rc = rp__text_close(me, &m.text);
+    if (size > 0)
+        to[m.n < size ? m.n : size - 1] = 0;
+    return rc != 0 ? rc : m.n < INT_MAX ? (int)m.n : INT_MAX;
+}
