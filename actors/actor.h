@@ -34,8 +34,11 @@ enum {
     RP__A_DRAINS = 512,   /* an idle handler whose mailbox holds what it has unstashed: RP__OP_DRAIN is on its way */
     RP__A_KEPT = 1024,    /* under a supervisor: an end is an incarnation's, until it is released */
     RP__A_DOWN = 2048,    /* kept, and its incarnation has ended: its supervisor decides */
+    RP__A_TRAP = 4096,    /* to be stopped is a message to it */
     RP__A_DUE = 8192,     /* timers of it are due, and wait for it to have time */
-    RP__A_TRAP = 4096     /* to be stopped is a message to it */
+    RP__A_MOVING = 16384, /* on its way to another loop, or the shell it goes to: busy without a stack (move.h) */
+    RP__A_GUEST = 32768,  /* was born on another loop */
+    RP__A_LEAVES = 65536  /* is to move when it has done with its message */
 };
 
 enum { RP__NOBODY = UINT32_MAX };
@@ -49,6 +52,8 @@ struct rp__extra { /* what few actors have */
     struct rp__hook bonds;   /* struct rp__bond, its half of each link */
     struct rp__hook names;   /* struct rp__name_watch */
     struct rp__kept *kept;   /* under a supervisor */
+    struct rp__request *leave; /* it is to move */
+    uint32_t brought;        /* timers of it that were started on another loop; those that have ended too */
     char *name;              /* it is registered under */
     rp_ref redirect;         /* where RP_REDIRECT sends */
     uint32_t stash_limit;
@@ -67,11 +72,14 @@ struct rp__actor {
 
     uint64_t parent;    /* address; 0: the root. Free: the next generation */
     struct rp__kid *kid; /* its parent's record of it, on the parent's loop */
-    uint32_t first_child, next, prev; /* slots of children, and of siblings, on this loop */
+    uint32_t first_child, next, prev; /* slots of children, and of siblings, on this loop; prev of a guest: its own */
     uint32_t nchildren; /* on all loops */
     uint32_t limit_bytes;
     int32_t reason;
-    const char *why;
+    union {
+        const char *why;
+        struct rp__move *move; /* RP__A_MOVING */
+    };
     rp_overflow overflow;
     uint32_t next_todo; /* among those that are to end (end.c) */
     struct rp__spill *farewell; /* to a parent on another loop */
@@ -81,7 +89,13 @@ _Static_assert(sizeof(struct rp__actor) == 128, "two cache lines");
 
 enum { RP__CHUNK_ACTORS = 16384, RP__CHUNKS = 65536 };
 
-enum { RP__FULL_BUCKETS = 64 };
+enum { RP__FULL_BUCKETS = 64, RP__WHERE_BUCKETS = 16 };
+
+struct rp__where_table {
+    struct rp__where **at;
+    uint32_t size, used; /* size: a power of two */
+    struct rp__where *few[RP__WHERE_BUCKETS];
+};
 
 struct rp__actors {
     struct rp__actor **chunk; /* RP__CHUNKS pointers, touched as needed */
@@ -98,7 +112,9 @@ struct rp__actors {
     _Atomic(struct rp__meter *) meter; /* meter.h; made on first use */
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
-    uint64_t nbonds;          /* links and watches of names ever made here */
+    struct rp__where_table where; /* those that do not live where they were born */
+    uint32_t nmoving;         /* on their way from here or to here */
+    uint64_t nbonds;          /* links, watches of names and requests to move ever made here */
     uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
     bool ending;              /* somebody is at that list */
     struct rp__hook looks;    /* struct rp__look, that are out */
@@ -126,14 +142,31 @@ static inline struct rp__actor *rp__actor_at(struct rp__actors *t, uint32_t slot
     return &t->chunk[slot / RP__CHUNK_ACTORS][slot % RP__CHUNK_ACTORS];
 }
 
-/* NULL: has ended, or never was. */
+struct rp__actor *rp__guest_find(const struct rp__actors *t, uint64_t addr);
+
+/* NULL: has ended, or never was, or lives elsewhere. */
 static inline struct rp__actor *rp__actor_find(struct rp__actors *t, uint64_t addr)
 {
     uint32_t slot = rp__slot_of(addr);
-    if (__builtin_expect(slot >= t->count, 0))
-        return 0;
-    struct rp__actor *a = rp__actor_at(t, slot);
-    return __builtin_expect(a->addr == addr, 1) ? a : 0;
+    if (__builtin_expect(slot < t->count, 1)) {
+        struct rp__actor *a = rp__actor_at(t, slot);
+        if (__builtin_expect(a->addr == addr, 1))
+            return a;
+    }
+    return t->where.used ? rp__guest_find(t, addr) : 0;
+}
+
+static inline uint32_t rp__slot_here(const struct rp__actor *a)
+{
+    return a->flags & RP__A_GUEST ? a->prev : rp__slot_of(a->addr);
+}
+
+unsigned rp__where_of(const struct rp_loop *l, uint64_t addr);
+
+/* The loop that what is for `addr` goes to. */
+static inline unsigned rp__route_of(const struct rp_loop *l, uint64_t addr)
+{
+    return __builtin_expect(l->slow & RP__SLOW_MOVED, 0) ? rp__where_of(l, addr) : rp__loop_of(addr);
 }
 
 static inline rp_ref rp__ref(const struct rp_loop *l, uint64_t addr)
@@ -156,7 +189,7 @@ enum rp__op {            /* body[] */
     RP__OP_FULL,         /* the full target's address, its policy */
     RP__OP_ROOM,         /* the target's address, how many may go on */
     RP__OP_MORE,         /* (to the target) others still wait */
-    RP__OP_SPAWN,        /* struct rp__birth *; also of a kept actor's next incarnation */
+    RP__OP_SPAWN,        /* struct rp__birth *; or (to the actor) of a kept one's next incarnation */
     RP__OP_BORN,         /* struct rp__birth * */
     RP__OP_CHILD_ENDED,  /* struct rp__kid * */
     RP__OP_NO_REPLY,     /* call id, error */
@@ -164,7 +197,10 @@ enum rp__op {            /* body[] */
     RP__OP_LINK,         /* struct rp__bond *, the target's half; its number */
     RP__OP_UNLINK,       /* the numbers it is known by: the sender's, the target's */
     RP__OP_EXIT,         /* (to who is linked) reason, why, whether somebody knows of the failure */
-    RP__OP_RUN           /* a struct rp__errand *: a floor above's own business, in order with messages */
+    RP__OP_MOVE,         /* struct rp__request * */
+    RP__OP_STAY,         /* the request's number: it is withdrawn */
+    RP__OP_FORGET,       /* the address of a guest that has ended */
+    RP__OP_RUN           /* a struct rp__errand *: somebody's own business, in order with messages */
 };
 
 static inline uint64_t rp__op_word(enum rp__op op)
@@ -184,9 +220,11 @@ struct rp__errand {
 /* Never fails: what can be sent at no other time. Takes from the reserve when memory is out; dispatch
  * stops taking messages while the reserve is short. */
 void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, uint64_t a, uint64_t b);
-void rp__post_sure(struct rp_loop *l, const struct rp__slot *s); /* of one slot, to the loop in `to` */
+void rp__post_sure(struct rp_loop *l, const struct rp__slot *s); /* of one slot, to where `to` is */
+void rp__post_made(struct rp_loop *l, struct rp__spill *s);       /* the same, made before: it never fails */
 struct rp__spill *rp__spill_new(struct rp_loop *l); /* of one slot, for later; NULL: no memory */
 bool rp__reserve_ready(struct rp_loop *l);
+struct rp__spill *rp__reserve_take(struct rp_loop *l); /* NULL: it is spent, and a signal lost */
 void rp__reserve_fini(struct rp_loop *l);
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
 
@@ -269,6 +307,7 @@ int  rp__full_wait(rp_self *me, struct rp__full *f, rp_time until);
 rp_overflow rp__full_policy(const struct rp__full *f);
 void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy);
 void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n);
+void rp__full_moved(struct rp_loop *l, uint64_t target); /* who waits asks its new loop */
 void rp__on_more(struct rp_loop *l, uint64_t target, unsigned loop);
 
 /* ---- life ---------------------------------------------------------------------------------------- */
@@ -298,11 +337,16 @@ int  rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg);
 void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why);
 void rp__actor_release(struct rp_loop *l, struct rp__actor *a, uint64_t who, const char *why); /* and for good */
 void rp__actor_end(struct rp_loop *l, struct rp__actor *a, int reason); /* it will handle nothing more */
+void rp__siblings_leave(struct rp_loop *l, struct rp__actor *parent, struct rp__actor *a); /* out of the list of those on this loop */
 void rp__actor_empty(struct rp_loop *l, struct rp__actor *a, enum rp__tally how); /* its mailbox */
 void rp__actor_unname(struct rp_loop *l, struct rp__actor *a);
 void rp__actor_remains(struct rp_loop *l, struct rp__actor *a);         /* frees what it had */
 void rp__on_child_ended(struct rp_loop *l, struct rp__kid *kid);
 void rp__kid_gone(struct rp_loop *l, struct rp__kid *k);
+struct rp__kid *rp__kid_new(struct rp_loop *l, struct rp__actor *parent); /* NULL: no memory */
+void rp__kid_free(struct rp_loop *l, struct rp__kid *k);
+void rp__kid_born(struct rp__kid *k, uint64_t child);
+struct rp__spill *rp__farewell_new(struct rp_loop *l, uint64_t parent, uint64_t child, struct rp__kid *k); /* NULL: no memory */
 int  rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id);
 void rp__watch_free(struct rp_loop *l, struct rp__watch *w);
 void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a);
@@ -314,6 +358,17 @@ void rp__on_link(struct rp_loop *l, struct rp__slot *s);
 void rp__on_unlink(struct rp_loop *l, struct rp__slot *s);
 void rp__on_exit(struct rp_loop *l, struct rp__slot *s);
 void rp__bonds_end(struct rp_loop *l, struct rp__actor *a, bool known);
+
+/* ---- moving (move.c) ----------------------------------------------------------------------------- */
+
+void rp__on_move(struct rp_loop *l, struct rp__slot *s);
+void rp__on_stay(struct rp_loop *l, struct rp__slot *s);
+void rp__on_forget(struct rp_loop *l, uint64_t addr);
+bool rp__move_hold(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s); /* a signal to one that moves: false, it is not for later */
+void rp__leave(struct rp_loop *l, struct rp__actor *a);              /* it has done with its message: it moves */
+void rp__leave_not(struct rp_loop *l, struct rp__actor *a, int err); /* it will not move */
+int  rp__move_unasked(struct rp_loop *l, uint64_t addr, unsigned to); /* nobody waits for it: 0, -ENOMEM */
+void rp__guest_gone(struct rp_loop *l, struct rp__actor *a);         /* it has ended: its slot is as any other */
 
 /* ---- incarnations (kept.c) ----------------------------------------------------------------------- */
 
@@ -361,5 +416,7 @@ rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d); /* NULL: its a
 /* The next that came while it was busy, of these types (NULL: any); NULL: none. */
 rp_msg *rp__timer_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types);
 void rp__timers_end(struct rp_loop *l, struct rp__actor *a);
+void rp__timers_pack(struct rp_loop *l, struct rp__actor *a);
+void rp__timers_unpack(struct rp_loop *l, struct rp__actor *a);
 
 #endif

@@ -46,7 +46,7 @@ static void see_stack(struct rp__look *k, struct rp_loop *l)
 
 int rp_backtrace(rp_self *me, rp_ref who, uint32_t task, void **ret, unsigned n)
 {
-    unsigned loop = rp__loop_of(who.local);
+    unsigned loop = rp__route_of(me->loop, who.local);
     if (who.node != me->loop->node || loop >= me->loop->sys->nloops)
         return -ESRCH;
     struct stack_look *s = rp__look_new(me, sizeof *s, see_stack);

@@ -43,7 +43,7 @@ static void go_on(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
     p->asker = a->addr;
     p->at = (uint64_t)(uintptr_t)a->co->waits_on;
     p->call = a->co->edge == RP__EDGE_CALL ? (uint64_t)(uintptr_t)a->co->got : 0;
-    rp__signal(l, rp__loop_addr(rp__loop_of(p->at)), 0, RP__OP_RUN, (uintptr_t)&p->errand, 0);
+    rp__signal(l, rp__loop_addr(rp__route_of(l, p->at)), 0, RP__OP_RUN, (uintptr_t)&p->errand, 0);
 }
 
 static bool is_call(struct rp__slot *s, const void *arg)

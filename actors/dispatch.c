@@ -173,6 +173,8 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
     me->actor = 0;
     if (rc != 0 || a->flags & RP__A_STOPPED)
         rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
+    else if (a->flags & RP__A_LEAVES)
+        rp__leave(l, a);
     rp__retire(me);
 }
 
@@ -219,7 +221,7 @@ static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
         if (a->addr != addr || a->flags & RP__A_ENDING)
             return;
     }
-    if (rp__mailbox_waiting(a->box) || a->flags & RP__A_DUE)
+    if ((a->box && rp__mailbox_waiting(a->box)) || a->flags & RP__A_DUE)
         rp__signal(l, addr, 0, RP__OP_DRAIN, 0, 0);
     else
         a->flags &= ~(uint32_t)RP__A_DRAINS;
@@ -280,7 +282,7 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
     const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE) | RP__STAMP;
-    const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP;
+    const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP | RP__A_GUEST;
     if (__builtin_expect(!a || s->type & special || a->flags & ~plain, 0))
         goto rest;
     if (place == RING && !(a->flags & RP__A_NOWAIT))

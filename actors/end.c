@@ -43,6 +43,7 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
     struct rp__extra *x = a->extra;
     if (!x)
         return;
+    rp__leave_not(l, a, -ESRCH);
     rp__timers_end(l, a);
     rp__actor_unname(l, a);
     rp__kept_free(l, a);
@@ -61,6 +62,8 @@ void rp__actor_remains(struct rp_loop *l, struct rp__actor *a)
         rp__pool_free(&l->pool, a->state, a->kind->state_size);
     if (a->farewell)
         rp__pool_free(&l->pool, a->farewell, sizeof *a->farewell + sizeof *a->farewell->slot);
+    if (a->flags & RP__A_GUEST)
+        rp__guest_gone(l, a);
     rp__actor_free(l, a);
 }
 
@@ -69,7 +72,7 @@ void rp__actor_remains(struct rp_loop *l, struct rp__actor *a)
 static void todo(struct rp_loop *l, struct rp__actor *a)
 {
     a->next_todo = l->actors->todo;
-    l->actors->todo = rp__slot_of(a->addr);
+    l->actors->todo = rp__slot_here(a);
 }
 
 static void one_child_less(struct rp_loop *l, struct rp__actor *parent)
@@ -78,23 +81,28 @@ static void one_child_less(struct rp_loop *l, struct rp__actor *parent)
         todo(l, parent);
 }
 
-/* The parent on this loop forgets it; one on another loop is told. */
-static void leave_parent(struct rp_loop *l, struct rp__actor *a)
+void rp__siblings_leave(struct rp_loop *l, struct rp__actor *parent, struct rp__actor *a)
 {
-    if (a->kid) {
-        rp__post_spill(l, rp__loop_of(a->parent), a->farewell);
-        a->farewell = 0;
-        return;
-    }
-    struct rp__actor *parent = a->parent ? rp__actor_find(l->actors, a->parent) : 0;
-    if (!parent)
-        return;
     if (a->next != RP__NOBODY)
         rp__actor_at(l->actors, a->next)->prev = a->prev;
     if (a->prev != RP__NOBODY)
         rp__actor_at(l->actors, a->prev)->next = a->next;
     else
         parent->first_child = a->next;
+}
+
+/* The parent on this loop forgets it; one on another loop is told. */
+static void leave_parent(struct rp_loop *l, struct rp__actor *a)
+{
+    if (a->kid) {
+        rp__post_made(l, a->farewell);
+        a->farewell = 0;
+        return;
+    }
+    struct rp__actor *parent = a->parent ? rp__actor_find(l->actors, a->parent) : 0;
+    if (!parent)
+        return;
+    rp__siblings_leave(l, parent, a);
     one_child_less(l, parent);
 }
 
@@ -156,7 +164,7 @@ static void tell_children(struct rp_loop *l, struct rp__actor *a)
         struct rp__kid *k = RP__OF(struct rp__kid, link, at);
         if (!k->stop)
             continue; /* it has been told */
-        rp__post_spill(l, rp__loop_of(k->child), k->stop);
+        rp__post_made(l, k->stop);
         k->stop = 0;
     }
 }
@@ -279,10 +287,9 @@ int rp_stop(rp_self *me, rp_ref who, const char *why)
         const struct rp__route *route = rp__runtime(l)->route;
         return rp_ref_none(who) ? -EINVAL : route ? route->stop(l, who) : -EHOSTUNREACH;
     }
-    uint32_t loop = rp__loop_of(who.local);
-    if (loop >= l->sys->nloops)
+    if (rp__loop_of(who.local) >= l->sys->nloops)
         return -EINVAL;
     struct rp__slot s = {who.local, me->actor ? me->actor->addr : 0, rp__op_word(RP__OP_STOP),
                          {(uintptr_t)(why ? why : "stopped")}};
-    return rp__post_slots(l, loop, &s, 1); /* in order with what was sent before it */
+    return rp__post_slots(l, rp__route_of(l, who.local), &s, 1); /* in order with what was sent before it */
 }

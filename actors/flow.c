@@ -68,6 +68,15 @@ void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy)
     l->slow |= RP__SLOW_FULL;
 }
 
+static void forget(struct rp_loop *l, struct rp__full **at)
+{
+    struct rp__full *f = *at;
+    *at = f->next;
+    rp__pool_free(&l->pool, f, sizeof *f);
+    if (--l->actors->nfull == 0)
+        l->slow &= ~(uint32_t)RP__SLOW_FULL;
+}
+
 void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n)
 {
     struct rp__full **at = bucket(l, target), *f = *at;
@@ -79,10 +88,19 @@ void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n)
         rp__signal(l, target, rp__loop_addr(l->index), RP__OP_MORE, 0, 0);
         return;
     }
-    *at = f->next;
-    rp__pool_free(&l->pool, f, sizeof *f);
-    if (--l->actors->nfull == 0)
-        l->slow &= ~(uint32_t)RP__SLOW_FULL;
+    forget(l, at);
+}
+
+/* What its old loop has said of it holds no longer, and what that says from here on is not listened to: its new
+ * loop knows of nobody that it has told. */
+void rp__full_moved(struct rp_loop *l, uint64_t target)
+{
+    struct rp__full **at = bucket(l, target);
+    if (!*at)
+        return;
+    for (rp_self *w; (w = rp__waitlist_pop(&(*at)->waiters, l->now));)
+        rp__wake(w, 0);
+    forget(l, at);
 }
 
 /* ---- the target's side --------------------------------------------------------------------------- */
@@ -105,10 +123,10 @@ void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp
     if ((rp__flags(s->type) & (RP__F_NODE | RP__F_PAID)) == RP__F_NODE || told(a->box, loop))
         return; /* what comes straight from other processes is bounded by credit */
     tell(a->box, loop);
-    if (loop == l->index)
+    if (loop == l->index && rp__route_of(l, a->addr) == loop)
         rp__on_full(l, a->addr, policy); /* at once, not behind what is on its way */
     else
-        rp__signal(l, rp__loop_addr(loop), a->addr, RP__OP_FULL, a->addr, policy);
+        rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_FULL, a->addr, policy);
 }
 
 static void say_room(struct rp_loop *l, struct rp__actor *a, uint64_t each)
@@ -119,7 +137,7 @@ static void say_room(struct rp_loop *l, struct rp__actor *a, uint64_t each)
         for (uint64_t set = b->told_set[w]; set; set &= set - 1) {
             unsigned loop = w * 64 + (unsigned)__builtin_ctzll(set);
             b->told_set[w] &= ~(UINT64_C(1) << loop % 64);
-            rp__signal(l, rp__loop_addr(loop), a->addr, RP__OP_ROOM, a->addr, each);
+            rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_ROOM, a->addr, each);
         }
 }
 
@@ -151,7 +169,7 @@ void rp__on_more(struct rp_loop *l, uint64_t target, unsigned loop)
     struct rp__actor *a = rp__actor_find(l->actors, target);
     bool gone = !a || !a->box || a->flags & RP__A_ENDING;
     if (gone || half_empty(a))
-        rp__signal(l, rp__loop_addr(loop), target, RP__OP_ROOM, target, gone ? UINT64_MAX : share(a, 1));
+        rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_ROOM, target, gone ? UINT64_MAX : share(a, 1));
     else
         tell(a->box, loop);
 }

@@ -25,6 +25,7 @@ struct group {
     rp_ref *member;
     uint32_t n, room;
     struct rp__map at; /* address -> 2 + index; 1: it has left, and is still monitored */
+    unsigned home;     /* whose members stand here, wherever it has moved to */
     uint32_t mailbox;
     size_t mailbox_bytes;
 };
@@ -164,7 +165,7 @@ static int answered(int rc, int replied)
 static int hub_for(rp_self *me, struct group *g, unsigned loop, rp_ref *ret)
 {
     *ret = (rp_ref){0, 0};
-    if (loop == me->loop->index)
+    if (loop == g->home)
         return 0;
     if (!g->hub || loop >= me->loop->sys->nloops)
         return -EINVAL;
@@ -248,6 +249,7 @@ static int init(rp_self *me, void *state, void *arg)
     struct rp_loop *l = me->loop;
     struct group *g = state;
     const rp_spawn_opts *o = arg;
+    g->home = l->index;
     if (!o) /* a hub */
         return 0;
     size_t size = l->sys->nloops * sizeof *g->hub;

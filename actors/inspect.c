@@ -7,6 +7,7 @@
  */
 #include "actors/inspect.h"
 
+#include "actors/move.h"
 #include "actors/runtime.h"
 #include "loop/scope.h"
 #include "mailbox/lock.h"
@@ -193,7 +194,8 @@ static void see_portion(struct rp__look *k, struct rp_loop *l)
     struct rp__actors *t = l->actors;
     for (int steps = STEPS; steps > 0 && p->n + 1 + TASKS_LISTED <= ROOM && p->slot < t->count; steps--) {
         const struct rp__actor *a = rp__actor_at(t, p->slot++);
-        if (a->addr != 0 && a->kind)
+        bool shell = a->flags & RP__A_MOVING && a->move->to == l->index;
+        if (a->addr != 0 && a->kind && !shell)
             steps -= (int)note_all(l, p, a);
     }
     p->last = p->slot >= t->count;

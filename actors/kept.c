@@ -63,12 +63,13 @@ void rp__kept_free(struct rp_loop *l, struct rp__actor *a)
 void rp__kept_fall(struct rp_loop *l, struct rp__actor *a)
 {
     struct rp__kept *k = a->extra->kept;
+    rp__leave_not(l, a, -EBUSY);
     rp__timers_end(l, a);
     if (k->mail == RP_MAIL_KEEP)
         (void)!(a->box ? rp__mailbox_unstash(l, a->box) : 0); /* its successor knows of no stash */
     else
         rp__actor_empty(l, a, k->mail == RP_MAIL_DROP ? RP__DROPPED : RP__DEAD);
-    a->flags &= RP__A_KEPT | RP__A_WATCHED | RP__A_NOWAIT | RP__A_TRAP;
+    a->flags &= RP__A_KEPT | RP__A_WATCHED | RP__A_NOWAIT | RP__A_TRAP | RP__A_GUEST;
     a->flags |= RP__A_ENDING | RP__A_DOWN;
     struct rp__fell f = {.who = rp__ref(l, a->addr), .reason = a->reason};
     if (a->why)
@@ -76,7 +77,7 @@ void rp__kept_fall(struct rp_loop *l, struct rp__actor *a)
     k->fell->slot[0] = (struct rp__slot){a->parent, a->addr, rp__word(&rp__fell_type, RP__F_SURE), {0}};
     memcpy(k->fell->slot[0].body, &f, sizeof f);
     rp__tally(l, RP__SENT, 1);
-    rp__post_spill(l, rp__loop_of(a->parent), k->fell);
+    rp__post_made(l, k->fell);
     k->fell = 0;
 }
 

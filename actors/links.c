@@ -63,7 +63,7 @@ static void say_exit(struct rp_loop *l, struct rp__bond *b, int reason, const ch
     body[0] = (uint64_t)(int64_t)reason;
     body[1] = (uintptr_t)why;
     body[2] = known;
-    rp__post_spill(l, rp__loop_of(b->peer), b->exit);
+    rp__post_made(l, b->exit);
     b->exit = 0;
     bond_free(l, b);
 }
@@ -85,7 +85,7 @@ int rp_link(rp_self *me, rp_ref who)
     if (rc == 0) {
         b->mine = other->theirs = ++l->actors->nbonds << 10 | l->index;
         struct rp__slot s = {who.local, a->addr, rp__op_word(RP__OP_LINK), {(uintptr_t)other, b->mine}};
-        rc = rp__post_slots(l, rp__loop_of(who.local), &s, 1);
+        rc = rp__post_slots(l, rp__route_of(l, who.local), &s, 1);
     }
     if (rc == 0) {
         rp__list_push(&x->bonds, &b->link);

@@ -100,10 +100,9 @@ void rp__watches_fire(struct rp_loop *l, struct rp__actor *a)
         if (w->via) {
             rp__runtime(l)->route->down(l, w->via, w->id, &d);
         } else {
-            uint64_t watcher = w->down->slot[0].to;
             memcpy(w->down->slot[0].body, &d, sizeof d);
             rp__tally(l, RP__SENT, 1);
-            rp__post_spill(l, rp__loop_of(watcher), w->down);
+            rp__post_made(l, w->down);
             w->down = 0;
         }
         rp__watch_free(l, w);
@@ -125,9 +124,8 @@ int rp_monitor(rp_self *me, rp_ref who)
         rp__down_now(l, me->actor->addr, &d);
         return 0;
     }
-    uint32_t loop = rp__loop_of(who.local);
-    if (loop >= l->sys->nloops)
+    if (rp__loop_of(who.local) >= l->sys->nloops)
         return -EINVAL;
     struct rp__slot s = {who.local, me->actor->addr, rp__op_word(RP__OP_MONITOR), {0}};
-    return rp__post_slots(l, loop, &s, 1);
+    return rp__post_slots(l, rp__route_of(l, who.local), &s, 1);
 }

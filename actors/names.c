@@ -44,6 +44,7 @@ struct rp__name_watch {
 
 struct rp__name_event { /* a message to one watcher, complete */
     struct rp__post post;
+    struct rp__errand errand;
     struct rp__hook end; /* of the name it will end with; behind the lock */
     uint64_t id;         /* of the watch */
     struct rp_loop *to;
@@ -76,16 +77,27 @@ static struct rp__name_watch *watch_of(const struct rp__actor *a, const char *te
     return 0;
 }
 
-/* On the watcher's loop. Who has unwatched meanwhile hears nothing. */
-static void arrive(struct rp__post *p, struct rp_loop *l)
+/* Where the watcher lives. Who has unwatched meanwhile hears nothing. */
+static void hear(struct rp__errand *errand, struct rp_loop *l)
 {
-    struct rp__name_event *e = RP__OF(struct rp__name_event, post, p);
+    struct rp__name_event *e = RP__OF(struct rp__name_event, errand, errand);
     if (watch_of(rp__actor_find(l->actors, e->slot.to), 0, e->id)) {
         rp__tally(l, RP__SENT, 1);
         rp__post_sure(l, &e->slot);
         e->slot.type = 0; /* the body has gone with it */
     }
     event_free(l, e);
+}
+
+/* Where it was born: always there first, so that the order stays whatever way it goes on. */
+static void arrive(struct rp__post *p, struct rp_loop *l)
+{
+    struct rp__name_event *e = RP__OF(struct rp__name_event, post, p);
+    e->errand.fn = hear;
+    if (rp__route_of(l, e->slot.to) == l->index)
+        hear(&e->errand, l);
+    else
+        rp__signal(l, e->slot.to, 0, RP__OP_RUN, (uintptr_t)&e->errand, 0);
 }
 
 static struct rp__name_event *event_new(struct rp_loop *l, const struct rp__name_watch *w, rp_ref ref)

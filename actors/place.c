@@ -66,8 +66,8 @@ int rp__place(struct rp_loop *l, unsigned on, unsigned *ret)
 unsigned rp_with(const rp_self *me, rp_ref who)
 {
     const struct rp_loop *l = me->loop;
-    unsigned loop = rp__loop_of(who.local);
-    return who.node == l->node && who.local && loop < l->sys->nloops ? RP_LOOP(loop) : RP_NOWHERE;
+    bool ours = who.node == l->node && who.local && rp__loop_of(who.local) < l->sys->nloops;
+    return ours ? RP_LOOP(rp__route_of(l, who.local)) : RP_NOWHERE;
 }
 
 int rp_load(const rp_self *me, unsigned loop)

@@ -20,6 +20,8 @@ enum {
     BACKLOG_MAX = 1 << 22  /* beyond which nobody adds to them */
 };
 
+enum { GONE_ON = 1 }; /* it has waited: things are to be looked at again */
+
 /* n <= 40. Word by word: what is read back by words soon after comes out of the store buffer. */
 static inline void copy_small(void *to, const void *from, size_t n)
 {
@@ -54,14 +56,15 @@ static inline struct rp__slot *place_away(rp_self *me, struct rp_loop *l, uint32
     return rp__ring_push_short(r);
 }
 
-static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body)
+/* `moved`: some actor does not live where its address says, and that is all that makes it slow. */
+__attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool moved)
 {
     struct rp_loop *l = me->loop;
     const struct rp__shape *shape = rp__shape(&l->actors->types, t);
     const uint64_t not_short = RP__FLAG(RP__F_BIG | RP__F_EXTRA);
-    if (__builtin_expect(to.node != l->node || l->slow || shape->word & not_short, 0))
+    if (__builtin_expect(to.node != l->node || l->slow != (moved ? (unsigned)RP__SLOW_MOVED : 0) || shape->word & not_short, 0))
         return false;
-    uint32_t dst = rp__loop_of(to.local);
+    uint32_t dst = moved ? rp__where_of(l, to.local) : rp__loop_of(to.local);
     struct rp__ring *r = 0;
     struct rp__slot *s;
     if (dst == l->index)
@@ -89,18 +92,20 @@ static struct rp__out out_of(const rp_self *me, rp_ref to, const rp_type *t, con
 
 __attribute__((noinline)) static int tell_long(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool wait)
 {
+    if (tell_short(me, to, t, body, true))
+        return 0;
     struct rp__out o = out_of(me, to, t, body);
     return rp__send(me, &o, wait, RP_FOREVER);
 }
 
 int rp_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
-    return __builtin_expect(tell_short(me, to, t, body), 1) ? 0 : tell_long(me, to, t, body, true);
+    return __builtin_expect(tell_short(me, to, t, body, false), 1) ? 0 : tell_long(me, to, t, body, true);
 }
 
 int rp_try_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
-    return __builtin_expect(tell_short(me, to, t, body), 1) ? 0 : tell_long(me, to, t, body, false);
+    return __builtin_expect(tell_short(me, to, t, body, false), 1) ? 0 : tell_long(me, to, t, body, false);
 }
 
 /* ---- the whole form ------------------------------------------------------------------------------ */
@@ -115,16 +120,15 @@ struct form {
     uint64_t stamp;      /* with RP__STAMP */
 };
 
-/* The block for a body outside the slots: a moving message's own, if it is complete and nobody shares it: a
- * block is shared on one loop only. */
+/* The block for a body outside the slots: a moving message's own, if it is complete and nobody shares it. */
 static struct rp__big *big_for(struct rp_loop *l, const struct rp__out *o)
 {
     struct rp__slot *m = o->msg ? &o->msg->slot : 0;
     if (o->share) {
-        o->share->others++;
+        rp__big_share(o->share);
         return o->share;
     }
-    if (!m || !rp__big_of(m)->packed || rp__big_of(m)->others > 0) {
+    if (!m || !rp__big_of(m)->packed || rp__big_shared(rp__big_of(m))) {
         struct rp__big *b = rp__big_new(l, o->type, o->body);
         if (b && m) {
             rp__big_free(l, rp__big_of(m));
@@ -210,37 +214,53 @@ static int wait_for_ring(rp_self *me, struct rp__ring *r, rp_time until)
     return rp__park(me, "room on the way", r, rp__unqueue, until);
 }
 
-/* A place for n slots on the way to `dst`; waits for it. 0, or why not. */
-static int place_for(rp_self *me, uint32_t dst, unsigned n, bool wait, rp_time until, struct rp__slot **ret)
+/* A place among what is for this loop. */
+static int place_here(rp_self *me, unsigned n, bool wait, struct rp__slot **ret)
 {
     struct rp_loop *l = me->loop;
-    if (dst == l->index) {
-        while (!may_burst(me, l) || l->events.count >= BACKLOG_MAX) {
-            int rc = wait ? rp_yield(me) : -EAGAIN;
-            if (rc == -EAGAIN && l->events.count < BACKLOG_MAX)
-                break; /* may not step aside: as much as fits */
-            if (rc != 0)
-                return rc;
-        }
-        *ret = rp__events_push(&l->events, n);
-        return *ret ? 0 : -ENOMEM;
+    if (!may_burst(me, l) || l->events.count >= BACKLOG_MAX) {
+        int rc = wait ? rp_yield(me) : -EAGAIN;
+        if (rc == 0)
+            return GONE_ON;
+        if (rc != -EAGAIN || l->events.count >= BACKLOG_MAX)
+            return rc; /* else it may not step aside: as much as fits */
     }
+    *ret = rp__events_push(&l->events, n);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* A place on the way to another loop. */
+static int place_there(rp_self *me, uint32_t dst, unsigned n, bool wait, rp_time until, bool in_line, struct rp__slot **ret)
+{
+    struct rp_loop *l = me->loop;
     struct rp__ring *r = rp__ring_to(l, dst);
     if (!r)
         return -ENOMEM;
     if (rp__sent(l) - me->sent_mark >= BURST_AWAY) { /* a FULL may wait to be read: see full.pml */
-        if (wait && rp__anything_inbound(l))
-            (void)!rp_yield(me); /* who may not step aside goes on: its burst ends with its turn */
+        bool yielded = wait && rp__anything_inbound(l) && rp_yield(me) == 0; /* who may not step aside goes on: its burst ends with its turn */
         me->sent_mark = rp__sent(l);
+        if (yielded)
+            return GONE_ON;
     }
+    if ((!r->waiting || in_line) && (*ret = rp__ring_push(r, n, RP__RING_RESERVE)))
+        return 0;
+    int rc = wait ? wait_for_ring(me, r, until) : -EAGAIN;
+    return rc != 0 ? rc : GONE_ON;
+}
+
+/* A place for n slots on the way to `to`; waits for it. 0, or why not. While it waited, the actor may have moved:
+ * then the way is another. */
+static int place_for(rp_self *me, uint64_t to, unsigned n, bool wait, rp_time until, struct rp__slot **ret, uint32_t *dst)
+{
+    struct rp_loop *l = me->loop;
     bool in_line = false; /* who has waited goes before those who wait now */
-    while ((r->waiting && !in_line) || !(*ret = rp__ring_push(r, n, RP__RING_RESERVE))) {
-        int rc = wait ? wait_for_ring(me, r, until) : -EAGAIN;
-        if (rc != 0)
+    for (;;) { /* unbounded: until there is room, or an end to waiting */
+        *dst = rp__route_of(l, to);
+        int rc = *dst == l->index ? place_here(me, n, wait, ret) : place_there(me, *dst, n, wait, until, in_line, ret);
+        if (rc != GONE_ON)
             return rc;
         in_line = true;
     }
-    return 0;
 }
 
 static int wait_for_box(rp_self *me, uint64_t target, const rp_type *t, bool wait, rp_time until)
@@ -259,18 +279,18 @@ static int wait_for_box(rp_self *me, uint64_t target, const rp_type *t, bool wai
 static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
-    uint32_t dst = rp__loop_of(o->to.local);
-    if (dst >= l->sys->nloops || !o->to.local)
+    uint32_t dst;
+    if (rp__loop_of(o->to.local) >= l->sys->nloops || !o->to.local)
         return -EINVAL;
     struct form f;
     int rc = form_new(l, o, &f, rp__choose(&l->sampler));
     if (rc != 0)
         return rc;
-    struct rp__slot *s;
+    struct rp__slot *s = 0;
     if (l->slow & RP__SLOW_FULL)
         rc = wait_for_box(me, o->to.local, o->type, wait, until);
     if (rc == 0)
-        rc = place_for(me, dst, f.slots, wait, until, &s);
+        rc = place_for(me, o->to.local, f.slots, wait, until, &s, &dst);
     if (rc != 0) {
         form_drop(l, o, &f);
         return rc;
@@ -331,7 +351,7 @@ int rp__send_sure(struct rp_loop *l, struct rp__out *o)
         return rc;
     struct rp__slot s[RP__SLOTS_MAX];
     form_write(s, o, &f);
-    rc = rp__post_slots(l, rp__loop_of(o->to.local), s, f.slots);
+    rc = rp__post_slots(l, rp__route_of(l, o->to.local), s, f.slots);
     if (rc != 0)
         form_drop(l, o, &f);
     else

@@ -39,6 +39,20 @@ bool rp__reserve_ready(struct rp_loop *l)
     return t->nreserve >= RESERVE_LOW;
 }
 
+struct rp__spill *rp__reserve_take(struct rp_loop *l)
+{
+    struct rp__actors *t = l->actors;
+    if (t->nreserve == RESERVE_LOW)
+        l->budget = 0; /* dispatch begins nothing more until the reserve is full again */
+    struct rp__hook *at = rp__list_pop(&t->reserve);
+    if (!at) {
+        rp__tally(l, RP__LOST_SIGNALS, 1);
+        return 0;
+    }
+    t->nreserve--;
+    return RP__OF(struct rp__spill, link, at);
+}
+
 void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, uint64_t a, uint64_t b)
 {
     struct rp__slot s = {to, from, rp__op_word(op), {a, b, 0, 0, 0}};
@@ -47,21 +61,32 @@ void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, u
 
 void rp__post_sure(struct rp_loop *l, const struct rp__slot *s)
 {
-    unsigned dst = rp__loop_of(s->to);
+    unsigned dst = rp__route_of(l, s->to);
     if (rp__post_slots(l, dst, s, 1) == 0)
         return;
-    struct rp__actors *t = l->actors;
-    if (t->nreserve == RESERVE_LOW)
-        l->budget = 0; /* dispatch begins nothing more until the reserve is full again */
-    struct rp__hook *at = rp__list_pop(&t->reserve);
-    if (!at) {
-        rp__tally(l, RP__LOST_SIGNALS, 1);
+    struct rp__spill *spill = rp__reserve_take(l);
+    if (!spill)
         return;
-    }
-    t->nreserve--;
-    struct rp__spill *spill = RP__OF(struct rp__spill, link, at);
     spill->slot[0] = *s;
     rp__post_spill(l, dst, spill);
+}
+
+void rp__post_made(struct rp_loop *l, struct rp__spill *s)
+{
+    rp__post_spill(l, rp__route_of(l, s->slot->to), s);
+}
+
+/* It is for an actor that moves, or for one that has moved on: that happens only when there was no memory for
+ * a ring, and it came by the inbox. */
+static bool elsewhere(struct rp_loop *l, struct rp__slot *s)
+{
+    struct rp__actor *a = rp__actor_find(l->actors, s->to);
+    if (a)
+        return a->flags & RP__A_MOVING && rp__move_hold(l, a, s);
+    if (rp__route_of(l, s->to) == l->index)
+        return false;
+    rp__post_sure(l, s);
+    return true;
 }
 
 static void on_monitor(struct rp_loop *l, struct rp__slot *s)
@@ -84,6 +109,8 @@ static void release(struct rp_loop *l, struct rp__actor *a, const struct rp__slo
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__actor *a;
+    if (__builtin_expect(l->actors->nmoving || l->slow & RP__SLOW_MOVED, 0) && elsewhere(l, s))
+        return;
     switch (rp__op_of(s->type)) {
     case RP__OP_STOP:
         if ((a = rp__actor_find(l->actors, s->to)))
@@ -93,10 +120,12 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
         on_monitor(l, s);
         return;
     case RP__OP_FULL:
-        rp__on_full(l, s->body[0], (rp_overflow)s->body[1]);
+        if (rp__loop_of(s->from) == rp__route_of(l, s->body[0])) /* else it is another loop's say by now */
+            rp__on_full(l, s->body[0], (rp_overflow)s->body[1]);
         return;
     case RP__OP_ROOM:
-        rp__on_room(l, s->body[0], s->body[1]);
+        if (rp__loop_of(s->from) == rp__route_of(l, s->body[0]))
+            rp__on_room(l, s->body[0], s->body[1]);
         return;
     case RP__OP_MORE:
         rp__on_more(l, s->to, rp__loop_of(s->from));
@@ -123,6 +152,15 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
         return;
     case RP__OP_EXIT:
         rp__on_exit(l, s);
+        return;
+    case RP__OP_MOVE:
+        rp__on_move(l, s);
+        return;
+    case RP__OP_STAY:
+        rp__on_stay(l, s);
+        return;
+    case RP__OP_FORGET:
+        rp__on_forget(l, s->body[0]);
         return;
     case RP__OP_RUN: {
         struct rp__errand *e = (struct rp__errand *)(uintptr_t)s->body[0];

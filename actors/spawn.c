@@ -109,11 +109,9 @@ static int build_kin(struct rp_loop *l, struct rp__actor *a, const struct rp__bi
     a->parent = b->parent;
     a->kid = b->kid;
     if (b->kid) {
-        a->farewell = rp__spill_new(l);
+        a->farewell = rp__farewell_new(l, b->parent, a->addr, b->kid);
         if (!a->farewell)
             return -ENOMEM;
-        struct rp__slot s = {b->parent, a->addr, rp__op_word(RP__OP_CHILD_ENDED), {(uintptr_t)b->kid}};
-        a->farewell->slot[0] = s;
     }
     if (b->mail && rp__kept_new(l, a, b->o, *b->mail) != 0)
         return -ENOMEM;
@@ -246,7 +244,7 @@ static int revive(struct rp_loop *l, uint64_t addr)
 int rp__revive(rp_self *me, rp_ref who)
 {
     struct rp_loop *l = me->loop;
-    unsigned loop = rp__loop_of(who.local);
+    unsigned loop = rp__route_of(l, who.local);
     if (loop == l->index)
         return revive(l, who.local);
     int rc = rp__may_wait(me);
@@ -255,12 +253,49 @@ int rp__revive(rp_self *me, rp_ref who)
     if (rc != 0)
         return rc;
     struct rp__birth b = {.who = me, .parent = me->actor->addr, .addr = who.local};
-    struct rp__slot s = {rp__loop_addr(loop), b.parent, rp__op_word(RP__OP_SPAWN), {(uintptr_t)&b}};
+    struct rp__slot s = {who.local, b.parent, rp__op_word(RP__OP_SPAWN), {(uintptr_t)&b}};
     rc = rp__post_slots(l, loop, &s, 1);
     return rc != 0 ? rc : rp__park(me, "restart", &b, 0, RP_FOREVER);
 }
 
 /* ---- here ---------------------------------------------------------------------------------------- */
+
+void rp__kid_free(struct rp_loop *l, struct rp__kid *k)
+{
+    rp__unlink(&k->link);
+    if (k->stop)
+        rp__pool_free(&l->pool, k->stop, sizeof *k->stop + sizeof *k->stop->slot);
+    rp__pool_free(&l->pool, k, sizeof *k);
+}
+
+struct rp__kid *rp__kid_new(struct rp_loop *l, struct rp__actor *parent)
+{
+    struct rp__extra *x = rp__extra(l, parent);
+    struct rp__kid *k = x ? rp__pool_get(&l->pool, sizeof *k) : 0;
+    if (!k)
+        return 0;
+    *k = (struct rp__kid){.parent = parent->addr, .stop = rp__spill_new(l)};
+    if (!k->stop) {
+        rp__pool_free(&l->pool, k, sizeof *k);
+        return 0;
+    }
+    rp__list_push(&x->kids, &k->link);
+    return k;
+}
+
+void rp__kid_born(struct rp__kid *k, uint64_t child)
+{
+    k->child = child;
+    k->stop->slot[0] = (struct rp__slot){child, k->parent, rp__op_word(RP__OP_STOP), {(uintptr_t) "its parent ended", 1}};
+}
+
+struct rp__spill *rp__farewell_new(struct rp_loop *l, uint64_t parent, uint64_t child, struct rp__kid *k)
+{
+    struct rp__spill *s = rp__spill_new(l);
+    if (s)
+        s->slot[0] = (struct rp__slot){parent, child, rp__op_word(RP__OP_CHILD_ENDED), {(uintptr_t)k}};
+    return s;
+}
 
 static void adopt(struct rp_loop *l, struct rp__actor *parent, struct rp__actor *a)
 {
@@ -272,15 +307,27 @@ static void adopt(struct rp_loop *l, struct rp__actor *parent, struct rp__actor 
     parent->nchildren++;
 }
 
+/* A guest's children are kid records all: slots of this loop mean nothing where it may go next. */
 static int spawn_here(rp_self *me, struct rp__birth *b)
 {
-    struct rp__actor *a;
-    int rc = build(me->loop, b, &a);
-    if (rc != 0 && !b->stillborn)
+    struct rp_loop *l = me->loop;
+    struct rp__actor *a, *parent = me->actor;
+    if (parent->flags & RP__A_GUEST && !(b->kid = rp__kid_new(l, parent)))
+        return -ENOMEM;
+    int rc = build(l, b, &a);
+    if (rc != 0 && !b->stillborn) {
+        if (b->kid)
+            rp__kid_free(l, b->kid);
         return rc;
+    }
     b->addr = a->addr;
-    adopt(me->loop, me->actor, a);
-    start(me->loop, a, rc);
+    if (b->kid) {
+        rp__kid_born(b->kid, a->addr);
+        parent->nchildren++;
+    } else {
+        adopt(l, parent, a);
+    }
+    start(l, a, rc);
     return rc;
 }
 
@@ -321,29 +368,6 @@ void rp__on_born(struct rp_loop *l, struct rp__birth *b)
     rp__wake(b->who, b->rc);
 }
 
-static void kid_free(struct rp_loop *l, struct rp__kid *k)
-{
-    rp__unlink(&k->link);
-    if (k->stop)
-        rp__pool_free(&l->pool, k->stop, sizeof *k->stop + sizeof *k->stop->slot);
-    rp__pool_free(&l->pool, k, sizeof *k);
-}
-
-static struct rp__kid *kid_new(struct rp_loop *l, struct rp__actor *parent)
-{
-    struct rp__extra *x = rp__extra(l, parent);
-    struct rp__kid *k = x ? rp__pool_get(&l->pool, sizeof *k) : 0;
-    if (!k)
-        return 0;
-    *k = (struct rp__kid){.parent = parent->addr, .stop = rp__spill_new(l)};
-    if (!k->stop) {
-        rp__pool_free(&l->pool, k, sizeof *k);
-        return 0;
-    }
-    rp__list_push(&x->kids, &k->link);
-    return k;
-}
-
 static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
 {
     struct rp_loop *l = me->loop;
@@ -353,7 +377,7 @@ static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
         rc = rp__keep_stack(me); /* now: once it is sent, waiting must not fail */
     if (rc != 0)
         return rc;
-    if (!(b->kid = kid_new(l, parent)))
+    if (!(b->kid = rp__kid_new(l, parent)))
         return -ENOMEM;
     struct rp__slot s = {rp__loop_addr(loop), parent->addr, rp__op_word(RP__OP_SPAWN), {(uintptr_t)b}};
     rc = rp__post_slots(l, loop, &s, 1);
@@ -363,16 +387,14 @@ static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
         parent->nchildren -= rc != 0 && !b->stillborn;
     }
     if (rc != 0 && !b->stillborn) {
-        kid_free(l, b->kid);
+        rp__kid_free(l, b->kid);
         return rc;
     }
     if (b->kid->child == UINT64_MAX) { /* it has ended already */
-        kid_free(l, b->kid);
+        rp__kid_free(l, b->kid);
         return rc;
     }
-    b->kid->child = b->addr;
-    struct rp__slot stop = {b->addr, parent->addr, rp__op_word(RP__OP_STOP), {(uintptr_t) "its parent ended", 1}};
-    b->kid->stop->slot[0] = stop;
+    rp__kid_born(b->kid, b->addr);
     return rc;
 }
 
@@ -381,7 +403,7 @@ void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
     if (k->child == 0)
         k->child = UINT64_MAX; /* its spawner has not run yet, and looks */
     else
-        kid_free(l, k);
+        rp__kid_free(l, k);
 }
 
 /* ---- rp_spawn ------------------------------------------------------------------------------------ */
@@ -402,8 +424,8 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
         return -EPERM;
     if (!sound(kind, o) || !me->actor)
         return -EINVAL;
-    unsigned loop;
-    int rc = rp__place(l, o->on, &loop);
+    unsigned loop = l->index;
+    int rc = o->on == RP_SAME ? 0 : rp__place(l, o->on, &loop);
     if (rc == 0)
         rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)

@@ -4,6 +4,7 @@
  */
 #include "actors/look.h"
 #include "actors/meter.h"
+#include "actors/move.h"
 
 #include "loop/os.h"
 #include "loop/system.h"
@@ -24,6 +25,9 @@ int rp__actors_open(struct rp_loop *l)
     t->todo = RP__NOBODY;
     t->spread = l->index;
     rp__list_init(&t->looks);
+    t->calls.tag = t->timers.tag = l->index;
+    t->where.at = t->where.few;
+    t->where.size = RP__WHERE_BUCKETS;
     t->chunk = rp__os_map(INDEX_BYTES, "reparto actors");
     return t->chunk && rp__reserve_ready(l) ? 0 : -ENOMEM;
 }
@@ -35,6 +39,7 @@ void rp__actors_close(struct rp_loop *l)
         return;
     rp__reserve_fini(l);
     rp__looks_fini(l);
+    rp__where_fini(l);
     for (unsigned i = 0; t->chunk && i < RP__CHUNKS && t->chunk[i]; i++)
         rp__os_unmap(t->chunk[i], CHUNK_BYTES);
     if (t->chunk)
@@ -102,15 +107,13 @@ void rp__actor_free(struct rp_loop *l, struct rp__actor *a)
 struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a)
 {
     if (!a->extra && (a->extra = rp__pool_get(&l->pool, sizeof *a->extra))) {
+        *a->extra = (struct rp__extra){0};
         rp__list_init(&a->extra->watches);
         rp__list_init(&a->extra->kids);
         rp__list_init(&a->extra->timers);
         rp__list_init(&a->extra->due);
         rp__list_init(&a->extra->bonds);
         rp__list_init(&a->extra->names);
-        a->extra->keyed = (struct rp__map){0};
-        a->extra->kept = 0;
-        a->extra->name = 0;
     }
     return a->extra;
 }

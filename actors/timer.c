@@ -17,6 +17,7 @@ struct rp__delayed {
     struct rp__hook due;
     uint64_t id, key;
     bool keyed;
+    bool brought;         /* from another loop: `id` is that one's, and found in the actor's list */
     rp_time when, period; /* 0: once */
     rp_msg *msg;          /* a periodic one's is copied each time */
 };
@@ -33,14 +34,15 @@ static void forget(struct rp_loop *l, struct rp__delayed *d)
     rp__timer_stop(&l->wheel, &d->timer);
     rp__unlink(&d->due);
     rp__unlink(&d->own);
-    rp__id_free(&l->actors->timers, d->id);
+    if (!d->brought)
+        rp__id_free(&l->actors->timers, d->id);
     rp__pool_free(&l->pool, d, sizeof *d);
 }
 
 /* Timers end before their actor does. */
 static struct rp__actor *owner(struct rp_loop *l, const struct rp__delayed *d)
 {
-    return rp__actor_at(l->actors, rp__slot_of(d->msg->slot.to));
+    return rp__actor_find(l->actors, d->msg->slot.to);
 }
 
 static void stop(struct rp_loop *l, struct rp__delayed *d)
@@ -134,13 +136,26 @@ int rp_timer_key_stop(rp_self *me, uint64_t key)
     return 0;
 }
 
+/* The loop they were started on has forgotten their numbers, and no other loop gives the same. */
+static struct rp__delayed *brought_with(const struct rp__actor *a, uint64_t id)
+{
+    if (!a || !a->extra || a->extra->brought == 0)
+        return 0;
+    for (struct rp__hook *at = a->extra->timers.next; at != &a->extra->timers; at = at->next) {
+        struct rp__delayed *d = RP__OF(struct rp__delayed, own, at);
+        if (d->brought && d->id == id)
+            return d;
+    }
+    return 0;
+}
+
 int rp_timer_stop(rp_self *me, rp_timer t)
 {
     struct rp_loop *l = me->loop;
     if (rp__forked(l))
         return -EPERM;
     struct rp__delayed *d = rp__id_find(&l->actors->timers, t.id);
-    if (!d)
+    if (!d && !(d = brought_with(me->actor, t.id)))
         return -ESRCH;
     stop(l, d);
     return 0;
@@ -220,4 +235,42 @@ void rp__timers_end(struct rp_loop *l, struct rp__actor *a)
     rp__map_fini(&a->extra->keyed, &l->sys->mem);
     a->extra->keyed = (struct rp__map){0};
     a->flags &= ~(uint32_t)RP__A_DUE;
+}
+
+/* ---- moving -------------------------------------------------------------------------------------- */
+
+/* Among those that have come while their actor had no time. By age. */
+static void put_due(struct rp__actor *a, struct rp__delayed *d)
+{
+    struct rp__hook *due = &a->extra->due, *at = due->prev;
+    while (at != due && RP__OF(struct rp__delayed, due, at)->when > d->when)
+        at = at->prev;
+    rp__list_push(at->next, &d->due);
+    a->flags |= RP__A_DUE;
+}
+
+void rp__timers_pack(struct rp_loop *l, struct rp__actor *a)
+{
+    for (struct rp__hook *at = a->extra->timers.next; at != &a->extra->timers; at = at->next) {
+        struct rp__delayed *d = RP__OF(struct rp__delayed, own, at);
+        rp__timer_stop(&l->wheel, &d->timer);
+        if (rp__linked(&d->due)) {
+            rp__unlink(&d->due);
+            put_due(a, d);
+        }
+        if (!d->brought)
+            rp__id_free(&l->actors->timers, d->id);
+        a->extra->brought += !d->brought;
+        d->brought = true;
+    }
+}
+
+void rp__timers_unpack(struct rp_loop *l, struct rp__actor *a)
+{
+    for (struct rp__hook *at = a->extra->timers.next; at != &a->extra->timers; at = at->next) {
+        struct rp__delayed *d = RP__OF(struct rp__delayed, own, at);
+        d->l = l;
+        if (!rp__linked(&d->due))
+            rp__timer_start(&l->wheel, &d->timer, d->when);
+    }
 }

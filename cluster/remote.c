@@ -546,14 +546,14 @@ static int deliver(struct rp__link *k, const struct arrival *a)
             return 0;
         }
         b->size = size;
-        b->others = 0;
+        atomic_init(&b->others, 0);
         b->packed = true;
         memset(b->body, 0, t->size);
         s->body[rp__ext_words(word)] = (uintptr_t)b;
     }
     char *body = rp__body_of(s);
     rp__unpack(a->plan, a->body, body, body + t->size);
-    if (rp__post_slots(l, rp__loop_of(a->to), s, n) != 0) {
+    if (rp__post_slots(l, rp__route_of(l, a->to), s, n) != 0) {
         if (b)
             rp__big_free(l, b);
         refuse(k, a, -ENOMEM);

@@ -16,12 +16,18 @@ struct rp__id_slot {
 struct rp__ids {
     struct rp__id_slot *at;
     uint32_t size, first_free; /* first_free == size: none */
+    uint32_t tag;              /* less than 1024: tables with different ones give different numbers, for 4 million uses */
 };
+
+static inline uint32_t rp__id_generation(const struct rp__ids *t, uint64_t id)
+{
+    return (uint32_t)(id >> 32) ^ t->tag << 22;
+}
 
 static inline void *rp__id_find(const struct rp__ids *t, uint64_t id) /* NULL: gone */
 {
     uint32_t i = (uint32_t)id - 1;
-    return i < t->size && t->at[i].generation == (uint32_t)(id >> 32) ? t->at[i].p : 0;
+    return i < t->size && t->at[i].generation == rp__id_generation(t, id) ? t->at[i].p : 0;
 }
 
 uint64_t rp__id_new(struct rp__ids *t, const rp_alloc *mem, void *p); /* 0: no memory */

@@ -45,7 +45,7 @@ struct rp__round_end {
 enum {
     RP__SLOW_FORKED = 1, /* this is a forked child: every call is -EPERM */
     RP__SLOW_FULL = 2,   /* some mailbox told this loop that it is full */
-    RP__SLOW_OTHER = 4
+    RP__SLOW_MOVED = 4   /* some actor does not live where its address says */
 };
 
 struct rp_loop {

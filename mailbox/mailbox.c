@@ -313,3 +313,46 @@ int rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b)
     }
     return -ENOMEM;
 }
+
+/* ---- two into one -------------------------------------------------------------------------------- */
+
+static void join_lines(struct rp__mailbox *b, struct rp__mailbox *from)
+{
+    for (unsigned i = 0; i < RP__LANES; i++) {
+        struct rp__fifo *to = &b->lane[i], *line = &from->lane[i];
+        if (!line->first)
+            continue;
+        if (to->first)
+            to->last->to = (uintptr_t)line->first;
+        else
+            to->first = line->first;
+        to->last = line->last;
+        line->first = 0;
+    }
+    b->count += from->count;
+    b->bytes += from->bytes;
+    from->count = 0;
+    from->bytes = 0;
+}
+
+rp_msg *rp__mailbox_join(struct rp_loop *l, struct rp__mailbox *b, struct rp__mailbox *from)
+{
+    for (unsigned w = 0; w < (l->sys->nloops + 63) / 64; w++)
+        b->told_set[w] |= from->told_set[w];
+    b->told += from->told; /* nobody is told by both: see move.c */
+    from->told = 0;
+    if (!b->index && !from->index) {
+        join_lines(b, from);
+        return 0;
+    }
+    for (rp_msg *m; (m = rp__mailbox_take_next(l, from));)
+        if (rp__mailbox_put(l, b, m, false) != 0)
+            return m;
+    return 0;
+}
+
+void rp__mailbox_untold(struct rp_loop *l, struct rp__mailbox *b)
+{
+    memset(b->told_set, 0, (l->sys->nloops + 63) / 64 * sizeof *b->told_set);
+    b->told = 0;
+}

@@ -67,6 +67,11 @@ void rp__mailbox_stash(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m);
 int  rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b); /* to the front, in order: 0, -ENOMEM */
 rp_msg *rp__mailbox_take_stashed(struct rp__mailbox *b);
 
+/* All of `from`, which has no stash, goes behind what is in b; and who knows that it is full knows it of b. NULL:
+ * done. Else, where an index has to be kept and memory is out, one that finds no place, and is the caller's: again. */
+rp_msg *rp__mailbox_join(struct rp_loop *l, struct rp__mailbox *b, struct rp__mailbox *from);
+void rp__mailbox_untold(struct rp_loop *l, struct rp__mailbox *b); /* nobody knows that it is full */
+
 /* The first that `is` says yes to, stashed or not; it stays. NULL: none. */
 struct rp__slot *rp__mailbox_find(const struct rp__mailbox *b, bool (*is)(struct rp__slot *s, const void *arg), const void *arg);
 

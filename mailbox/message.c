@@ -30,7 +30,7 @@ struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *bod
     if (!b)
         return 0;
     b->size = size;
-    b->others = 0;
+    atomic_init(&b->others, 0);
     b->packed = true;
     memcpy(b->body, body, t->size);
     char *at = b->body + t->size;
@@ -51,10 +51,8 @@ struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *bod
 
 void rp__big_free(struct rp_loop *l, struct rp__big *b)
 {
-    if (b->others > 0) {
-        b->others--;
-        return;
-    }
+    if (rp__big_shared(b) && atomic_fetch_sub_explicit(&b->others, 1, memory_order_acq_rel) > 0)
+        return; /* 0: the last of the others went in between */
     rp__pool_free(&l->pool, b, b->size);
 }
 
@@ -100,7 +98,7 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
             return 0;
         }
         b->size = sizeof *b + t->size;
-        b->others = 0;
+        atomic_init(&b->others, 0);
         b->packed = false;
         memset(b->body, 0, t->size);
         s->body[0] = (uintptr_t)b;
@@ -111,7 +109,7 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
 
 void *rp_msg_fill(rp_msg *m)
 {
-    assert(!(rp__flags(m->slot.type) & RP__F_BIG && rp__big_of(slot_of(m))->others) && "others read this body too");
+    assert(!(rp__flags(m->slot.type) & RP__F_BIG && rp__big_shared(rp__big_of(slot_of(m)))) && "others read this body too");
     return rp__body_of(slot_of(m));
 }
 

@@ -23,6 +23,7 @@
 #include "mailbox/ledger.h"
 #include "mailbox/type.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 struct rp_msg {
@@ -62,10 +63,23 @@ enum {
 /* A body outside the slots: the struct, then the bytes that its fields point at. */
 struct rp__big {
     size_t size;  /* of all of it */
-    uint32_t others; /* slots of this loop that share it, beside the first: rp__send with `share` */
+    /* Slots that share it, beside the first: rp__send with `share`. Going up is relaxed: who shares it has it.
+     * Going down is acq_rel: who frees it does so after the others have read it. 0, read with acquire, means
+     * that it is the reader's alone. */
+    _Atomic uint32_t others;
     bool packed;  /* its fields point into it; else at their user's memory, until it is sent */
     _Alignas(16) char body[];
 };
+
+static inline bool rp__big_shared(const struct rp__big *b)
+{
+    return atomic_load_explicit(&b->others, memory_order_acquire) > 0;
+}
+
+static inline void rp__big_share(struct rp__big *b)
+{
+    atomic_fetch_add_explicit(&b->others, 1, memory_order_relaxed);
+}
 
 static inline uint64_t rp__word(const void *type, unsigned flags)
 {

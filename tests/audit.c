@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/audit.h"
 
+#include "actors/move.h"
 #include "actors/runtime.h"
 #include "loop/sim.h"
 #include "loop/system.h"
@@ -55,6 +56,8 @@ static uint64_t in_spills(const struct rp__hook *spills)
 static uint64_t of_actor(const struct rp__actor *a)
 {
     uint64_t n = a->box ? a->box->count : 0;
+    if (a->flags & RP__A_MOVING && a == a->move->shell && a->move->on_way && a->move->gone.box)
+        n += a->move->gone.box->count; /* between two loops */
     if (a->co && !(a->flags & RP__A_COROUTINE) && a->co->msg)
         n += !(rp__flags(a->co->msg->type) & RP__F_TAKEN);
     return n;

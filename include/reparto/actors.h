@@ -40,7 +40,7 @@ typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle
  * are drawn (RP_LEAST); loop i (RP_LOOP(i)); always the same one for the same key (RP_KEY(key): in every run with
  * as many loops); where another actor lives (rp_with). RP_NOWHERE and any other value: -EINVAL. */
 enum { RP_SAME = 0, RP_SPREAD = 1, RP_LEAST = 2, RP_NOWHERE = 0xff };
-#define RP_LOOP(i) (0x100u + (i))
+#define RP_LOOP(i) (0x100u + (unsigned)(i))
 #define RP_KEY(key) (0x80000000u | (unsigned)((uint64_t)(key) * UINT64_C(0x9e3779b97f4a7c15) >> 33))
 
 /* The loop where `who` lives now, as far as the caller's loop knows. RP_NOWHERE: not an address of this process. */
@@ -66,6 +66,16 @@ typedef struct rp_spawn_opts { /* all zero: the defaults */
  * On another loop: suspends until its init has run there. Returns what init returned when that is
  * negative; -EEXIST: the name is taken; -ENOMEM; -ECANCELED: the caller is itself to end. */
 RP_EXPORT RP_NODISCARD int rp_spawn(rp_self *me, const rp_actor *a, const rp_spawn_opts *o, rp_ref *ret);
+
+/* Makes `who` live on another loop. Its address stays, and the order of each sender's messages, its timers, its
+ * monitors and all else; its state is not copied. Only a handler can move, and between two messages: suspends
+ * until it has moved, which waits for the message that it is at (it may wait for the caller: then in a ring);
+ * cancelled, it will not have moved. To move oneself returns at once, and happens with the end of the present
+ * message, or not, when there is no memory then. It must not hold what belongs to a loop (libuv's handles).
+ * 0: also when it lives there already. -ENOTSUP: a coroutine, or the root. -ESRCH: it has ended. -EALREADY: it is
+ * about to move. -EBUSY: its supervisor is about to start it again. -EINVAL: no such loop, or no actor of this
+ * process. -ENOMEM: it is where it was. -EAGAIN: the caller may not wait. */
+RP_EXPORT RP_NODISCARD int rp_move(rp_self *me, rp_ref who, unsigned on);
 
 RP_EXPORT void *rp_state(const rp_self *me);   /* its own; a task's: its actor's */
 RP_EXPORT rp_ref rp_self_ref(const rp_self *me);

@@ -1008,6 +1008,31 @@ static int supervises(rp_self *me, void *arg)
     return rp_scope_close(me, &s, rc);
 }
 
+/* With children, a timer, a stash and messages on their way; there and back. */
+static int moves(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref a, b;
+    fault_arm();
+    TRY(rp_spawn(me, &player, &(rp_spawn_opts){.mailbox = 2, .stash = 2, .name = "mover"}, &a));
+    TRY(rp_spawn(me, &singer, NULL, &b));
+    TRY(rp_monitor(me, a));
+    TRY(rp_link(me, a));
+    TRY(tell_num(me, a, SPAWN));
+    TRY(tell_num(me, a, TIMER));
+    for (unsigned i = 1; i <= 3; i++) {
+        int rc = rp_move(me, a, RP_LOOP(i % rp_loop_count(me)));
+        if (rc != 0 && rc != -ENOMEM)
+            return rc;
+        TRY(tell_num(me, a, SPAWN));
+        TRY(wants(rp_move(me, b, RP_SAME), -ENOTSUP));
+        TRY(call_n(me, a, ANSWER, a));
+    }
+    rp_unlink(me, a);
+    TRY(rp_stop(me, a, "enough"));
+    return await_down(me);
+}
+
 static int links(rp_self *me, void *arg)
 {
     (void)arg;
@@ -1139,7 +1164,7 @@ const struct scenario scenarios[] = {
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
-    BOTH("supervises", supervises), BOTH("links", links), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
+    BOTH("supervises", supervises), BOTH("links", links), BOTH("moves", moves), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
     {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},
     {"connects_to_nobody", SIM_1, connects_to_nobody},

@@ -112,6 +112,22 @@ static int w_spawn(rp_self *me, struct trial *t)
     return rc != 0 ? rc : rp_stop(me, r, "enough");
 }
 
+/* There and back, until it is cancelled: then it is where it was before. */
+static int w_move(rp_self *me, struct trial *t)
+{
+    unsigned at = rp_with(me, t->helper);
+    for (unsigned i = 0; i < 10; i++) {
+        unsigned to = RP_LOOP(i % rp_loop_count(me));
+        int rc = rp_move(me, t->helper, to); /* the second time round it is busy, and is waited for */
+        at = rc == 0 ? to : at;
+        check(rp_with(me, t->helper) == at, "it was to be on %x and is on %x", at, rp_with(me, t->helper));
+        if (rc != 0 || (i % 2 == 0 && (rc = tell_num(me, t->helper, 1)) != 0))
+            return rc;
+        t->done += i % 2 == 0;
+    }
+    return 0;
+}
+
 int call_one(rp_self *me, rp_ref to, uint64_t n, uint64_t *ret)
 {
     struct num b = {n, {0, 0}};
@@ -502,6 +518,7 @@ const struct wait actor_waits[] = {
     {"rp_join", w_join},
     {"rp_offload", w_offload},
     {"rp_spawn", w_spawn},
+    {"rp_move", w_move, .settle = all_come},
     {"rp_call", w_call},
     {"rp_tell, mailbox", w_tell, .settle = all_come},
     {"rp_tell, ring", w_ring, .settle = all_come, .room = 1024},

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * move.h - an actor goes to live on another loop. Its address stays, and with it everything that others know.
+ *
+ *     S: where it lives         D: where it goes           each loop X, S and D too
+ *     REQUEST, it is idle:
+ *     frozen  -- prepare ------> a shell: busy
+ *             <----- ready -----
+ *             -- change ---------------------------------> who sends to it from here on sends to D;
+ *             <------------------------------- changed --- behind all that went to S before
+ *     all have: nothing more
+ *     can come
+ *             -- install ------> it lives here
+ *
+ * Frozen, and as a shell, an actor is busy without a stack: messages stand in its mailbox, under its bound and
+ * policy; signals to it are held in order (they would change it), and acted on when it has arrived. The ring
+ * from X to S carries X's "changed" behind X's last message, so S's mailbox has all the older messages of each
+ * sender when it goes, and D's shell has the newer ones, which are put behind. No message is ever forwarded.
+ *
+ * Everything that could fail is had before anything is changed. After that there are only signals, and those
+ * are made beforehand too.
+ *
+ * At its birthplace an actor that lives elsewhere leaves its slot empty and reserved. Where it lives it has a
+ * slot of that loop, RP__A_GUEST, and is found by the loop's struct rp__where; its kin are all kid records
+ * then, because slots mean nothing to another loop.
+ */
+#ifndef RP__MOVE_H
+#define RP__MOVE_H
+
+#include "actors/actor.h"
+
+struct rp__where { /* on each loop, of an actor that does not live at its birthplace or is just moving */
+    struct rp__where *next;
+    uint64_t addr;
+    uint32_t loop;          /* where messages to it go */
+    struct rp__actor *here; /* it lives on this loop, or has its shell here; NULL: not */
+    uint64_t own;           /* what the address of the slot there would be: for giving that back */
+};
+
+struct rp__request { /* on the stack of who waits; or of its own */
+    struct rp__errand answer;
+    rp_self *who;  /* NULL: nobody waits */
+    uint64_t id;   /* what its withdrawal names */
+    unsigned loop; /* of who waits */
+    unsigned to;
+    bool withdrawn;
+    int rc;
+};
+
+enum { TO_PREPARE, TO_READY, TO_INSTALL, TO_ANSWER, RP__MOVE_SPILLS };
+
+struct rp__move {
+    struct rp__errand prepare, ready, change, changed, install; /* the steps, by who takes them: D, S, X, S, D */
+    struct rp__request *request;
+    uint64_t addr;
+    unsigned from, to;
+    unsigned left;           /* loops that have not changed yet */
+    int rc;                  /* of prepare */
+    const rp_actor *kind;    /* what a shell must know to take messages: */
+    uint32_t limit, limit_bytes;
+    rp_overflow overflow;
+    rp_ref redirect;
+    struct rp__actor *a;     /* at S */
+    struct rp__actor *shell; /* at D */
+    struct rp__actor gone;   /* what it was when it left S */
+    bool on_way;             /* it has left S */
+    struct rp__hook held[2]; /* struct rp__spill: at S, at D */
+    struct rp__spill *spill[RP__MOVE_SPILLS];
+    unsigned loops;          /* of `at` */
+    struct rp__at {
+        struct rp__where *where; /* for that loop; NULL: it has one */
+        struct rp__spill *change, *changed;
+    } at[];
+};
+
+/* ---- where actors live (where.c) ----------------------------------------------------------------- */
+
+struct rp__where *rp__where_find(const struct rp__actors *t, uint64_t addr);
+void rp__where_add(struct rp_loop *l, struct rp__where *w);
+void rp__where_remove(struct rp_loop *l, struct rp__where *w); /* and frees it */
+void rp__where_fini(struct rp_loop *l);
+
+/* ---- what goes along (baggage.c) ----------------------------------------------------------------- */
+
+int  rp__kin_apart(struct rp_loop *l, struct rp__actor *a); /* 0, -ENOMEM: some are apart, which does no harm */
+void rp__baggage_pack(struct rp_loop *l, struct rp__actor *a);
+void rp__baggage_unpack(struct rp_loop *l, struct rp__actor *a);
+struct rp__mailbox *rp__boxes_join(struct rp_loop *l, struct rp__mailbox *first, struct rp__mailbox *then);
+
+#endif
