@@ -21,30 +21,22 @@
 
 enum { RX = 262144 };
 
-struct rxbuf {
-    size_t n;
-    bool full;
-    unsigned char data[RX];
-};
-
 struct wire {
     struct rp__link *k;
     const rp_alloc *mem;      /* outlives the link */
     nng_stream *stream;
     nng_stream_dialer *dialer;
-    nng_aio *tx, *rx, *dial;
+    nng_aio *at_once, *tx, *rx, *dial;
     nng_iov iov[3];           /* what is left of the batch */
     unsigned niov;
-    /* Two buffers: one is received into while the other is read. `lock` is between the receiving
-     * callback and the home loop. */
-    pthread_mutex_t lock;
-    struct rxbuf *buf[2];
-    unsigned receiving, reading; /* index of each */
-    bool idle;                /* both were full: the home loop begins again */
+    pthread_mutex_t lock;     /* between nng's callbacks and the home loop */
+    unsigned char *buf;       /* nng's while a receive is out, else the home loop's */
+    size_t n;                 /* bytes in it, to be read */
     bool closing;
     bool posted;              /* `post` stands in the home loop's inbox: who closes leaves the freeing to it */
     int error;                /* the stream has ended; 1: in peace */
     struct rp__post post;     /* bytes, or the end */
+    struct rp__round_end again;
 };
 
 struct listener {
@@ -98,51 +90,40 @@ static void no_spinning(struct rp__cluster *c)
 
 /* ---- receiving ------------------------------------------------------------------------------------ */
 
-static void post(struct wire *w) /* the lock is held */
+/* The lock is held, and let go of before the home loop is woken, which would run into it. */
+static void unlock_and_post(struct wire *w)
 {
-    if (w->posted || w->closing)
-        return;
-    w->posted = true;
-    (void)!rp__inbox_push(w->k->home, &w->post);
-}
-
-static void receive(struct wire *w) /* the lock is held, or nobody else is there yet */
-{
-    struct rxbuf *b = w->buf[w->receiving];
-    if (b->full) {
-        w->idle = true;
-        return;
-    }
-    w->idle = false;
-    nng_iov iov = {b->data, RX};
-    nng_aio_set_iov(w->rx, 1, &iov);
-    nng_stream_recv(w->stream, w->rx);
+    bool first = !w->posted && !w->closing;
+    w->posted |= first;
+    pthread_mutex_unlock(&w->lock);
+    if (first)
+        (void)!rp__inbox_push(w->k->home, &w->post);
 }
 
 static void on_rx(void *arg)
 {
     struct wire *w = arg;
     int rc = nng_aio_result(w->rx);
-    size_t n = nng_aio_count(w->rx);
     pthread_mutex_lock(&w->lock);
-    if (rc != 0 || n == 0) {
-        if (!w->error)
-            w->error = rc == 0 || rc == NNG_ECLOSED ? 1 : error_of(rc);
-    } else {
-        w->buf[w->receiving]->n = n;
-        w->buf[w->receiving]->full = true;
-        w->receiving ^= 1;
-        if (!w->closing)
-            receive(w);
-    }
-    post(w);
-    pthread_mutex_unlock(&w->lock);
+    w->n = rc == 0 ? nng_aio_count(w->rx) : 0;
+    if (w->n == 0 && !w->error)
+        w->error = rc == 0 || rc == NNG_ECLOSED ? 1 : error_of(rc);
+    unlock_and_post(w);
 }
 
-/* On the home loop: reads what has come, then hands the buffer back. */
-static void on_bytes(struct rp__post *p, struct rp_loop *l)
+/* The home loop receives again at the end of its round, behind the answers to what it has read: to arm nng's
+ * poller costs more than to write, and what comes meanwhile is taken without waiting for it. */
+static void receive(struct rp__round_end *e, struct rp_loop *l)
 {
     (void)l;
+    struct wire *w = RP__OF(struct wire, again, e);
+    nng_aio_set_iov(w->rx, 1, &(nng_iov){w->buf, RX});
+    nng_stream_recv(w->stream, w->rx);
+}
+
+/* On the home loop. */
+static void on_bytes(struct rp__post *p, struct rp_loop *l)
+{
     struct wire *w = RP__OF(struct wire, post, p);
     if (w->closing) {
         wire_free(w);
@@ -151,25 +132,32 @@ static void on_bytes(struct rp__post *p, struct rp_loop *l)
     struct rp__link *k = w->k;
     pthread_mutex_lock(&w->lock);
     w->posted = false;
-    while (w->buf[w->reading]->full) {
-        struct rxbuf *b = w->buf[w->reading];
-        pthread_mutex_unlock(&w->lock);
-        rp__link_bytes(k, b->data, b->n);
-        if (k->wire != w)
-            return; /* closed, and perhaps freed */
-        pthread_mutex_lock(&w->lock);
-        b->full = false;
-        w->reading ^= 1;
-        if (w->idle && !w->error)
-            receive(w);
-    }
+    size_t n = w->n;
     int error = w->error;
+    w->n = 0;
     pthread_mutex_unlock(&w->lock);
-    if (error)
+    if (n > 0) {
+        rp__at_round_end(l, &w->again); /* before what reading adds there: the last that came goes first */
+        rp__link_bytes(k, w->buf, n);
+    }
+    if (error && k->wire == w) /* not closed meanwhile, and perhaps freed */
         rp__link_broken(k, error > 0 ? 0 : error);
 }
 
 /* ---- sending -------------------------------------------------------------------------------------- */
+
+static void wrote(struct wire *w, size_t n)
+{
+    while (w->niov > 0 && n >= w->iov[0].iov_len) {
+        n -= w->iov[0].iov_len;
+        w->niov--;
+        memmove(w->iov, w->iov + 1, w->niov * sizeof *w->iov);
+    }
+    if (w->niov > 0) {
+        w->iov[0].iov_buf = (char *)w->iov[0].iov_buf + n;
+        w->iov[0].iov_len -= n;
+    }
+}
 
 static void send_rest(struct wire *w)
 {
@@ -177,7 +165,9 @@ static void send_rest(struct wire *w)
     nng_stream_send(w->stream, w->tx);
 }
 
-static void wire_send(struct rp__link *k)
+/* An operation that completes at once costs no thread of nng's, if its aio has no callback. One that does not
+ * is taken back, which leaves it done or not begun: then with a callback. */
+static bool wire_send(struct rp__link *k)
 {
     struct wire *w = k->wire;
     struct rp__batch *b = &k->batch;
@@ -186,7 +176,16 @@ static void wire_send(struct rp__link *k)
     for (unsigned i = 0; i < 2; i++)
         if (b->buf[i])
             w->iov[w->niov++] = (nng_iov){b->buf[i]->data, b->buf[i]->n};
+    nng_aio_set_iov(w->at_once, w->niov, w->iov);
+    nng_stream_send(w->stream, w->at_once);
+    nng_aio_cancel(w->at_once);
+    nng_aio_wait(w->at_once);
+    if (nng_aio_result(w->at_once) == 0)
+        wrote(w, nng_aio_count(w->at_once));
+    if (w->niov == 0)
+        return true;
     send_rest(w);
+    return false;
 }
 
 static void on_tx(void *arg)
@@ -197,23 +196,15 @@ static void on_tx(void *arg)
     if (rc != 0) {
         pthread_mutex_lock(&w->lock);
         w->error = w->error ? w->error : error_of(rc);
-        post(w);
-        pthread_mutex_unlock(&w->lock);
+        unlock_and_post(w);
         rp__link_sent(w->k, -ECONNRESET);
         return;
     }
-    while (w->niov > 0 && n >= w->iov[0].iov_len) {
-        n -= w->iov[0].iov_len;
-        w->niov--;
-        memmove(w->iov, w->iov + 1, w->niov * sizeof *w->iov);
-    }
-    if (w->niov == 0) {
+    wrote(w, n);
+    if (w->niov == 0)
         rp__link_sent(w->k, 0);
-        return;
-    }
-    w->iov[0].iov_buf = (char *)w->iov[0].iov_buf + n;
-    w->iov[0].iov_len -= n;
-    send_rest(w);
+    else
+        send_rest(w);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------- */
@@ -227,14 +218,13 @@ static void wire_free(struct wire *w)
         nng_stream_free(w->stream);
     if (w->dialer)
         nng_stream_dialer_free(w->dialer);
-    nng_aio *aio[] = {w->tx, w->rx, w->dial};
-    for (unsigned i = 0; i < 3; i++)
+    nng_aio *aio[] = {w->at_once, w->tx, w->rx, w->dial};
+    for (unsigned i = 0; i < 4; i++)
         if (aio[i])
             nng_aio_free(aio[i]);
     pthread_mutex_destroy(&w->lock);
-    for (unsigned i = 0; i < 2; i++)
-        if (w->buf[i])
-            mem->free(mem->ud, w->buf[i], sizeof *w->buf[i]);
+    if (w->buf)
+        mem->free(mem->ud, w->buf, RX);
     mem->free(mem->ud, w, sizeof *w);
 }
 
@@ -249,15 +239,11 @@ static int wire_new(struct rp__link *k, struct wire **ret)
     w->k = k;
     w->mem = mem;
     w->post.fn = on_bytes;
+    w->again.fn = receive;
     pthread_mutex_init(&w->lock, 0);
-    bool ok = nng_aio_alloc(&w->tx, on_tx, w) == 0 && nng_aio_alloc(&w->rx, on_rx, w) == 0 &&
-              nng_aio_alloc(&w->dial, on_dial, w) == 0;
-    for (unsigned i = 0; i < 2 && ok; i++) {
-        w->buf[i] = mem->alloc(mem->ud, sizeof *w->buf[i]);
-        if (!(ok = w->buf[i] != 0))
-            break;
-        w->buf[i]->full = false;
-    }
+    bool ok = nng_aio_alloc(&w->at_once, 0, 0) == 0 && nng_aio_alloc(&w->tx, on_tx, w) == 0 &&
+              nng_aio_alloc(&w->rx, on_rx, w) == 0 && nng_aio_alloc(&w->dial, on_dial, w) == 0 &&
+              (w->buf = mem->alloc(mem->ud, RX)) != 0;
     if (!ok) {
         wire_free(w);
         return -ENOMEM;
@@ -268,7 +254,8 @@ static int wire_new(struct rp__link *k, struct wire **ret)
 
 static void wire_begin(struct rp__link *k)
 {
-    receive(k->wire);
+    struct wire *w = k->wire;
+    receive(&w->again, k->home);
 }
 
 static void wire_close(struct rp__link *k)
@@ -276,6 +263,7 @@ static void wire_close(struct rp__link *k)
     struct wire *w = k->wire;
     if (!w)
         return;
+    rp__round_end_forget(k->home, &w->again);
     pthread_mutex_lock(&w->lock);
     w->closing = true;
     pthread_mutex_unlock(&w->lock);
@@ -320,8 +308,7 @@ static void on_dial(void *arg)
     else
         w->error = error_of(rc);
     w->post.fn = dial_done;
-    post(w);
-    pthread_mutex_unlock(&w->lock);
+    unlock_and_post(w);
 }
 
 static int wire_dial(struct rp__link *k, const char *url)

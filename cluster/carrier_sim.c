@@ -197,7 +197,7 @@ static void sent(void *arg)
         rp__link_sent(e->k, 0);
 }
 
-static void sim_send(struct rp__link *k)
+static bool sim_send(struct rp__link *k)
 {
     struct end *e = k->wire, *to = e->other;
     struct rp__batch *b = &k->batch;
@@ -209,6 +209,7 @@ static void sim_send(struct rp__link *k)
     }
     if (rp__sim_at(e->net->sim, rp__sim_now(e->net->sim) + 5000, e->node, sent, e) != 0)
         abort();
+    return false;
 }
 
 /* ---- ends ----------------------------------------------------------------------------------------- */

@@ -107,28 +107,46 @@ static void wake_all(struct rp__hook *waiters, int rc)
         rp__wake_from_afar(RP__OF(rp_self, queue, at), rc);
 }
 
+static void batch_gone(struct rp__link *k)
+{
+    outbuf_free(k, k->batch.buf[0]);
+    outbuf_free(k, k->batch.buf[1]);
+    k->batch.buf[0] = k->batch.buf[1] = 0;
+    k->sending = false;
+    if (k->queued < RP__QUEUE_LOW)
+        wake_all(&k->room, 0);
+}
+
+/* Sends what has piled up, until there is no more or the carrier needs time. The lock is held, but not while
+ * the carrier writes; `at_wire` is held then, by which who closes it knows that it has been left. */
+static void push_out(struct rp__link *k)
+{
+    while (take_batch(k)) {
+        pthread_mutex_lock(&k->at_wire);
+        pthread_mutex_unlock(&k->lock);
+        bool gone = k->carrier->send(k);
+        pthread_mutex_unlock(&k->at_wire);
+        pthread_mutex_lock(&k->lock);
+        if (!gone)
+            return;
+        batch_gone(k);
+    }
+}
+
 static void kick(struct rp__link *k)
 {
     pthread_mutex_lock(&k->lock);
-    bool go = take_batch(k);
+    push_out(k);
     pthread_mutex_unlock(&k->lock);
-    if (go)
-        k->carrier->send(k);
 }
 
 void rp__link_sent(struct rp__link *k, int rc)
 {
     pthread_mutex_lock(&k->lock);
-    outbuf_free(k, k->batch.buf[0]);
-    outbuf_free(k, k->batch.buf[1]);
-    k->batch.buf[0] = k->batch.buf[1] = 0;
-    k->sending = false;
-    bool go = rc == 0 && take_batch(k);
-    if (k->queued < RP__QUEUE_LOW)
-        wake_all(&k->room, 0);
+    batch_gone(k);
+    if (rc == 0)
+        push_out(k);
     pthread_mutex_unlock(&k->lock);
-    if (go)
-        k->carrier->send(k);
 }
 
 static void at_round_end(struct rp__round_end *e, struct rp_loop *l)
@@ -188,6 +206,7 @@ int rp__link_new(struct rp__cluster *c, bool dialler, bool ipc, struct rp__link 
     rp__list_init(&k->room);
     rp__reader_init(&k->reader, &sys->mem, ipc);
     pthread_mutex_init(&k->lock, 0);
+    pthread_mutex_init(&k->at_wire, 0);
     for (unsigned i = 0; i < RP__NONCE; i += 8) {
         uint64_t r = rp__random_of(k->home);
         memcpy(k->nonce + i, &r, 8);
@@ -214,6 +233,8 @@ static void wire_closed(struct rp__link *k)
     pthread_mutex_lock(&k->lock);
     k->cut = true; /* nothing is sent from here on, by whatever thread */
     pthread_mutex_unlock(&k->lock);
+    pthread_mutex_lock(&k->at_wire); /* nor is anybody still at it */
+    pthread_mutex_unlock(&k->at_wire);
     if (!k->closed)
         k->carrier->close(k);
     k->closed = true;
@@ -249,6 +270,7 @@ void rp__link_free(struct rp__link *k)
     free_table(k, &k->lookups, 0);
     rp__reader_fini(&k->reader);
     pthread_mutex_destroy(&k->lock);
+    pthread_mutex_destroy(&k->at_wire);
     if (k->url)
         rp__free_mem(sys, k->url, strlen(k->url) + 1);
     rp__free_mem(sys, k->loops, sys->nloops * sizeof *k->loops);

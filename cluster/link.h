@@ -2,14 +2,13 @@
  *
  * link.h - the connection between two nodes.
  *
- *   any loop                                the carrier's thread            home loop (loop 0)
- *   --------                                --------------------            ------------------
- *   remote.c: credit, encode  --> control   take what piled up, send it     bytes --> reader --> frames
- *             under the lock  --> bulk -->  as one message; again when      --> greet.c, link.c, remote.c
- *   end of the round: kick                  it is sent                          --> the actors' rings
+ *   any loop                                the carrier                     home loop (loop 0)
+ *   --------                                -----------                     ------------------
+ *   remote.c: credit, encode  --> control   what piled up, as one message:  bytes --> reader --> frames
+ *             under the lock  --> bulk -->  at once by the loop itself; if  --> greet.c, link.c, remote.c
+ *   end of the round: kick                  there is no room, when there is     --> the actors' rings
  *
- * So a batch is what piled up while the last one was on its way, and an idle link sends at the end of
- * the round. What must not wait behind bulk (credit, ping, BYE) has a queue of its own that goes first.
+ * So a batch is what one round wrote, or what piled up while the last one waited for room. What must not wait behind bulk (credit, ping, BYE) has a queue of its own that goes first.
  *
  * Life: a link is made and freed on its home loop. It is up when every loop of both nodes has it in its
  * table, which is what WELCOME says. It goes down once, on its home loop: `down` is set under the lock, whoever
@@ -60,14 +59,14 @@ struct rp__batch { /* what goes out at once: one SP message, behind the SP heade
 };
 
 /* How bytes get there: nng's streams, or the simulation. The home loop calls all of these, but send is
- * also called from within rp__link_sent. Each calls back as the comments say, on any thread. */
+ * called by any thread, one at a time. Each calls back as the comments say, on any thread. */
 struct rp__carrier {
     int  (*listen)(struct rp__cluster *c, const char *url); /* then rp__link_accepted, on the home loop */
     int  (*url)(struct rp__cluster *c, char *to, size_t size);
     void (*unlisten)(struct rp__cluster *c);
     int  (*dial)(struct rp__link *k, const char *url);      /* then rp__link_dialled, on the home loop */
     void (*begin)(struct rp__link *k);                      /* then rp__link_bytes, on the home loop */
-    void (*send)(struct rp__link *k);                       /* k->batch; then rp__link_sent */
+    bool (*send)(struct rp__link *k);                       /* k->batch; true: it has gone, else rp__link_sent follows */
     void (*close)(struct rp__link *k); /* nothing is called back once this has returned; NULL wire too */
 };
 
@@ -150,6 +149,7 @@ struct rp__link {
     size_t queued;               /* bytes in bulk */
     struct rp__outbuf *spare;
     struct rp__batch batch;      /* on its way while `sending` */
+    pthread_mutex_t at_wire;     /* around the carrier's send: taken under the lock, kept beyond it */
     struct rp__map numbers;      /* rp_type -> number + 1 */
     uint32_t next_number;
     struct rp__map credits;      /* target -> struct rp__credit */
