@@ -7,6 +7,7 @@
  * leaked them into mailboxes until it had aliases). The right to reply is linear: it is used once, or
  * ends with its message, and then the asker learns that there will be no reply.
  */
+#include "actors/ask.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
 
@@ -32,7 +33,7 @@ static bool leave_call(rp_self *me)
 }
 
 /* A handler that works on a call waits no longer than its asker does. */
-static rp_time while_asked(const rp_self *me, rp_time deadline)
+rp_time rp__while_asked(const rp_self *me, rp_time deadline)
 {
     if (me->home || me->actor->flags & RP__A_COROUTINE)
         return deadline;
@@ -41,7 +42,7 @@ static rp_time while_asked(const rp_self *me, rp_time deadline)
 }
 
 /* What the message says: the scope's end is the wait's too, but cancels it. */
-static rp_time earliest(const rp_self *me, rp_time deadline)
+rp_time rp__earliest(const rp_self *me, rp_time deadline)
 {
     return me->scope && me->scope->effective < deadline ? me->scope->effective : deadline;
 }
@@ -57,8 +58,8 @@ int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg *
         return rc;
     if (!me->actor)
         return -EINVAL;
-    deadline = while_asked(me, deadline);
-    rp_time until = earliest(me, deadline);
+    deadline = rp__while_asked(me, deadline);
+    rp_time until = rp__earliest(me, deadline);
     uint64_t id = rp__id_new(calls, &l->sys->mem, me);
     if (!id)
         return -ENOMEM;
@@ -82,16 +83,22 @@ RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
 {
     struct rp__ids *calls = &l->actors->calls;
     uint64_t id = *rp__call_of(s);
-    rp_self *asker = rp__id_find(calls, id);
-    if (!asker)
+    void *entry = rp__id_find(calls, id);
+    if (!entry)
         return false;
     rp__id_free(calls, id);
     rp__begun(l, s);
     rp_msg *m = rp__msg_hold(l, s);
-    asker->got = m;
-    asker->rc = m ? 0 : -ENOMEM;
+    int rc = m ? 0 : -ENOMEM;
     if (!m)
         rp__msg_end(l, s, RP__DROPPED);
+    if (rp__entry_is_ask(entry)) {
+        rp__ask_settled(entry, rc, m, "");
+        return true;
+    }
+    rp_self *asker = entry;
+    asker->got = m;
+    asker->rc = rc;
     rp__resume(me, asker);
     return true;
 }
@@ -99,10 +106,15 @@ RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
 void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err, const char *blame)
 {
     struct rp__ids *calls = &l->actors->calls;
-    rp_self *asker = rp__id_find(calls, id);
-    if (!asker)
+    void *entry = rp__id_find(calls, id);
+    if (!entry)
         return;
     rp__id_free(calls, id);
+    if (rp__entry_is_ask(entry)) {
+        rp__ask_settled(entry, err, 0, blame);
+        return;
+    }
+    rp_self *asker = entry;
     snprintf(asker->blame, sizeof asker->blame, "%.*s", BLAME, blame);
     rp__wake(asker, err);
 }

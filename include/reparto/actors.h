@@ -132,6 +132,25 @@ RP_EXPORT RP_NODISCARD int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret);
 RP_EXPORT RP_NODISCARD int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret,
                                    rp_time deadline);
 
+typedef struct rp_ask { /* one question of several */
+    rp_ref to;
+    const rp_type *type;
+    const void *body;
+    rp_msg *reply;      /* comes back: the caller's, see rp_asks_drop; NULL: none */
+    int rc;             /* 0: it replied; else why not, as of rp_call. -ECANCELED: enough others had replied */
+    char blame[24];     /* after -EPIPE or -ESRCH: the kind of actor that was to reply */
+    uint64_t opaque[2]; /* must stay where it is during the call */
+} rp_ask;
+
+/* Asks all `n` at once and waits until `enough` of them have replied; 0: all. Suspends. Who has not replied by then
+ * is not waited for: a reply that still comes is counted as late. 0: enough are there. As soon as there
+ * cannot be enough any more: the error of the one by whose failure that came. -ETIMEDOUT after `deadline`, and the other
+ * errors of rp_call; a question that was not sent by then never is. Each ask says what became of it, always,
+ * and replies that have come stay there, whatever is returned. A ring of waiting actors (-EDEADLK) is looked for only while none of
+ * those missing can be spared, and along the first of them. */
+RP_EXPORT RP_NODISCARD int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time deadline);
+RP_EXPORT void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n); /* the replies that are still there */
+
 /* After -EPIPE or -ESRCH of rp_call: the kind of actor that was to reply. After -EDEADLK, which a call or
  * a wait for room returns when actors of this process wait for each other in a ring: their names,
  * "a > b > a". Else "". Until the next wait. */

@@ -444,6 +444,26 @@ static int calls(rp_self *me, void *arg)
     return 0;
 }
 
+static int asks(rp_self *me, void *arg)
+{
+    enum { N = 6 };
+    static const uint64_t what[N] = {ANSWER, ERROR, SILENT, REST, ANSWER, REST};
+    rp_ask a[N];
+    struct num b[N];
+    fault_arm();
+    (void)arg;
+    for (unsigned i = 0; i < N; i++) {
+        b[i] = (struct num){what[i], {0, 0}};
+        a[i] = (rp_ask){.type = NUM, .body = &b[i]};
+        TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = RP_SPREAD}, &a[i].to));
+    }
+    int rc = rp_call_many(me, a, N, 3, patience(me));
+    for (unsigned i = 0; i < N; i++)
+        check((a[i].rc == 0) == (a[i].reply != NULL));
+    rp_asks_drop(me, a, N);
+    return rc;
+}
+
 static int hurries(rp_self *me, void *arg) /* calls that are given up */
 {
     rp_ref p;
@@ -1158,7 +1178,7 @@ const struct scenario scenarios[] = {
     {"start", ATTACHED, start}, {"start", TICKED, start}, {"spawns", ATTACHED, spawns}, {"calls", TICKED, calls},
     BOTH("waits", waits), BOTH("spawns", spawns), BOTH("places", places), BOTH("names", names), BOTH("waits_for_name", waits_for_name),
     BOTH("init_fails", init_fails), BOTH("tree", tree_root), BOTH("tells", tells), BOTH("own_messages", own_messages),
-    BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls),
+    BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls), BOTH("asks", asks),
     BOTH("hurries", hurries), BOTH("tokens", tokens), BOTH("token_replies", token_replies), BOTH("forwards", forwards),
     BOTH("timers", timers), BOTH("many_timers", many_timers), BOTH("tasks", tasks), BOTH("scopes", scopes),
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),

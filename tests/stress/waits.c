@@ -146,6 +146,21 @@ static int w_call(rp_self *me, struct trial *t)
     return call_one(me, t->helper, 1, &n);
 }
 
+/* Some are answered, some on their way, some wait for room: none of their replies is lost, whatever ends it. */
+static int w_call_many(rp_self *me, struct trial *t)
+{
+    enum { N = 8 };
+    struct num b = {1, {0, 0}};
+    rp_ask asks[N];
+    for (int i = 0; i < N; i++)
+        asks[i] = (rp_ask){.to = t->helper, .type = NUM, .body = &b};
+    int rc = rp_call_many(me, asks, N, N, RP_FOREVER);
+    for (int i = 0; i < N; i++)
+        check((asks[i].rc == 0) == (asks[i].reply != NULL) && (rc != 0 || asks[i].rc == 0));
+    rp_asks_drop(me, asks, N);
+    return rc;
+}
+
 static int w_far_call(rp_self *me, struct trial *t)
 {
     uint64_t n;
@@ -520,6 +535,7 @@ const struct wait actor_waits[] = {
     {"rp_spawn", w_spawn},
     {"rp_move", w_move, .settle = all_come},
     {"rp_call", w_call},
+    {"rp_call_many", w_call_many},
     {"rp_tell, mailbox", w_tell, .settle = all_come},
     {"rp_tell, ring", w_ring, .settle = all_come, .room = 1024},
     {"rp_send", w_send, .settle = all_come},

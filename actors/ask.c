@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ask.c - many questions at once, in one wait.
+ *
+ * Each has a number of its own in the table of calls, and its reply goes into its rp_ask, wherever the asker is:
+ * it may still wait for room to send the next question. The asker is woken when it is over, and when the one it
+ * says that it waits for (the first that is missing) is settled, so that there is always a true edge.
+ */
+#include "actors/ask.h"
+
+#include "actors/runtime.h"
+#include "loop/scope.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct many {
+    rp_self *me;
+    rp_ask *asks;
+    unsigned n, enough, replied, failed;
+    rp_ask *first; /* missing, and waited for */
+    int rc;        /* of the last failure */
+};
+
+/* An ask's opaque words: its number in the table, once it is on its way; the many it is one of, until it is settled. */
+enum { ID, OF };
+
+static struct many *many_of(const rp_ask *a)
+{
+    return (struct many *)(uintptr_t)a->opaque[OF];
+}
+
+static bool over(const struct many *w)
+{
+    return w->replied >= w->enough || w->failed > w->n - w->enough;
+}
+
+static void settle(rp_ask *a, int rc, rp_msg *m, const char *blame)
+{
+    struct many *w = many_of(a);
+    a->opaque[ID] = a->opaque[OF] = 0;
+    a->reply = m;
+    a->rc = rc;
+    snprintf(a->blame, sizeof a->blame, "%.*s", (int)sizeof a->blame - 1, blame);
+    w->replied += rc == 0;
+    w->failed += rc != 0;
+    w->rc = rc != 0 ? rc : w->rc;
+}
+
+static bool leave_many(rp_self *me)
+{
+    (void)me;
+    return true; /* the numbers are taken back when the stack runs again */
+}
+
+void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame)
+{
+    rp_ask *a = (rp_ask *)(void *)((char *)entry - 1);
+    struct many *w = many_of(a);
+    settle(a, rc, m, blame);
+    if (!over(w) && a != w->first)
+        return;
+    if (w->me->state == RP__PARKED && w->me->cancel == leave_many)
+        rp__wake(w->me, 0);
+    else if (over(w))
+        rp__interrupt(w->me, -EALREADY); /* it waits to send another, which is not needed any more */
+}
+
+/* 0: it is on its way, or settled, or there is no room; < 0: why nothing more can be asked. */
+static int ask(struct many *w, rp_ask *a, rp_time until, bool wait, rp_time deadline)
+{
+    rp_self *me = w->me;
+    struct rp__ids *calls = &me->loop->actors->calls;
+    uint64_t id = rp__id_new(calls, &me->loop->sys->mem, rp__entry_of_ask(a));
+    if (!id) {
+        settle(a, -ENOMEM, 0, "");
+        return 0;
+    }
+    a->opaque[ID] = id;
+    struct rp__out o = {.to = a->to, .from = me->actor->addr, .type = a->type, .body = a->body, .call = id, .deadline = until};
+    o.flags = RP__F_CALL | (until == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
+    int rc = rp__send(me, &o, wait, deadline);
+    if (rc == 0)
+        return 0;
+    rp__id_free(calls, id);
+    a->opaque[ID] = 0;
+    if (rc == -ECANCELED || rc == -ETIMEDOUT || rc == -EPERM)
+        return rc;
+    if (rc != -EALREADY && (wait || rc != -EAGAIN))
+        settle(a, rc, 0, "");
+    return 0;
+}
+
+/* First those that have room, so that one that is full delays nobody; then the rest. */
+static int ask_all(struct many *w, rp_time until, rp_time deadline)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < w->n && rc == 0 && !over(w); i++)
+        rc = ask(w, &w->asks[i], until, false, deadline);
+    for (unsigned i = 0; i < w->n && rc == 0 && !over(w); i++)
+        if (w->asks[i].opaque[OF] && !w->asks[i].opaque[ID])
+            rc = ask(w, &w->asks[i], until, true, deadline);
+    return rc;
+}
+
+static rp_ask *first_missing(struct many *w)
+{
+    for (unsigned i = w->first ? (unsigned)(w->first - w->asks) : 0; i < w->n; i++)
+        if (w->asks[i].opaque[ID])
+            return &w->asks[i];
+    return 0; /* not while it is not over: every one is settled or on its way */
+}
+
+static int await(struct many *w, rp_time deadline)
+{
+    int rc = 0;
+    while (rc == 0 && !over(w)) {
+        w->first = first_missing(w);
+        w->me->got = (void *)(uintptr_t)w->first->opaque[ID];
+        bool needed = w->n - w->failed == w->enough;
+        rc = rp__park_on(w->me, needed ? RP__EDGE_CALL : RP__EDGE_NONE, "replies", w->first->to, leave_many, deadline);
+    }
+    return rc;
+}
+
+/* Nobody waits for those that are missing any more. */
+static void give_up(struct many *w, int rc)
+{
+    struct rp__ids *calls = &w->me->loop->actors->calls;
+    for (unsigned i = 0; i < w->n; i++) {
+        rp_ask *a = &w->asks[i];
+        if (a->opaque[ID])
+            rp__id_free(calls, a->opaque[ID]);
+        if (a->opaque[OF])
+            a->rc = rc;
+        a->opaque[ID] = a->opaque[OF] = 0;
+    }
+}
+
+int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time deadline)
+{
+    struct many w = {.me = me, .asks = asks, .n = n, .enough = enough ? enough : n};
+    int rc = n == 0 || enough > n || !me->actor ? -EINVAL : rp__may_wait(me);
+    if (rc == 0)
+        rc = rp__keep_stack(me);
+    for (unsigned i = 0; i < n; i++) {
+        asks[i].reply = 0;
+        asks[i].rc = rc;
+        asks[i].blame[0] = 0;
+        asks[i].opaque[ID] = 0;
+        asks[i].opaque[OF] = (uint64_t)(uintptr_t)&w;
+    }
+    if (rc != 0)
+        return rc;
+    deadline = rp__while_asked(me, deadline);
+    rc = ask_all(&w, rp__earliest(me, deadline), deadline);
+    if (rc == 0)
+        rc = await(&w, deadline);
+    if (w.replied >= w.enough)
+        rc = 0;
+    else if (rc == 0)
+        rc = w.rc;
+    give_up(&w, rc != 0 && !over(&w) ? rc : -ECANCELED);
+    return rc;
+}
+
+void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        rp_msg_drop(me, asks[i].reply);
+        asks[i].reply = 0;
+    }
+}

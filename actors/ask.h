@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ask.h - who waits for a reply, in a loop's table of calls: a coroutine (rp_self), or one question of several
+ * (rp_ask), told apart by the lowest bit.
+ */
+#ifndef RP__ASK_H
+#define RP__ASK_H
+
+#include "actors/actor.h"
+
+static inline void *rp__entry_of_ask(rp_ask *a)
+{
+    return (char *)a + 1;
+}
+
+static inline bool rp__entry_is_ask(const void *entry)
+{
+    return (uintptr_t)entry & 1;
+}
+
+/* Its number is out of the table already. `m` is the asker's now. */
+void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame);
+
+rp_time rp__while_asked(const rp_self *me, rp_time deadline); /* a handler waits no longer than its own asker */
+rp_time rp__earliest(const rp_self *me, rp_time deadline);    /* of that and its scopes' */
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Many questions at once.
+ */
+#include "tests/support.h"
+
+#include <errno.h>
+
+/* Does with a number what it says: answers with it, at once or after so many ms; or fails to. */
+enum { FORGET = 1001, QUIT, REFUSE };
+
+static int serve(rp_self *me, void *state, const rp_msg *m)
+{
+    const struct num *b = rp_body(m, NUM);
+    int rc = 0;
+    (void)state;
+    if (b->n == FORGET || b->n == QUIT)
+        return b->n == QUIT ? RP_STOP : 0;
+    if (b->n == REFUSE)
+        return rp_reply_error(me, m, -EACCES);
+    if (b->n > 0)
+        rc = rp_sleep(me, rp_in_ms(me, (int64_t)b->n));
+    return rc != 0 || !rp_wants_reply(m) ? rc : rp_reply(me, m, NUM, b);
+}
+static const rp_actor server = {.name = "server", .handle = serve};
+
+enum { MOST = 8 };
+struct group {
+    struct num body[MOST];
+    rp_ask asks[MOST];
+};
+
+/* One server for each number, on one loop after the other. */
+static void prepare(rp_self *me, struct group *g, unsigned n, const uint64_t *what)
+{
+    for (unsigned i = 0; i < n; i++) {
+        rp_spawn_opts o = {.on = RP_LOOP(i % rp_loop_count(me))};
+        g->body[i] = (struct num){what[i], {0, 0}};
+        g->asks[i] = (rp_ask){.type = NUM, .body = &g->body[i]};
+        check_eq(rp_spawn(me, &server, &o, &g->asks[i].to), 0);
+    }
+}
+
+static void replied(const rp_ask *a, uint64_t n)
+{
+    check_eq(a->rc, 0);
+    check(a->reply != NULL);
+    check_eq(((const struct num *)rp_body(a->reply, NUM))->n, n);
+}
+
+static int all_of(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {0, 2, 1, 0, 3};
+    (void)arg;
+    prepare(me, &g, 5, what);
+    for (int again = 0; again < 2; again++) {
+        check_eq(rp_call_many(me, g.asks, 5, again ? 5 : 0, RP_FOREVER), 0);
+        for (unsigned i = 0; i < 5; i++)
+            replied(&g.asks[i], what[i]);
+        rp_asks_drop(me, g.asks, 5);
+        rp_asks_drop(me, g.asks, 5); /* once is enough */
+    }
+    return 0;
+}
+
+TEST(ask, all_of)
+{
+    everywhere(all_of, 0);
+}
+
+static int first_of(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {30, 0, 30};
+    rp_ledger l;
+    (void)arg;
+    prepare(me, &g, 3, what);
+    check_eq(rp_call_many(me, g.asks, 3, 1, RP_FOREVER), 0);
+    replied(&g.asks[1], 0);
+    check(g.asks[0].reply == NULL && g.asks[2].reply == NULL);
+    check_eq(g.asks[0].rc, -ECANCELED);
+    rp_asks_drop(me, g.asks, 3);
+    rp_msg *m;
+    check_eq(rp_recv(me, &m, rp_in_ms(me, 100)), -ETIMEDOUT); /* what comes late is no message */
+    rp_ledger_read(me, &l);
+    check_eq(l.late, 2);
+    return 0;
+}
+
+TEST(ask, first_of_and_the_losers_are_late)
+{
+    everywhere(first_of, 0);
+}
+
+static int quorum(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {FORGET, 1, QUIT, REFUSE, 2};
+    (void)arg;
+    prepare(me, &g, 5, what);
+    check_eq(rp_call_many(me, g.asks, 5, 2, RP_FOREVER), 0);
+    replied(&g.asks[1], 1);
+    replied(&g.asks[4], 2);
+    check_eq(g.asks[0].rc, -EPIPE);
+    check_str(g.asks[0].blame, "server");
+    check_eq(g.asks[2].rc, -EPIPE);
+    check_eq(g.asks[3].rc, -EACCES);
+    rp_asks_drop(me, g.asks, 5);
+    return 0;
+}
+
+TEST(ask, quorum_and_each_failure_has_its_reason)
+{
+    everywhere(quorum, 0);
+}
+
+static int cannot(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {0, FORGET, 500, REFUSE};
+    (void)arg;
+    prepare(me, &g, 4, what);
+    rp_time from = rp_now(me);
+    int rc = rp_call_many(me, g.asks, 4, 3, RP_FOREVER);
+    check(rc == -EPIPE || rc == -EACCES, "%d", rc);
+    check(rp_now(me) - from < 400 * RP_MS, "it waited for one that is of no use");
+    check_eq(g.asks[2].rc, -ECANCELED);
+    rp_asks_drop(me, g.asks, 4);
+    g.asks[1].to = (rp_ref){0, 0};
+    check_eq(rp_call_many(me, g.asks, 2, 0, RP_FOREVER), -EINVAL);
+    rp_asks_drop(me, g.asks, 2);
+    return 0;
+}
+
+TEST(ask, ends_when_it_cannot_be_enough)
+{
+    everywhere(cannot, 0);
+}
+
+static int by_deadline(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {0, 900, 1};
+    (void)arg;
+    prepare(me, &g, 3, what);
+    check_eq(rp_call_many(me, g.asks, 3, 0, rp_in_ms(me, 150)), -ETIMEDOUT);
+    replied(&g.asks[0], 0);
+    replied(&g.asks[2], 1);
+    check_eq(g.asks[1].rc, -ETIMEDOUT);
+    rp_asks_drop(me, g.asks, 3);
+    return 0;
+}
+
+TEST(ask, one_deadline_and_what_came_is_there)
+{
+    everywhere(by_deadline, 0);
+}
+
+static int wrong(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {0, 0};
+    (void)arg;
+    prepare(me, &g, 2, what);
+    check_eq(rp_call_many(me, g.asks, 0, 0, RP_FOREVER), -EINVAL);
+    check_eq(rp_call_many(me, g.asks, 2, 3, RP_FOREVER), -EINVAL);
+    check_eq(g.asks[1].rc, -EINVAL);
+    rp_asks_drop(me, g.asks, 2);
+    return 0;
+}
+
+TEST(ask, needs_somebody_to_ask)
+{
+    everywhere(wrong, 0);
+}
+
+/* ---- full mailboxes ----------------------------------------------------------------------------------- */
+
+/* Busy for so many ms, and then with a full mailbox; the spawner knows it. */
+static rp_ref make_full(rp_self *me, uint64_t busy, rp_overflow policy)
+{
+    rp_ref r;
+    rp_spawn_opts o = {.mailbox = 1, .overflow = policy};
+    struct num b = {busy, {0, 0}};
+    int rc = 0;
+    check_eq(rp_spawn(me, &server, &o, &r), 0);
+    check_eq(rp_tell(me, r, NUM, &b), 0);
+    b.n = 0;
+    while ((rc = rp_try_tell(me, r, NUM, &b)) == 0)
+        check_eq(rp_yield(me), 0);
+    check_eq(rc, -EAGAIN);
+    return r;
+}
+
+static int around_a_full_one(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {0, 0, 0};
+    (void)arg;
+    prepare(me, &g, 3, what);
+    g.asks[0].to = make_full(me, 600, RP_WAIT);
+    rp_time from = rp_now(me);
+    check_eq(rp_call_many(me, g.asks, 3, 2, RP_FOREVER), 0); /* the others are not held up, and end its waiting */
+    check(rp_now(me) - from < 500 * RP_MS, "it waited for room");
+    check_eq(g.asks[0].rc, -ECANCELED);
+    replied(&g.asks[1], 0);
+    replied(&g.asks[2], 0);
+    rp_asks_drop(me, g.asks, 3);
+    check_eq(rp_call_many(me, g.asks, 3, 3, rp_in_ms(me, 20)), -ETIMEDOUT); /* in its line for room */
+    check_eq(g.asks[0].rc, -ETIMEDOUT);
+    rp_asks_drop(me, g.asks, 3);
+    check_eq(rp_call_many(me, g.asks, 3, 3, RP_FOREVER), 0);
+    rp_asks_drop(me, g.asks, 3);
+    g.asks[1].to = make_full(me, 50, RP_FAIL);
+    check_eq(rp_call_many(me, g.asks, 3, 2, RP_FOREVER), 0);
+    check_eq(g.asks[1].rc, -EAGAIN);
+    rp_asks_drop(me, g.asks, 3);
+    return 0;
+}
+
+TEST(ask, a_full_one_delays_nobody)
+{
+    everywhere(around_a_full_one, 0);
+}
+
+static int a_thousand(rp_self *me, void *arg)
+{
+    enum { N = 1000 };
+    static rp_ask asks[N];
+    static struct num body[N];
+    rp_ref to[4];
+    (void)arg;
+    for (unsigned i = 0; i < 4; i++)
+        check_eq(rp_spawn(me, &server, &(rp_spawn_opts){.on = RP_SPREAD}, &to[i]), 0);
+    for (unsigned i = 0; i < N; i++) {
+        body[i].n = i % 100 == 99 ? 1 : 0;
+        asks[i] = (rp_ask){.to = to[i % 4], .type = NUM, .body = &body[i]};
+    }
+    check_eq(rp_call_many(me, asks, N, N, RP_FOREVER), 0);
+    for (unsigned i = 0; i < N; i++)
+        replied(&asks[i], body[i].n);
+    rp_asks_drop(me, asks, N);
+    return 0;
+}
+
+TEST(ask, a_thousand_at_once)
+{
+    everywhere(a_thousand, 0);
+}
+
+/* ---- who asks ---------------------------------------------------------------------------------------- */
+
+static int ask_three(rp_self *me, void *arg)
+{
+    struct group g;
+    const uint64_t what[] = {0, 1, 400};
+    (void)arg;
+    prepare(me, &g, 3, what);
+    int rc = rp_call_many(me, g.asks, 3, 0, RP_FOREVER);
+    rp_asks_drop(me, g.asks, 3);
+    return rc;
+}
+
+static int on_question(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    int rc = ask_three(me, NULL);
+    return rp_reply_error(me, m, rc != 0 ? rc : -EDOM);
+}
+static const rp_actor asker = {.name = "asker", .handle = on_question};
+
+static int of_all_kinds(rp_self *me, void *arg)
+{
+    rp_ref a;
+    rp_scope s;
+    rp_msg *m;
+    struct num b = {0, {0, 0}};
+    (void)arg;
+    rp_scope_open(me, &s, rp_in_ms(me, 20)); /* a task, ended by its scope */
+    int rc = rp_go(me, &s, ask_three, NULL, NULL);
+    check_eq(rp_scope_close(me, &s, rc), -ETIMEDOUT);
+    check_eq(rp_spawn(me, &asker, &(rp_spawn_opts){.on = RP_SPREAD}, &a), 0);
+    rc = rp_call(me, a, NUM, &b, &m, rp_in_ms(me, 20)); /* a handler: no longer than it is asked */
+    check(rc == -ETIMEDOUT, "%d", rc);
+    check_eq(rp_call(me, a, NUM, &b, &m, RP_FOREVER), -EDOM);
+    return 0;
+}
+
+TEST(ask, by_tasks_and_handlers_too)
+{
+    everywhere(of_all_kinds, 0);
+}
+
+/* ---- rings --------------------------------------------------------------------------------------------- */
+
+struct ring {
+    rp_ref next;
+    bool asks;
+};
+
+static int pass_on(rp_self *me, void *state, const rp_msg *m)
+{
+    struct ring *r = state;
+    const struct num *b = rp_body(m, NUM);
+    rp_msg *reply;
+    if (!rp_wants_reply(m) && b->n == 0) {
+        r->next = b->ref;
+        return 0;
+    }
+    rp_ask asks[2] = {{.to = r->next, .type = NUM, .body = b}, {.to = b->ref, .type = NUM, .body = &(struct num){0}}};
+    int rc = r->asks ? rp_call_many(me, asks, 2, 2, RP_FOREVER) : rp_call(me, r->next, NUM, b, &reply, RP_FOREVER);
+    if (r->asks)
+        rp_asks_drop(me, asks, 2);
+    check(rc < 0);
+    return rp_wants_reply(m) ? rp_reply_error(me, m, rc) : 0;
+}
+
+static int init_ring(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    ((struct ring *)state)->asks = *(bool *)arg;
+    return 0;
+}
+static const rp_actor passer = {.name = "passer", .handle = pass_on, .init = init_ring, .state_size = sizeof(struct ring)};
+
+static int in_a_ring(rp_self *me, void *arg)
+{
+    rp_ref r[3], quick;
+    rp_msg *m;
+    bool many = true, one = false;
+    (void)arg;
+    check_eq(rp_spawn(me, &server, NULL, &quick), 0);
+    for (unsigned i = 0; i < 3; i++)
+        check_eq(rp_spawn(me, &passer, &(rp_spawn_opts){.arg = i == 1 ? &many : &one, .on = RP_SPREAD}, &r[i]), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct num b = {0, r[(i + 1) % 3]};
+        check_eq(rp_tell(me, r[i], NUM, &b), 0);
+    }
+    struct num go = {1, quick};
+    check_eq(rp_call(me, r[0], NUM, &go, &m, rp_in_ms(me, 5000)), -EDEADLK);
+    return 0;
+}
+
+TEST(ask, a_ring_through_many_is_found)
+{
+    everywhere(in_a_ring, 0);
+}
