@@ -28,5 +28,6 @@ unsigned stress_links(void);
 unsigned stress_rings(void);
 unsigned stress_tokens(void);
 unsigned stress_kin(void);
+unsigned stress_move(void);
 
 #endif
