@@ -110,6 +110,7 @@ struct rp__actors {
     struct rp__full *full[RP__FULL_BUCKETS]; /* targets on any loop that are known to be full */
     uint32_t nfull;
     _Atomic(struct rp__meter *) meter; /* meter.h; made on first use */
+    struct rp__dead *dead;    /* dead.c; made on first use */
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
     struct rp__where_table where; /* those that do not live where they were born */
@@ -242,6 +243,8 @@ struct rp__out { /* one on its way out */
     uint64_t node;    /* of `from`, with RP__F_NODE */
     uint64_t via;     /* and the link it came by */
     rp_time deadline; /* of the call */
+    bool bounce;      /* tell the sender if it ends unread, */
+    uint64_t cookie;  /* with this */
 };
 
 /* Sends it; where it must wait, `wait` says whether it may and `until` how long. Counts it as sent

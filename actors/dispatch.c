@@ -10,6 +10,7 @@
  * handler: is this stack still the scheduler's? If not, the rest of the round belongs to another, and
  * what remains here is to finish that actor's turn and to retire the stack.
  */
+#include "actors/dead.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
 
@@ -31,8 +32,12 @@ void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
     if ((rp__flags(s->type) & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) == RP__F_CALL && how != RP__EXPIRED)
         rp__no_reply(l, s, how == RP__HANDLED ? -EPIPE : how == RP__DROPPED ? -EAGAIN : -ESRCH);
     rp__pay(l, s);
-    if (how == RP__HANDLED && !(s->type & RP__FLAG(RP__F_TAKEN)))
+    if (s->type & RP__FLAG(RP__F_TAKEN))
+        ; /* moved on, and ends elsewhere */
+    else if (how == RP__HANDLED)
         rp__done(l, s);
+    else
+        rp__died(l, s, how);
     rp__msg_end(l, s, how);
 }
 

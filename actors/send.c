@@ -7,6 +7,7 @@
  * body is not small, or when the sender has sent a burst to its own loop that is not dispatched yet.
  */
 #include "actors/meter.h"
+#include "reparto/dead.h"
 #include "actors/runtime.h"
 
 #include <assert.h>
@@ -108,6 +109,14 @@ int rp_try_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
     return __builtin_expect(tell_short(me, to, t, body, false), 1) ? 0 : tell_long(me, to, t, body, false);
 }
 
+int rp_tell_bounce(rp_self *me, rp_ref to, const rp_type *t, const void *body, uint64_t cookie)
+{
+    struct rp__out o = out_of(me, to, t, body);
+    o.bounce = true;
+    o.cookie = cookie;
+    return me->actor && to.node == me->loop->node ? rp__send(me, &o, true, RP_FOREVER) : -EINVAL;
+}
+
 /* ---- the whole form ------------------------------------------------------------------------------ */
 
 /* What has to be written: worked out before there is a place for it. */
@@ -150,6 +159,7 @@ static int form_new(struct rp_loop *l, const struct rp__out *o, struct form *f, 
             return -ENOMEM;
     }
     f->word = (shape->word & ~RP__FLAG(RP__F_EXTRA)) | RP__FLAG(o->flags | (big ? RP__F_BIG : 0u));
+    f->word |= o->bounce ? RP__BOUNCE : 0;
     if (measured) {
         f->word |= RP__STAMP;
         f->stamp = rp__stamp(l->world->now(l), RP__WAITS, l->sampler.weight);
@@ -181,6 +191,8 @@ static void form_write(struct rp__slot *s, const struct rp__out *o, const struct
         *at++ = (uint64_t)o->deadline;
     if (f->word & RP__STAMP)
         *at++ = f->stamp;
+    if (o->bounce)
+        *at++ = o->cookie;
     if (f->big)
         *at = (uintptr_t)f->big;
     else if (f->size)
@@ -391,6 +403,8 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
         o.via = *rp__via_of(s);
     }
     o.call = f & RP__F_CALL ? *rp__call_of(s) : 0;
+    o.bounce = s->type & RP__BOUNCE && to.node == me->loop->node;
+    o.cookie = o.bounce ? *rp__cookie_of(s) : 0;
     o.deadline = f & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(s) : 0;
     rp__pay(me->loop, s);
     o.flags |= f & RP__F_NODE ? RP__F_PAID : 0;

@@ -2,6 +2,7 @@
  *
  * table.c - a loop's actors, by slot.
  */
+#include "actors/dead.h"
 #include "actors/look.h"
 #include "actors/meter.h"
 #include "actors/move.h"
@@ -45,6 +46,7 @@ void rp__actors_close(struct rp_loop *l)
     if (t->chunk)
         rp__os_unmap(t->chunk, INDEX_BYTES);
     rp__free_mem(l->sys, t->lent, l->sys->nloops * sizeof *t->lent);
+    rp__dead_free(l);
     rp__meter_free(l);
     rp__ids_fini(&t->calls, &l->sys->mem);
     rp__ids_fini(&t->timers, &l->sys->mem);

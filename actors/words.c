@@ -25,6 +25,7 @@ const struct rp__word rp__words[] = {
     {"stack", "where an actor stands: stack REF|NAME [TASK]", rp__say_stack},
     {"dump", "loops and actors, for people", rp__say_dump},
     {"ledger", "how the messages so far have ended", say_ledger},
+    {"dead", "messages that ended unread, the last first", rp__say_dead},
     {"metrics", "counters and times, for Prometheus", rp__say_metrics},
     {0, 0, 0},
 };

@@ -4,9 +4,9 @@
  *
  *    0        8        16       24
  *   +--------+--------+--------+---------------------------------+
- *   | to     | from   | type   | [node via call deadline stamp]  |   one slot, 64 bytes,
- *   +--------+--------+--------+---------------------------------+   up to 16 of them
- *                      |
+ *   | to     | from   | type   | [node via call deadline         |   one slot, 64 bytes,
+ *   +--------+--------+--------+   stamp cookie] body            |   up to 16 of them
+ *                      |         +---------------------------------+
  *        63          48 47                                 3 2 0
  *       +--------------+-----------------------------------+---+
  *       | flags        | address of the rp_type            |   |  more flags: the address is a
@@ -50,13 +50,14 @@ enum {
 #define RP__FLAG(f) ((uint64_t)(f) << 48)
 #define RP__LOW_MASK ((UINT64_C(1) << 48) - 1)
 #define RP__TYPE_MASK (RP__LOW_MASK & ~UINT64_C(7))
-#define RP__STAMP UINT64_C(4) /* it is measured: word stamp (loop/sample.h) */
+#define RP__STAMP UINT64_C(4)  /* it is measured: word stamp (loop/sample.h) */
+#define RP__BOUNCE UINT64_C(2) /* its sender wants to know if it ends unread: word cookie */
 
 _Static_assert(_Alignof(rp_type) >= 8, "the low bits of a type's address are ours");
 
 enum {
     RP__HEAD = 24,
-    RP__EXT_MAX = 40,
+    RP__EXT_MAX = 48,
     RP__INLINE_MAX = RP__SLOTS_MAX * RP__SLOT - RP__HEAD - RP__EXT_MAX
 };
 
@@ -110,7 +111,7 @@ static inline unsigned rp__ext_words(uint64_t word)
 {
     unsigned f = rp__flags(word);
     return 2 * ((f & RP__F_NODE) != 0) + ((f & (RP__F_CALL | RP__F_REPLY)) != 0) + ((f & RP__F_DEADLINE) != 0) +
-           ((word & RP__STAMP) != 0);
+           ((word & RP__STAMP) != 0) + ((word & RP__BOUNCE) != 0);
 }
 
 /* The extension words; each only if its flag is set. */
@@ -139,9 +140,14 @@ static inline uint64_t *rp__stamp_of(struct rp__slot *s)
     return rp__deadline_of(s) + ((rp__flags(s->type) & RP__F_DEADLINE) != 0);
 }
 
+static inline uint64_t *rp__cookie_of(struct rp__slot *s)
+{
+    return rp__stamp_of(s) + ((s->type & RP__STAMP) != 0);
+}
+
 static inline void *rp__body_of(struct rp__slot *s)
 {
-    const uint64_t elsewhere = RP__FLAG(RP__F_NODE | RP__F_CALL | RP__F_REPLY | RP__F_DEADLINE | RP__F_BIG) | RP__STAMP;
+    const uint64_t elsewhere = RP__FLAG(RP__F_NODE | RP__F_CALL | RP__F_REPLY | RP__F_DEADLINE | RP__F_BIG) | RP__STAMP | RP__BOUNCE;
     if (__builtin_expect((s->type & elsewhere) == 0, 1))
         return s->body;
     uint64_t *at = s->body + rp__ext_words(s->type);

@@ -7,6 +7,7 @@
 
 #include "reparto/actors.h"
 #include "reparto/cluster.h"
+#include "reparto/dead.h"
 #include "reparto/embed.h"
 #include "reparto/group.h"
 #include "reparto/inspect.h"

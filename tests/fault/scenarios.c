@@ -1091,6 +1091,24 @@ static int groups(rp_self *me, void *arg)
 
 /* ---- looking inside ------------------------------------------------------------------------------ */
 
+static int dead_letters(rp_self *me, void *arg)
+{
+    rp_ref who;
+    rp_dead_letter d[2];
+    rp_msg *m;
+    (void)arg;
+    TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = RP_SPREAD}, &who));
+    TRY(rp_stop(me, who, "done"));
+    fault_arm();
+    TRY(rp_tell_bounce(me, who, TEXT, &(struct text){1, {"abc", 3}}, 7));
+    TRY(rp_recv(me, &m, patience(me)));
+    int rc = rp_type_of(m) == RP_BOUNCE ? 0 : -EPROTO;
+    rp_msg_drop(me, m);
+    for (unsigned i = 0; rc >= 0 && i < rp_loop_count(me); i++)
+        rc = rp_dead_letters(me, i, patience(me), d, 2);
+    return rc < 0 ? rc : 0;
+}
+
 /* Without memory a message goes unmeasured, and that is all. */
 static int measured(rp_self *me, void *arg)
 {
@@ -1186,6 +1204,7 @@ const struct scenario scenarios[] = {
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
     BOTH("supervises", supervises), BOTH("links", links), BOTH("moves", moves), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
+    BOTH("dead_letters", dead_letters), {"dead_letters", UV_2, dead_letters},
     {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},
     {"connects_to_nobody", SIM_1, connects_to_nobody},
     PAIR("meets", meets), PAIR("far_calls", far_calls), PAIR("far_ends", far_ends), PAIR("far_forwards", far_forwards),

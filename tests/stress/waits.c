@@ -179,6 +179,26 @@ static int w_tell(rp_self *me, struct trial *t)
     return 0;
 }
 
+static int w_tell_bounce(rp_self *me, struct trial *t)
+{
+    for (int i = 0; i < 80; i++) {
+        int rc = rp_tell_bounce(me, t->helper, NUM, &(struct num){1, {0, 0}}, 1);
+        if (rc != 0)
+            return rc;
+        t->done++;
+    }
+    return 0;
+}
+
+static int w_dead_letters(rp_self *me, struct trial *t)
+{
+    (void)t;
+    int rc = 0;
+    for (unsigned k = 0; k < 20 && rc >= 0; k++)
+        rc = rp_dead_letters(me, k % rp_loop_count(me), RP_FOREVER, NULL, 0);
+    return rc;
+}
+
 static int w_ring(rp_self *me, struct trial *t) /* for room on the way to another loop */
 {
     for (int i = 0; i < 1500; i++) {
@@ -538,6 +558,8 @@ const struct wait actor_waits[] = {
     {"rp_call_many", w_call_many},
     {"rp_tell, mailbox", w_tell, .settle = all_come},
     {"rp_tell, ring", w_ring, .settle = all_come, .room = 1024},
+    {"rp_tell_bounce", w_tell_bounce, .settle = all_come},
+    {"rp_dead_letters", w_dead_letters},
     {"rp_send", w_send, .settle = all_come},
     {"rp_forward", w_forward},
     {"rp_lookup", w_lookup},
