@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Looks at planted actors with the program `reparto` and with gdb, live and in a core file; and at 100,000.
+set -u
+bin=$(realpath "$1")
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+reparto=$bin/tools/reparto
+pid=
+passed=0 failed=0 skipped=
+
+finish() {
+    [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+
+ok() { # ok NAME CONDITION...
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok $name"
+    else
+        failed=$((failed + 1))
+        echo "FAILED $name"
+    fi
+}
+
+# begin N: planted, with N more; it answers in $work.
+begin() {
+    mkfifo "$work/in" "$work/out"
+    (cd "$work" && ulimit -c unlimited && RP_INSPECT=$work exec "$bin/tests/planted" "$1" <"$work/in" >"$work/out") &
+    pid=$!
+    exec 7>"$work/in" 8<"$work/out"
+    read -r -t 60 said <&8
+    rm "$work/in" "$work/out"
+    [ "$said" = ready ]
+}
+end() {
+    exec 7>&- 8<&-
+    wait "$pid" 2>/dev/null
+    pid=
+}
+
+# has FILE PATTERN...: each, as an extended regular expression, in some line
+has() {
+    local file=$1 p
+    shift
+    for p in "$@"; do
+        grep -Eq -- "$p" "$file" || { echo "no line like: $p"; cat "$file"; return 1; }
+    done
+}
+# in_order FILE PATTERN...: lines like these, in this order
+in_order() {
+    local file=$1
+    shift
+    want=$(printf '%s\n' "$@") awk 'BEGIN { n = split(ENVIRON["want"], want, "\n"); i = 1 } i <= n && $0 ~ want[i] { i++ }
+        END { if (i <= n) print "no line like: " want[i]; exit i <= n }' "$file" || { cat "$file"; return 1; }
+}
+show() { "$reparto" "$@" >"$work/shown" 2>&1; }
+ref() { "$reparto" top -1 -n 1000 "$pid" | awk -v kind="$1" '$2 == kind { print $1; exit }'; }
+
+ok starts begin 5
+ok owner_only [ "$(stat -c %a "$work/reparto.$pid")" = 600 ]
+
+top() {
+    show top -1 "$pid" && has "$work/shown" '^process [0-9]+, by depth' '^ +0 .* ok$' '^ +1 .* ok$' &&
+        has "$work/shown" '^0\.3\.1 +full +0 waiting  sleep .* [1-9][0-9]* +[0-9.]+m?s +0 +0$' &&
+        has "$work/shown" '^[0-9.]+ +post-office +0 waiting  message +' '^[0-9.]+ +flooder +0 waiting  room in a mailbox  0\.3\.1 ' \
+            '^[0-9.]+ +asker +0 waiting  reply +1\.0\.1 ' '^[0-9.]+ +wanter +0 waiting  a lock +1\.1\.1 ' \
+            '^[0-9.]+ +nurse +0 idle ' '^[0-9.]+ +clumsy +0 waiting  sleep .* 1$'
+}
+ok top top
+first() { [ "$("$reparto" top -1 -s "$1" "$pid" | awk '/^REF/ { getline; print $2 }')" = "$2" ]; }
+ok top_sorts_by_depth first depth full
+ok top_sorts_by_name first name asker
+bad_sort() { ! show top -1 -s luck "$pid" && has "$work/shown" 'sort by depth'; }
+ok top_knows_its_keys bad_sort
+ok top_by_path show top -1 "$work/reparto.$pid"
+
+tree() {
+    show tree -t "$pid" && in_order "$work/shown" '^root  0\.0\.1 ' '^    post-office \(receiver\)  0' \
+        '^    nurse \(supervisor\)' '^        clumsy .* supervised, 1 restarts' '^    ringer ' '^        task 1 '
+}
+ok tree tree
+
+wait_graph() {
+    show wait "$pid" && has "$work/shown" '^ring: (ringer [0-9.]+ > ){3}ringer$' '^1 ring$' &&
+        in_order "$work/shown" '^full 0\.3\.1  waits for sleep, .*; [1-9][0-9]* in its mailbox' '^    flooder .* waits for room in a mailbox' &&
+        in_order "$work/shown" '^slow 1\.0\.1  waits for sleep' '^    asker .* waits for reply' &&
+        in_order "$work/shown" '^holder 1\.1\.1  waits for an event' '^    wanter .* waits for a lock' &&
+        in_order "$work/shown" '^    ringer .* task 1  waits for reply' '^        ringer .* task 1' '^            ringer .* task 1'
+}
+ok wait_graph wait_graph
+
+stack() {
+    show stack "$pid" "$(ref asker)" && in_order "$work/shown" 'rp__park\+' 'rp_call\+' 'ask_deeply\+' 'ask_deeply\+' 'ask_deeply\+' \
+        'ask_deeply\+' 'actor_main\+' 'rp__cx_start\+' && [ "$(grep -c ask_deeply "$work/shown")" = 4 ]
+}
+ok stack stack
+stack_by_name() { show stack "$pid" slow && in_order "$work/shown" 'rp_sleep\+' 'sched_main\+'; }
+ok stack_by_name stack_by_name
+stack_of_task() { show stack "$pid" 0.8.1 1 && in_order "$work/shown" 'rp_call\+' 'call_next\+' 'task_main\+'; }
+ok stack_of_task stack_of_task
+no_stack() { ! show stack "$pid" nurse && has "$work/shown" 'error: No such file'; }
+ok no_stack no_stack
+nobody() { ! show stack "$pid" nobody && has "$work/shown" 'error: No such process'; }
+ok nobody nobody
+
+dump() { show dump "$pid" && has "$work/shown" '^loop load%' '^0\.3\.1 +full +waiting +[0-9]+ in its mailbox, the oldest'; }
+ok dump dump
+words() { show ask "$pid" help && has "$work/shown" '^actors ' '^stack ' && ! show ask "$pid" nonsense; }
+ok words words
+
+# An idle system wakes to answer, and for nothing else.
+wakeups() { "$reparto" ask "$pid" loops | awk 'NR > 1 { n += $4 } END { print n }'; }
+idle() {
+    local a b
+    a=$(wakeups)
+    sleep 2
+    b=$(wakeups)
+    [ $((b - a)) -le 8 ] || { echo "$((b - a)) wake-ups"; return 1; }
+}
+ok idle idle
+
+# ---- gdb --------------------------------------------------------------------------------------------
+
+in_gdb() { gdb -nx -q -batch "$@" >"$work/shown" 2>&1; }
+commands=(-ex "source $here/../../tools/gdb.py" -ex "reparto loops" -ex "reparto actors" -ex "reparto bt asker"
+    -ex "reparto bt 0.8.1" -ex "reparto bt nurse" -ex "reparto go asker" -ex "up 4" -ex "info args" -ex "reparto back")
+gdb_says() {
+    in_order "$work/shown" '^LOOP +TURNS' '^0 ' '^1 ' '^REF +NAME' '^0\.3\.1 +full +waiting +sleep +[1-9]' \
+        '^0\.4\.1 +flooder +waiting +room in a mailbox +0\.3\.1' '^0\.5\.1 +wanter +waiting +a lock +1\.1\.1' '^ +task 1 +waiting +reply' \
+        '^asker 0\.2\.1, waiting for reply' '^#.* rp_call ' '^#.* ask_deeply .*depth=.*0\)' '^#.* ask_deeply .*depth=.*3\)' '^#.* actor_main ' \
+        '^ringer 0\.8\.1, waiting for scope' '^#.* go_round ' '^task 1, waiting for reply' '^#.* call_next ' 'it has no stack' \
+        '^#.*(rp_call|rp__park)' '^me = 0x' '^#0 .*'
+}
+live() { in_gdb -p "$pid" "${commands[@]}"; gdb_says; }
+ok gdb_live live
+core() {
+    local n
+    for n in 1 2 3 4 5 6 7 8 9 10; do
+        [ -s "$work/core" ] && break
+        sleep 0.3
+    done
+    in_gdb "$bin/tests/planted" "$work/core" "${commands[@]}"
+    gdb_says
+}
+if [ "$(cat /proc/sys/kernel/core_pattern)" = core ] && [ "$(cat /proc/sys/kernel/core_uses_pid)" = 0 ]; then
+    kill -ABRT "$pid"
+    end 2>/dev/null
+    ok gdb_core core
+else
+    skipped="cores go elsewhere here (kernel.core_pattern): not looked at"
+    kill -KILL "$pid"
+    end 2>/dev/null
+fi
+
+# ---- its end, and many ------------------------------------------------------------------------------
+
+dead() { ! show top -1 "$(basename "$(ls "$work"/reparto.*)" | cut -d. -f2)" || return 1; has "$work/shown" 'not started with RP_INSPECT|Connection refused'; }
+ok dead dead
+rm -f "$work/core" "$work"/reparto.*
+
+ok starts_100000 begin 100000
+many() {
+    show top -1 -n 3 "$pid" && has "$work/shown" '^process [0-9]+, by depth, 1000[0-9][0-9] actors' || return 1
+    "$reparto" ask "$pid" actors >"$work/shown"
+    [ "$(grep -c ' parked ' "$work/shown")" = 100000 ] || { tail -n 5 "$work/shown"; return 1; }
+    "$reparto" wait "$pid" | grep -q '^1 ring$'
+}
+ok many many
+# A reader that goes away in the middle is nobody's trouble.
+rude() {
+    printf 'actors\n' | timeout 5 head -c 0 >/dev/null
+    "$reparto" ask "$pid" actors | head -n 1 >/dev/null
+    show ask "$pid" loops
+}
+ok rude rude
+end
+[ -z "$skipped" ] || echo "note: $skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

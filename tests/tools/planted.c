@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * planted.c - a program full of actors that stand still, for look.sh to look at.
+ *
+ *     planted [N]      N parked coroutines beside; says "ready" and goes on until its input ends
+ */
+#include "reparto/reparto.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct num {
+    uint64_t n;
+};
+static const rp_type num_type = {.name = "planted.num", .size = sizeof(struct num)};
+
+static struct {
+    rp_lock lock;
+    rp_event never;
+    rp_ref slow, full, ring[3];
+} all;
+
+static int tell(rp_self *me, rp_ref to, uint64_t n)
+{
+    return rp_tell(me, to, &num_type, &(struct num){n});
+}
+
+static int call(rp_self *me, rp_ref to, uint64_t n)
+{
+    rp_msg *m;
+    int rc = rp_call(me, to, &num_type, &(struct num){n}, &m, RP_FOREVER);
+    if (rc == 0)
+        rp_msg_drop(me, m);
+    return rc;
+}
+
+/* ---- those that stand still ---------------------------------------------------------------------- */
+
+static int receive(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_msg *m;
+    return rp_recv(me, &m, RP_FOREVER);
+}
+static const rp_actor receiver = {.name = "receiver", .run = receive};
+static const rp_actor parked = {.name = "parked", .run = receive};
+
+static int take_time(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor slow = {.name = "sleeper", .handle = take_time};
+
+/* Static and without frame pointers: named by the symbol table, found by the unwinding tables. */
+__attribute__((noinline)) static int ask_deeply(rp_self *me, unsigned depth)
+{
+    volatile char room[100];
+    room[depth] = 1;
+    int rc = depth ? ask_deeply(me, depth - 1) : call(me, all.slow, 1);
+    return room[depth] ? rc : 0;
+}
+
+static int ask(rp_self *me, void *arg)
+{
+    (void)arg;
+    return ask_deeply(me, 3);
+}
+static const rp_actor asker = {.name = "asker", .run = ask};
+
+static int flood(rp_self *me, void *arg)
+{
+    (void)arg;
+    int rc = 0;
+    while (rc == 0)
+        rc = tell(me, all.full, 0);
+    return rc;
+}
+static const rp_actor flooder = {.name = "flooder", .run = flood};
+
+static int hold(rp_self *me, void *arg)
+{
+    (void)arg;
+    int rc = rp_lock_acquire(me, &all.lock, RP_FOREVER);
+    return rc != 0 ? rc : rp_event_wait(me, &all.never, RP_FOREVER);
+}
+static const rp_actor holder = {.name = "holder", .run = hold};
+
+static int want(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_lock_acquire(me, &all.lock, RP_FOREVER);
+}
+static const rp_actor wanter = {.name = "wanter", .run = want};
+
+/* Three that call each other in a ring, each in a task: those waits nobody looks at but people. */
+static int call_next(rp_self *me, void *arg)
+{
+    return call(me, *(rp_ref *)arg, 0);
+}
+
+static int go_round(rp_self *me, void *state, const rp_msg *m)
+{
+    uint64_t own = *(uint64_t *)state;
+    rp_scope s;
+    (void)m;
+    rp_scope_open(me, &s, RP_FOREVER);
+    int rc = rp_go(me, &s, call_next, &all.ring[(own + 1) % 3], NULL);
+    return rp_scope_close(me, &s, rc);
+}
+
+static int take_number(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(uint64_t *)state = *(uint64_t *)arg;
+    return 0;
+}
+static const rp_actor ringer = {.name = "ringer", .handle = go_round, .init = take_number, .state_size = sizeof(uint64_t)};
+
+/* Falls once, then stands still. */
+static int fall_once(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_restarts(me) == 0 ? -EIO : rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor clumsy = {.name = "clumsy", .run = fall_once};
+
+/* ---- planting ------------------------------------------------------------------------------------ */
+
+static int plant_ring(rp_self *me)
+{
+    int rc = 0;
+    for (uint64_t i = 0; i < 3 && rc == 0; i++)
+        rc = rp_spawn(me, &ringer, &(rp_spawn_opts){.arg = &i, .on = RP_SPREAD}, &all.ring[i]);
+    return rc == 0 ? tell(me, all.ring[0], 0) : rc;
+}
+
+static int plant(rp_self *me)
+{
+    static const rp_child child = {.actor = &clumsy};
+    static const rp_supervisor sup = {.children = &child, .nchildren = 1, .backoff_ms = 1};
+    rp_ref r;
+    int rc = rp_spawn(me, &receiver, &(rp_spawn_opts){.name = "post-office"}, &r);
+    if (rc == 0)
+        rc = rp_spawn(me, &slow, &(rp_spawn_opts){.name = "slow", .on = RP_LOOP(1)}, &all.slow);
+    if (rc == 0)
+        rc = rp_spawn(me, &asker, NULL, &r);
+    if (rc == 0)
+        rc = rp_spawn(me, &slow, &(rp_spawn_opts){.name = "full", .mailbox = 10}, &all.full);
+    if (rc == 0)
+        rc = rp_spawn(me, &flooder, NULL, &r);
+    if (rc == 0)
+        rc = rp_spawn(me, &holder, &(rp_spawn_opts){.on = RP_LOOP(1)}, &r);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 20));
+    if (rc == 0)
+        rc = rp_spawn(me, &wanter, NULL, &r);
+    if (rc == 0)
+        rc = rp_supervise(me, &sup, &(rp_spawn_opts){.name = "nurse"}, &r);
+    return rc == 0 ? plant_ring(me) : rc;
+}
+
+static int wait_for_input(void *arg)
+{
+    (void)arg;
+    char c;
+    while (read(STDIN_FILENO, &c, 1) > 0)
+        ;
+    return 0;
+}
+
+static int root(rp_self *me, void *arg)
+{
+    long n = *(long *)arg;
+    int rc = plant(me);
+    for (long i = 0; i < n && rc == 0; i++)
+        rc = rp_spawn(me, &parked, &(rp_spawn_opts){.on = RP_SPREAD, .stack = 8192}, NULL);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 150)); /* longer than any wait is looked at for a ring */
+    printf("%s\n", rc == 0 ? "ready" : rp_strerror(rc));
+    fflush(stdout);
+    if (rc == 0)
+        rc = rp_offload(me, wait_for_input, NULL, RP_FOREVER);
+    _exit(rc == 0 ? 0 : 1); /* nothing here ends by itself */
+}
+
+int main(int argc, char **argv)
+{
+    long n = argc > 1 ? atol(argv[1]) : 0;
+    static const rp_actor a = {.name = "root", .run = root};
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); /* gdb may come */
+    int rc = rp_run(&a, &n, &(rp_system_opts){.loops = 2});
+    fprintf(stderr, "planted: %s\n", rp_strerror(rc));
+    return 1;
+}

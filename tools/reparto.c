@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reparto.c - the command line of `reparto`.
+ */
+#include "tools/tool.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "reparto COMMAND [OPTIONS] WHERE [...]     looks inside a running program\n"
+    "\n"
+    "  top WHERE               loops and actors, again and again\n"
+    "        -1                once; so it is too when there is no terminal\n"
+    "        -s KEY            sorted by depth (default), oldest, wait, name, ref or stack\n"
+    "        -n LINES          not more actors than that\n"
+    "        -d SECONDS        between two pictures: 1\n"
+    "        -t                tasks too (also for tree)\n"
+    "  tree WHERE              who is whose child\n"
+    "  wait WHERE              who waits for whom; rings\n"
+    "  stack WHERE REF|NAME [TASK]   where a suspended actor stands\n"
+    "        -l                with source lines, by addr2line\n"
+    "  dump WHERE              all of it, as the program itself would write it\n"
+    "  ask WHERE WORD [...]    whatever it answers; `ask WHERE help` says what\n"
+    "\n"
+    "WHERE is the process's number, if it was started with RP_INSPECT=DIRECTORY in its environment; or the\n"
+    "path of the socket that it opens.\n";
+
+static int bad_usage(void)
+{
+    fputs(usage, stderr);
+    return 2;
+}
+
+static bool read_options(int argc, char **argv, struct view *v)
+{
+    for (int o; (o = getopt(argc, argv, "1s:n:d:tl")) != -1;) {
+        switch (o) {
+        case '1': v->once = true; break;
+        case 's': v->sort = optarg; break;
+        case 'n': v->lines = atoi(optarg); break;
+        case 'd': v->every = atof(optarg); break;
+        case 't': v->tasks = true; break;
+        case 'l': v->source_lines = true; break;
+        default: return false;
+        }
+    }
+    return v->every > 0 && v->lines >= 0;
+}
+
+/* The words from `i` on, as one line. */
+static void join(char *to, size_t size, int argc, char **argv, int i)
+{
+    *to = 0;
+    for (size_t n = 0; i < argc && n < size; i++)
+        n += (size_t)snprintf(to + n, size - n, "%s%s", n ? " " : "", argv[i]);
+}
+
+static int print_answer(struct target *t, const char *word, const char *rest)
+{
+    char *text = ask(t, word, rest);
+    if (!text)
+        return 1;
+    fputs(text, stdout);
+    free(text);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct view v = {.every = 1};
+    struct target t;
+    char rest[400];
+    if (argc < 2)
+        return bad_usage();
+    const char *command = argv[1];
+    if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    argc--, argv++;
+    if (!read_options(argc, argv, &v) || optind >= argc)
+        return bad_usage();
+    signal(SIGPIPE, SIG_IGN);
+    target_find(&t, argv[optind]);
+    join(rest, sizeof rest, argc, argv, optind + 1);
+    if (strcmp(command, "top") == 0)
+        return show_top(&t, &v);
+    if (strcmp(command, "tree") == 0)
+        return show_tree(&t, &v);
+    if (strcmp(command, "wait") == 0)
+        return show_wait(&t);
+    if (strcmp(command, "stack") == 0 && *rest)
+        return show_stack(&t, &v, rest);
+    if (strcmp(command, "dump") == 0)
+        return print_answer(&t, "dump", "");
+    if (strcmp(command, "ask") == 0 && *rest) {
+        char *more = strchr(rest, ' ');
+        if (more)
+            *more++ = 0;
+        return print_answer(&t, rest, more ? more : "");
+    }
+    return bad_usage();
+}
