@@ -306,7 +306,8 @@ void rp__box_gone(struct rp_loop *l, struct rp__actor *a);
 
 /* Sender's side. */
 struct rp__full *rp__full_find(struct rp_loop *l, uint64_t target);
-int  rp__full_wait(rp_self *me, struct rp__full *f, rp_time until);
+int  rp__full_wait(rp_self *me, struct rp__full *f, rp_time until); /* after 0, and having sent or not: rp__full_sent */
+void rp__full_sent(struct rp_loop *l, uint64_t target);
 rp_overflow rp__full_policy(const struct rp__full *f);
 void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy);
 void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n);

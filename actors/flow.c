@@ -6,7 +6,10 @@
  *   a message meets the full mailbox: FULL   ------>  the target goes into the table; from now on who
  *                                                     sends to it waits there, first come first served
  *   half empty again: ROOM n                 ------>  the first n go on; the table forgets the target,
- *                                            <------  or MORE: there are others
+ *                                            <------  or, when those n have sent, MORE: there are others
+ *
+ * MORE goes behind what the n have sent, in the same ring, so that the room they were promised is not promised
+ * again: said at once it would let all go on before the first of them had been heard of.
  *
  * Per loop and not per sender: one word each way stops and starts all senders of a loop, and the bound
  * is overshot by what was on its way, never more. The target is not looked at to send (a cache miss),
@@ -21,6 +24,7 @@ struct rp__full {
     struct rp__full *next;
     uint64_t target;
     rp_overflow policy;
+    uint32_t owed; /* those that may go on and have not sent yet: then MORE is said */
     struct rp__waitlist waiters;
 };
 
@@ -77,15 +81,14 @@ static void forget(struct rp_loop *l, struct rp__full **at)
         l->slow &= ~(uint32_t)RP__SLOW_FULL;
 }
 
-void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n)
+/* None of those that were let go is still to send: what about the others? */
+static void settle(struct rp_loop *l, struct rp__full **at)
 {
-    struct rp__full **at = bucket(l, target), *f = *at;
-    if (!f)
+    struct rp__full *f = *at;
+    if (f->owed > 0)
         return;
-    for (rp_self *w; n > 0 && (w = rp__waitlist_pop(&f->waiters, l->now)); n--)
-        rp__wake(w, 0);
     if (!rp__waitlist_empty(&f->waiters)) {
-        rp__signal(l, target, rp__loop_addr(l->index), RP__OP_MORE, 0, 0);
+        rp__signal(l, f->target, rp__loop_addr(l->index), RP__OP_MORE, 0, 0);
         return;
     }
     forget(l, at);
@@ -101,6 +104,29 @@ void rp__full_moved(struct rp_loop *l, uint64_t target)
     for (rp_self *w; (w = rp__waitlist_pop(&(*at)->waiters, l->now));)
         rp__wake(w, 0);
     forget(l, at);
+}
+
+void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n)
+{
+    struct rp__full **at = bucket(l, target), *f = *at;
+    if (!f)
+        return;
+    for (rp_self *w; n > 0 && (w = rp__waitlist_pop(&f->waiters, l->now)); n--) {
+        f->owed++;
+        rp__wake(w, 0);
+    }
+    if (rp__waitlist_empty(&f->waiters))
+        f->owed = 0; /* there are no others: all may go on */
+    settle(l, at);
+}
+
+void rp__full_sent(struct rp_loop *l, uint64_t target)
+{
+    struct rp__full **at = bucket(l, target);
+    if (!*at || (*at)->owed == 0)
+        return; /* no others waited; or another has told us of room since */
+    (*at)->owed--;
+    settle(l, at);
 }
 
 /* ---- the target's side --------------------------------------------------------------------------- */
@@ -167,7 +193,7 @@ void rp__box_gone(struct rp_loop *l, struct rp__actor *a)
 void rp__on_more(struct rp_loop *l, uint64_t target, unsigned loop)
 {
     struct rp__actor *a = rp__actor_find(l->actors, target);
-    bool gone = !a || !a->box || a->flags & RP__A_ENDING;
+    bool gone = !a || !a->box || (a->flags & RP__A_ENDING && rp__mail_of(a) != RP_MAIL_KEEP);
     if (gone || half_empty(a))
         rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_ROOM, target, gone ? UINT64_MAX : share(a, 1));
     else

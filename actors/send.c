@@ -275,7 +275,8 @@ static int place_for(rp_self *me, uint64_t to, unsigned n, bool wait, rp_time un
     }
 }
 
-static int wait_for_box(rp_self *me, uint64_t target, const rp_type *t, bool wait, rp_time until)
+/* `waited`: it was its turn, and others may wait for it to have sent. */
+static int wait_for_box(rp_self *me, uint64_t target, const rp_type *t, bool wait, rp_time until, bool *waited)
 {
     struct rp__full *f = rp__full_find(me->loop, target);
     if (!f)
@@ -285,7 +286,21 @@ static int wait_for_box(rp_self *me, uint64_t target, const rp_type *t, bool wai
         return 0; /* the mailbox will see to it */
     if (!wait || policy == RP_FAIL)
         return -EAGAIN;
-    return rp__full_wait(me, f, until);
+    int rc = rp__full_wait(me, f, until);
+    *waited = rc == 0;
+    return rc;
+}
+
+static void put_local(struct rp_loop *l, uint32_t dst, struct rp__slot *s, const struct rp__out *o, const struct form *f)
+{
+    form_write(s, o, f);
+    if (dst != l->index) {
+        rp__ring_commit(l->out[dst], f->slots);
+        rp__ring_sampled(l->out[dst]);
+        rp__ring_touch(l, l->out[dst]);
+    }
+    if (!o->msg)
+        rp__tally(l, RP__SENT, 1);
 }
 
 static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
@@ -299,23 +314,18 @@ static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     if (rc != 0)
         return rc;
     struct rp__slot *s = 0;
+    bool waited = false;
     if (l->slow & RP__SLOW_FULL)
-        rc = wait_for_box(me, o->to.local, o->type, wait, until);
+        rc = wait_for_box(me, o->to.local, o->type, wait, until, &waited);
     if (rc == 0)
         rc = place_for(me, o->to.local, f.slots, wait, until, &s, &dst);
-    if (rc != 0) {
+    if (rc == 0)
+        put_local(l, dst, s, o, &f);
+    else
         form_drop(l, o, &f);
-        return rc;
-    }
-    form_write(s, o, &f);
-    if (dst != l->index) {
-        rp__ring_commit(l->out[dst], f.slots);
-        rp__ring_sampled(l->out[dst]);
-        rp__ring_touch(l, l->out[dst]);
-    }
-    if (!o->msg)
-        rp__tally(l, RP__SENT, 1);
-    return 0;
+    if (waited)
+        rp__full_sent(l, o->to.local);
+    return rc;
 }
 
 /* To another process: the body is copied onto the wire, so a message that moved is empty now. */
