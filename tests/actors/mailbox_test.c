@@ -19,12 +19,13 @@ static const rp_type plain_type = {"test.plain", sizeof(struct quote), quote_fie
 struct seen {
     rp_ref root;
     bool waited;
+    rp_event *go; /* it is busy until this is set; NULL: for a while */
 };
 
 static int watch_init(rp_self *me, void *state, void *arg)
 {
-    (void)arg;
     ((struct seen *)state)->root = rp_parent(me);
+    ((struct seen *)state)->go = arg;
     return 0;
 }
 
@@ -33,7 +34,7 @@ static int watch(rp_self *me, void *state, const rp_msg *m)
     struct seen *s = state;
     if (!s->waited) {
         s->waited = true;
-        return rp_sleep(me, rp_in_ms(me, 20));
+        return s->go ? rp_event_wait(me, s->go, RP_FOREVER) : rp_sleep(me, rp_in_ms(me, 20));
     }
     const rp_type *t = rp_type_of(m);
     return rp_tell(me, s->root, t, rp_body(m, t));
@@ -60,10 +61,15 @@ static int conflate(rp_self *me, void *arg)
     (void)arg;
     rp_ref w;
     rp_ledger l;
-    check_eq(rp_spawn(me, &watcher, &(rp_spawn_opts){.mailbox = 4, .on = RP_LOOP(rp_loop_count(me) - 1)}, &w), 0);
+    rp_event go = {0};
+    rp_spawn_opts o = {.mailbox = 4, .on = RP_LOOP(rp_loop_count(me) - 1), .arg = &go};
+    check_eq(rp_spawn(me, &watcher, &o, &w), 0);
     check_eq(tell_quote(me, w, &plain_type, 0, 0), 0); /* busies it */
     for (uint32_t i = 1; i <= 300; i++)
         check_eq(tell_quote(me, w, &quote_type, i % 3, i), 0);
+    for (l.dropped = 0; l.dropped < 297; rp_ledger_read(me, &l)) /* until all have come */
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    rp_event_set(&go);
     for (uint32_t i = 1; i <= 3; i++) { /* one for each, the newest, in the order of the first ones */
         struct quote q = next_quote(me, &quote_type);
         check_eq(q.stock, i % 3);

@@ -261,7 +261,7 @@ static int mail(rp_self *me, void *arg)
         for (rp_mail policy = RP_MAIL_KEEP; policy <= RP_MAIL_DEAD; policy++) {
             rp_child c = child_of(me, kind);
             c.mail = policy;
-            rp_supervisor spec = {.children = &c, .nchildren = 1, .backoff_ms = 20, .backoff_max_ms = 20};
+            rp_supervisor spec = {.children = &c, .nchildren = 1, .backoff_ms = 100, .backoff_max_ms = 100};
             rp_ref sup, r;
             rp_msg *m;
             check_eq(rp_supervise(me, &spec, NULL, &sup), 0);
@@ -276,9 +276,9 @@ static int mail(rp_self *me, void *arg)
             struct num q = {ECHO, {0, 0}};
             static const int answers[] = {0, -EAGAIN, -ESRCH};
             check_eq(rp_call(me, r, NUM, &q, &m, RP_FOREVER), answers[policy]);
-            if (policy == RP_MAIL_KEEP)
-                rp_msg_drop(me, m);
-            check_eq(rp_sleep(me, rp_in_ms(me, 40)), 0);
+            for (int rc = answers[policy]; rc != 0; rc = rp_call(me, r, NUM, &q, &m, RP_FOREVER))
+                check_eq(rp_sleep(me, rp_in_ms(me, 5)), 0);
+            rp_msg_drop(me, m);
             check_eq(lives(me, r), 1);
             uint64_t n = 0;
             for (uint64_t i = 1; policy == RP_MAIL_KEEP && i <= 10; i++) {
