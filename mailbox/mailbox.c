@@ -51,8 +51,10 @@ static void append(struct rp__fifo *line, struct rp__slot *s)
 static struct rp__slot *pop(struct rp__fifo *line)
 {
     struct rp__slot *s = line->first;
-    if (s)
+    if (s) {
         line->first = after(s);
+        __builtin_prefetch(line->first); /* it was written long ago */
+    }
     return s;
 }
 
