@@ -100,6 +100,6 @@ int main(int argc, char **argv)
     struct rusage ru;
     getrusage(RUSAGE_SELF, &ru);
     if (fanin)
-        say("fanin_8_rss", (double)ru.ru_maxrss / 1024, "MB");
+        say("fanin_8_rss", (double)ru.ru_maxrss * 1024 / 1e6, "MB");
     return 0;
 }

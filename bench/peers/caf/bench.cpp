@@ -605,6 +605,104 @@ static void chameneos(u64 n)
     check(sum == 2 * n);
 }
 
+// The workers of a fork-join; the last one says after each burst that it has come so far.
+static behavior dealer(self_t self, u64 n, actor done)
+{
+    constexpr u64 count = 60, burst = 64;
+    u64 each = n / count;
+    std::vector<actor> workers;
+    for (u64 i = 0; i < count; i++)
+        workers.push_back(self->spawn(sink, each, actor{self}));
+    auto deal = [=, v = u64{0}]() mutable {
+        for (u64 k = 0; k < burst && v < each; k++) {
+            v++;
+            for (auto& w : workers)
+                self->send(w, v);
+        }
+        if (v < each)
+            self->send(workers.back(), actor{self});
+    };
+    self->send(self, ack::value);
+    self->send(self, ack::value);
+    return {
+        [=](ack) mutable { deal(); },
+        [=, left = count, total = u64{0}](u64 sum) mutable {
+            total += sum;
+            if (--left == 0) {
+                for (auto& w : workers)
+                    self->send(w, stop::value);
+                self->send(done, total);
+                self->quit();
+            }
+        },
+    };
+}
+
+using hungry = atom_constant<atom("hungry")>;
+using eaten = atom_constant<atom("eaten")>;
+
+struct table_state {
+    bool fork[20] = {}, waiting[20] = {};
+    actor who[20];
+    u64 meals = 0;
+};
+
+static behavior waiter(stateful_actor<table_state>* self, u64 meals, actor done)
+{
+    auto serve = [=](uint32_t i) {
+        auto& s = self->state;
+        bool &l = s.fork[(i + 19) % 20], &r = s.fork[i];
+        s.waiting[i] = l || r;
+        if (!s.waiting[i]) {
+            l = r = true;
+            self->send(s.who[i], ack::value);
+        }
+    };
+    return {
+        [=](hungry, uint32_t i) {
+            if (!self->state.who[i])
+                self->state.who[i] = actor_cast<actor>(self->current_sender());
+            serve(i);
+        },
+        [=](eaten, uint32_t i) {
+            auto& s = self->state;
+            uint32_t before = (i + 19) % 20, after = (i + 1) % 20;
+            check(s.fork[before] && s.fork[i]);
+            s.fork[before] = s.fork[i] = false;
+            if (s.waiting[before])
+                serve(before);
+            if (s.waiting[after])
+                serve(after);
+            if (++s.meals == meals) {
+                self->send(done, s.meals);
+                self->quit();
+            }
+        },
+    };
+}
+
+static behavior philosopher(self_t self, uint32_t i, u64 n, actor at)
+{
+    self->send(at, hungry::value, i);
+    return {[=, left = n](ack) mutable {
+        self->send(at, eaten::value, i);
+        if (--left > 0)
+            self->send(at, hungry::value, i);
+        else
+            self->quit();
+    }};
+}
+
+static void philosophers(u64 n)
+{
+    scoped_actor me{*sys};
+    u64 each = n / 20;
+    auto at = sys->spawn(waiter, 20 * each, actor{me});
+    for (uint32_t i = 0; i < 20; i++)
+        sys->spawn(philosopher, i, each, at);
+    check(answer(me) == 20 * each);
+}
+
 struct question {
     size_t threads;
     const char* unit;
@@ -638,7 +736,11 @@ static const std::map<std::string, question> questions = {
         check(ask(teller, n) == 0);
     }); }}},
     {"chameneos", {2, "meetings/s", [] { return rate(1000000, chameneos); }}},
-    {"fork_join_create", {1, "actors/s", [] { return rate(1200000, [](u64 n) {
+    {"fork_join_throughput", {2, "msg/s", [] { return rate(2000000, [](u64 n) {
+        check(ask(dealer, n) == 60 * ((n / 60) * (n / 60 + 1) / 2));
+    }); }}},
+    {"philosophers", {2, "meals/s", [] { return rate(400000, philosophers); }}},
+    {"fork_join_create", {1, "actors/s", [] { return rate(800000, [](u64 n) {
         check(ask(forker, n) == n);
     }); }}},
 };

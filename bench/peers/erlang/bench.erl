@@ -45,8 +45,10 @@ question(idle_bytes) -> {idle(1000000), "B"};
 question(timers_1m) -> {timers(1000000), "ns"};
 question(big) -> {rate(10000000, fun big/1), "msg/s"};
 question(bounded_buffer) -> {rate(2000000, fun bounded_buffer/1), "items/s"};
-question(banking) -> {rate(1500000, fun banking/1), "transactions/s"};
+question(banking) -> {rate(500000, fun banking/1), "transactions/s"};
 question(chameneos) -> {rate(2000000, fun chameneos/1), "meetings/s"};
+question(fork_join_throughput) -> {rate(2000000, fun throughput/1), "msg/s"};
+question(philosophers) -> {rate(500000, fun philosophers/1), "meals/s"};
 question(_) -> throw('no such question').
 
 time(Run) ->
@@ -283,4 +285,63 @@ creature(Mall, Colour, Met) ->
         New ->
             Mall ! {New, self()},
             creature(Mall, New, Met + 1)
+    end.
+
+throughput(N) ->
+    Me = self(),
+    Each = N div 60,
+    Workers = [spawn_opt(fun() -> Me ! consume(Each, 0) end, [{message_queue_data, off_heap}]) || _ <- lists:seq(1, 60)],
+    in_turn(Each, Workers),
+    Sum = 60 * (Each * (Each + 1) div 2),
+    Sum = consume(60, 0).
+
+in_turn(0, _) -> ok;
+in_turn(I, Workers) ->
+    [W ! I || W <- Workers],
+    in_turn(I - 1, Workers).
+
+philosophers(N) ->
+    Me = self(),
+    Each = N div 20,
+    spawn(fun() ->
+        Waiter = self(),
+        [spawn(fun() -> live(I, Each, Waiter) end) || I <- lists:seq(0, 19)],
+        serve(20 * Each, 0, #{}),
+        Me ! served
+    end),
+    receive served -> ok end.
+
+live(_, 0, _) -> ok;
+live(I, N, Waiter) ->
+    Waiter ! {I, self()},
+    receive eat -> Waiter ! I, live(I, N - 1, Waiter) end.
+
+%% Meals to come, the forks in somebody's hand as bits (right of I is bit I), who waits.
+serve(0, _, _) -> ok;
+serve(Meals, Forks, Waiting) ->
+    receive
+        {I, Who} ->
+            {Now, Rest} = try_serve(I, Who, Forks, Waiting),
+            serve(Meals, Now, Rest);
+        I ->
+            Both = both(I),
+            Both = Forks band Both, % or it ate without
+            {F1, W1} = again((I + 19) rem 20, Forks bxor Both, Waiting),
+            {F2, W2} = again((I + 1) rem 20, F1, W1),
+            serve(Meals - 1, F2, W2)
+    end.
+
+both(I) -> (1 bsl I) bor (1 bsl ((I + 19) rem 20)).
+
+try_serve(I, Who, Forks, Waiting) ->
+    Both = both(I),
+    if
+        Forks band Both =:= 0 -> Who ! eat, {Forks bor Both, Waiting};
+        true -> {Forks, Waiting#{I => Who}}
+    end.
+
+again(I, Forks, Waiting) ->
+    case Waiting of
+        #{I := Who} -> try_serve(I, Who, Forks, maps:remove(I, Waiting));
+        _ -> {Forks, Waiting}
     end.

@@ -14,7 +14,7 @@
 
 -define(SERVER, 'serve@localhost').
 -define(WINDOW, 64).
--define(RUN_NS, 2000000000).
+-define(RUN_NS, 1000000000).
 
 message(N) -> <<N:64, 0:448>>.
 

@@ -390,6 +390,79 @@ static void chameneos(u64 n)
     check(sum == 2 * n);
 }
 
+static void throughput(u64 n)
+{
+    constexpr u64 workers = 60;
+    box sums(64);
+    std::deque<box> boxes;
+    for (u64 i = 0; i < workers; i++)
+        boxes.emplace_back(1024);
+    for (auto& in : boxes)
+        fiber([&] {
+            u64 sum = 0;
+            for (u64 v : in)
+                sum += v;
+            sums.push(sum);
+        }).detach();
+    u64 each = n / workers;
+    for (u64 v = 1; v <= each; v++)
+        for (auto& to : boxes)
+            to.push(v);
+    for (auto& to : boxes) {
+        to.close();
+        check(sums.value_pop() == each * (each + 1) / 2);
+    }
+}
+
+static void philosophers(u64 n)
+{
+    constexpr uint32_t seats = 20;
+    enum { hungry, done };
+    struct msg {
+        uint32_t kind, seat;
+    };
+    u64 each = n / seats, meals = 0;
+    channel<msg> waiter(64); // nobody waits to be heard
+    std::deque<box> plates;
+    std::vector<fiber> all;
+    for (uint32_t i = 0; i < seats; i++)
+        plates.emplace_back(2);
+    for (uint32_t i = 0; i < seats; i++)
+        all.emplace_back([&, i, each] {
+            for (u64 k = 0; k < each; k++) {
+                waiter.push({hungry, i});
+                plates[i].value_pop();
+                waiter.push({done, i});
+            }
+        });
+    bool fork[seats] = {}, waiting[seats] = {};
+    auto serve = [&](uint32_t i) {
+        bool &l = fork[(i + seats - 1) % seats], &r = fork[i];
+        waiting[i] = l || r;
+        if (!waiting[i]) {
+            l = r = true;
+            plates[i].push(1);
+        }
+    };
+    while (meals < each * seats) {
+        msg m = waiter.value_pop();
+        if (m.kind == hungry) {
+            serve(m.seat);
+            continue;
+        }
+        uint32_t before = (m.seat + seats - 1) % seats, after = (m.seat + 1) % seats;
+        check(fork[before] && fork[m.seat]);
+        fork[before] = fork[m.seat] = false;
+        meals++;
+        if (waiting[before])
+            serve(before);
+        if (waiting[after])
+            serve(after);
+    }
+    for (auto& f : all)
+        f.join();
+}
+
 struct question {
     const char* unit;
     double (*run)();
@@ -417,6 +490,8 @@ static const std::map<std::string, question> questions = {
     {"banking", {"transactions/s", [] { return two(true, [] { return rate(2000000, banking); }); }}},
     {"chameneos", {"meetings/s", [] { return two(true, [] { return rate(2000000, chameneos); }); }}},
     {"fork_join_create", {"actors/s", [] { return rate(1200000, fork_join); }}},
+    {"fork_join_throughput", {"msg/s", [] { return two(true, [] { return rate(10000000, throughput); }); }}},
+    {"philosophers", {"meals/s", [] { return two(true, [] { return rate(1000000, philosophers); }); }}},
 };
 
 int main(int argc, char** argv)

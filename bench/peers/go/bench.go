@@ -362,6 +362,81 @@ func chameneos(n int) {
 	check(sum == 2*n)
 }
 
+func throughput(n int) {
+	const workers = 60
+	sums := make(chan int, workers)
+	var boxes [workers]chan int
+	for i := range boxes {
+		boxes[i] = make(chan int, 1024)
+		go func(box <-chan int) {
+			sum := 0
+			for v := range box {
+				sum += v
+			}
+			sums <- sum
+		}(boxes[i])
+	}
+	each := n / workers
+	for v := 1; v <= each; v++ {
+		for _, box := range boxes {
+			box <- v
+		}
+	}
+	for _, box := range boxes {
+		close(box)
+		check(<-sums == each*(each+1)/2)
+	}
+}
+
+func philosophers(n int) {
+	const seats = 20
+	const hungry, done = 0, 1
+	type msg struct{ kind, seat int32 }
+	each, left := int32(n/seats), make(chan none, seats)
+	waiter := make(chan msg, 2*seats) // nobody waits to be heard
+	var plates [seats]chan none
+	for i := range plates {
+		plates[i] = make(chan none, 1)
+		go func(me int32, eat <-chan none) {
+			for k := int32(0); k < each; k++ {
+				waiter <- msg{hungry, me}
+				<-eat
+				waiter <- msg{done, me}
+			}
+			left <- none{}
+		}(int32(i), plates[i])
+	}
+	var fork, waiting [seats]bool
+	serve := func(i int32) {
+		l, r := &fork[(i+seats-1)%seats], &fork[i]
+		waiting[i] = *l || *r
+		if !waiting[i] {
+			*l, *r = true, true
+			plates[i] <- none{}
+		}
+	}
+	for meals := int32(0); meals < each*seats; {
+		m := <-waiter
+		if m.kind == hungry {
+			serve(m.seat)
+			continue
+		}
+		before, after := (m.seat+seats-1)%seats, (m.seat+1)%seats
+		check(fork[before] && fork[m.seat])
+		fork[before], fork[m.seat] = false, false
+		meals++
+		if waiting[before] {
+			serve(before)
+		}
+		if waiting[after] {
+			serve(after)
+		}
+	}
+	for range plates {
+		<-left
+	}
+}
+
 func main() {
 	type question struct {
 		procs int
@@ -381,17 +456,19 @@ func main() {
 			_, peak := usage()
 			return float64(peak) / 1e6
 		}},
-		"ring_503":         {1, "hops/s", func() float64 { return ring(503, 10000000) }},
-		"ring_100k":        {1, "hops/s", func() float64 { return ring(100000, 3000000) }},
-		"spawn_die":        {1, "actors/s", rated(4000000, spawnDie)},
-		"skynet":           {2, "s", skynet},
-		"idle_bytes":       {1, "B", idle},
-		"timers_1m":        {1, "ns", timers},
-		"big":              {2, "msg/s", rated(20000000, big)},
-		"bounded_buffer":   {2, "items/s", rated(40000000, boundedBuffer)},
-		"banking":          {2, "transactions/s", rated(5000000, banking)},
-		"chameneos":        {2, "meetings/s", rated(2000000, chameneos)},
-		"fork_join_create": {1, "actors/s", rated(2000000, forkJoin)},
+		"ring_503":             {1, "hops/s", func() float64 { return ring(503, 10000000) }},
+		"ring_100k":            {1, "hops/s", func() float64 { return ring(100000, 3000000) }},
+		"spawn_die":            {1, "actors/s", rated(4000000, spawnDie)},
+		"skynet":               {2, "s", skynet},
+		"idle_bytes":           {1, "B", idle},
+		"timers_1m":            {1, "ns", timers},
+		"big":                  {2, "msg/s", rated(10000000, big)},
+		"bounded_buffer":       {2, "items/s", rated(40000000, boundedBuffer)},
+		"banking":              {2, "transactions/s", rated(5000000, banking)},
+		"chameneos":            {2, "meetings/s", rated(2000000, chameneos)},
+		"fork_join_create":     {1, "actors/s", rated(1000000, forkJoin)},
+		"fork_join_throughput": {2, "msg/s", rated(15000000, throughput)},
+		"philosophers":         {2, "meals/s", rated(1000000, philosophers)},
 	}
 	q, known := questions[strings.Join(os.Args[1:], " ")]
 	if !known {

@@ -31,7 +31,7 @@ const (
 	payload = 64
 	window  = 64
 	room    = 64 * 1024
-	runTime = 2 * time.Second
+	runTime = time.Second
 )
 
 func check(err error) {

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum { BATCH = 1024, WINDOW = 64, LAPS = 1 << 20 };
-#define RUN_NS 2000000000ull
+#define RUN_NS 1000000000ull
 
 struct msg {
     uint64_t seq;

@@ -466,6 +466,84 @@ async fn chameneos(n: u64) {
     check(sum == 2 * n);
 }
 
+async fn throughput(n: u64) {
+    const WORKERS: u64 = 60;
+    let (boxes, inboxes): (Vec<_>, Vec<_>) = (0..WORKERS).map(|_| channel(1024)).unzip();
+    let mut all = vec![];
+    for mut inbox in inboxes {
+        all.push(spawn(async move {
+            let mut sum = 0;
+            while let Some(v) = inbox.recv().await {
+                sum += v;
+            }
+            sum
+        }));
+    }
+    let each = n / WORKERS;
+    for v in 1..=each {
+        for to in &boxes {
+            put(to, v).await;
+        }
+    }
+    drop(boxes);
+    for worker in all {
+        check(worker.await.unwrap() == each * (each + 1) / 2);
+    }
+}
+
+async fn philosophers(n: u64) {
+    const SEATS: usize = 20;
+    enum Msg {
+        Hungry(usize),
+        Done(usize),
+    }
+    let each = n / SEATS as u64;
+    let (waiter, mut inbox) = channel(2 * SEATS); // nobody waits to be heard
+    let (plates, meals): (Vec<_>, Vec<_>) = (0..SEATS).map(|_| channel(1)).unzip();
+    let mut all = vec![];
+    for (me, mut eat) in meals.into_iter().enumerate() {
+        let waiter = waiter.clone();
+        all.push(spawn(async move {
+            for _ in 0..each {
+                put(&waiter, Msg::Hungry(me)).await;
+                check(eat.recv().await == Some(()));
+                put(&waiter, Msg::Done(me)).await;
+            }
+        }));
+    }
+    drop(waiter);
+    let (mut fork, mut waiting, mut eaten) = ([false; SEATS], [false; SEATS], 0);
+    while let Some(m) = inbox.recv().await {
+        let (first, rest) = match m {
+            Msg::Hungry(i) => (i, None),
+            Msg::Done(i) => {
+                let (before, after) = ((i + SEATS - 1) % SEATS, (i + 1) % SEATS);
+                check(fork[before] && fork[i]);
+                fork[before] = false;
+                fork[i] = false;
+                eaten += 1;
+                (before, Some(after))
+            }
+        };
+        for i in std::iter::once(first).chain(rest) {
+            if rest.is_some() && !waiting[i] {
+                continue;
+            }
+            let left = (i + SEATS - 1) % SEATS;
+            waiting[i] = fork[left] || fork[i];
+            if !waiting[i] {
+                fork[left] = true;
+                fork[i] = true;
+                let _ = plates[i].try_send(());
+            }
+        }
+    }
+    for philosopher in all {
+        philosopher.await.unwrap();
+    }
+    check(eaten == each * SEATS as u64);
+}
+
 fn run<R: Future<Output = f64> + Send + 'static>(threads: usize, work: R) -> f64 {
     let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     let runtime = builder.worker_threads(threads).enable_time().build().unwrap();
@@ -490,11 +568,13 @@ fn main() {
         "skynet" => (run(2, skynet()), "s"),
         "idle_bytes" => (run(1, idle()), "B"),
         "timers_1m" => (run(1, timers()), "ns"),
-        "big" => (run(2, rate(15000000, big)), "msg/s"),
-        "bounded_buffer" => (run(2, rate(30000000, bounded_buffer)), "items/s"),
+        "big" => (run(2, rate(10000000, big)), "msg/s"),
+        "bounded_buffer" => (run(2, rate(15000000, bounded_buffer)), "items/s"),
         "banking" => (run(2, rate(3000000, banking)), "transactions/s"),
-        "chameneos" => (run(2, rate(2000000, chameneos)), "meetings/s"),
+        "chameneos" => (run(2, rate(1000000, chameneos)), "meetings/s"),
         "fork_join_create" => (run(1, rate(4000000, fork_join)), "actors/s"),
+        "fork_join_throughput" => (run(2, rate(15000000, throughput)), "msg/s"),
+        "philosophers" => (run(2, rate(1000000, philosophers)), "meals/s"),
         _ => {
             eprintln!("no such question");
             std::process::exit(2);

@@ -24,7 +24,7 @@ use tokio::task::{spawn_local, LocalSet};
 const PAYLOAD: usize = 64;
 const WINDOW: usize = 64;
 const ROOM: usize = 64 * 1024;
-const RUN: Duration = Duration::from_secs(2);
+const RUN: Duration = Duration::from_secs(1);
 
 fn wrong<T>(what: String) -> Result<T> {
     Err(Error::new(ErrorKind::InvalidData, what))
