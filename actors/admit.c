@@ -77,6 +77,13 @@ static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp
     return false;
 }
 
+/* Its turn would come when nobody waits for it any more. Who goes before the others is not asked. */
+static bool comes_too_late(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s)
+{
+    return rp__flags(s->type) & RP__F_DEADLINE && rp__lane_of(s) == RP__LANE_NORMAL &&
+           rp__pace_done(&a->box->pace, l->now, a->box->count) > (rp_time)*rp__deadline_of(s);
+}
+
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned)
 {
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr))) {
@@ -85,6 +92,11 @@ void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, boo
     }
     rp_overflow policy = policy_of(a, s);
     bool sure = rp__flags(s->type) & RP__F_SURE, comes = wanted(a->box, s);
+    if (!comes && comes_too_late(l, a, s)) {
+        rp__no_reply(l, s, -ETIMEDOUT);
+        rp__finish(l, s, RP__EXPIRED);
+        return;
+    }
     if (!sure && !comes && policy != RP_CONFLATE && rp__box_is_full(a) && !admit(l, a, s, policy))
         return;
     rp_msg *m = owned ? (rp_msg *)s : rp__msg_hold(l, s);

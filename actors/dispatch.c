@@ -60,14 +60,20 @@ static bool expired(struct rp_loop *l, struct rp__slot *s)
 bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
 {
     struct rp__slot *s = &m->slot;
+    bool timed = rp__flags(s->type) & RP__F_DEADLINE;
+    rp_time now = timed ? l->world->now(l) : 0;
     rp__box_taken(l, a);
-    if (!expired(l, s)) {
-        rp__pay(l, s);
-        rp__begun(l, s);
-        return true;
+    if (timed && (rp_time)*rp__deadline_of(s) <= now) {
+        rp__finish(l, s, RP__EXPIRED);
+        return false;
     }
-    rp__finish(l, s, RP__EXPIRED);
-    return false;
+    if (timed)
+        rp__pace_timed(&a->box->pace, now);
+    else
+        rp__pace_taken(&a->box->pace);
+    rp__pay(l, s);
+    rp__begun(l, s);
+    return true;
 }
 
 rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
@@ -78,6 +84,8 @@ rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
     for (rp_msg *m; a->box && (m = rp__mailbox_take_next(l, a->box));)
         if (rp__taken(l, a, m))
             return m;
+    if (a->box)
+        rp__pace_end(&a->box->pace);
     return 0;
 }
 

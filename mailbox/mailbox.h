@@ -13,6 +13,7 @@
 #define RP__MAILBOX_H
 
 #include "mailbox/index.h"
+#include "mailbox/pace.h"
 
 struct rp__fifo { /* messages linked through `to`, which is the owner's address again when taken */
     struct rp__slot *first, *last;
@@ -35,6 +36,7 @@ struct rp__mailbox {
      * and exact where the first one stands still. Times in units of 2^20 ns, modulo 2^32. */
     const struct rp__slot *marked;
     uint32_t marked_at, newest_at;
+    struct rp__pace pace;
     uint64_t told_set[];             /* a bit for each loop */
 };
 

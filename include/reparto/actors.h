@@ -125,7 +125,8 @@ RP_EXPORT RP_NODISCARD int rp_unstash(rp_self *me); /* -ENOMEM: the rest stays s
 RP_EXPORT RP_NODISCARD int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret);
 
 /* Sends `body` and waits for the reply, which is yours. Suspends. -ETIMEDOUT after `deadline`, and
- * the reply, if it comes, is counted as late. -ESRCH: no such actor. -EPIPE: it ended, or ended the
+ * the reply, if it comes, is counted as late; and at once, when the line before the target moves so slowly that
+ * its turn would come too late: then it has not run. -ESRCH: no such actor. -EPIPE: it ended, or ended the
  * message, without replying. -EDEADLK: whoever should reply waits for the caller, by whatever way; see
  * rp_blame. A handler that works on a call waits no longer than its asker does. -EHOSTUNREACH: the connection to its process was lost, the call may have
  * run. Or whatever the callee gave rp_reply_error. */

@@ -136,7 +136,7 @@ typedef struct rp_ledger {
     uint64_t dead;     /* its receiver had ended, or ended with it unread */
     uint64_t dropped;  /* by the receiver's overflow policy */
     uint64_t late;     /* a reply nobody waited for any more */
-    uint64_t expired;  /* a call past its deadline when its turn came */
+    uint64_t expired;  /* a call past its deadline when its turn came, or turned away because it would be */
     uint64_t high_water; /* the longest mailbox there has been, in messages */
     uint64_t lost_signals; /* not messages: a waiting sender or asker could not be told, because memory and
                               its reserve were spent. 0 while the allocator answers */
