@@ -13,7 +13,7 @@
 
 /* ---- an actor that does as it is told --------------------------------------------------------------- */
 
-enum { WHERE = 1000, END, FAIL, SPAWN, WATCH, LINK, TIMER, TIMER_STOP, KEYED, EVERY, LISTEN, CALL, NAP, GO, STASH, UNSTASH, SEEN, DOWNS, TICKS, NAMES };
+enum { WHERE = 1000, END, FAIL, SPAWN, WATCH, LINK, TIMER, TIMER_STOP, KEYED, EVERY, LISTEN, CALL, CALL_ON, NAP, GO, STASH, UNSTASH, SEEN, DOWNS, TICKS, NAMES };
 
 struct doer {
     uint64_t seen, downs, ticks, names, exits;
@@ -88,7 +88,10 @@ static int act(rp_self *me, struct doer *d, const struct num *b, const rp_msg *m
         return rp_watch_name(me, "moved");
     case CALL: /* asks another, that takes too long */
         return ask_num(me, b->ref, NAP, (rp_ref){1, 30}, r, rp_in_ms(me, 2)) == -ETIMEDOUT ? 0 : -EBADMSG;
+    case CALL_ON: /* and waits for it */
+        return ask_num(me, b->ref, NAP, (rp_ref){1, 40}, r, RP_FOREVER);
     case NAP:
+        r->n = arg;
         return rp_sleep(me, rp_in_ms(me, (int64_t)arg));
     case GO:
         return rp_move(me, rp_self_ref(me), (unsigned)arg);
@@ -721,6 +724,23 @@ static int late_replies(rp_self *me, void *arg)
 TEST(move, late_replies)
 {
     everywhere(late_replies, 0);
+}
+
+/* The first call that loop 1 has seen, and the first that loop 2 has: the reply to one comes while the other waits. */
+static int numbers_of_calls(rp_self *me, void *arg)
+{
+    rp_ref a = start(me, 1), slow = start(me, 0), slower = start(me, 0);
+    (void)arg;
+    ask_about(me, a, CALL, slow); /* which takes 30 ms */
+    move(me, a, 2);
+    check_eq(ask_about(me, a, CALL_ON, slower).n, 40);
+    return 0;
+}
+
+TEST(move, numbers_of_calls)
+{
+    for (uint64_t seed = 1; seed < 5; seed++)
+        check_eq(run_with(numbers_of_calls, 0, &(rp_system_opts){.loops = 3, .sim_seed = seed}), 0);
 }
 
 /* ---- mailboxes -------------------------------------------------------------------------------------- */
