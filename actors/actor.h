@@ -38,7 +38,8 @@ enum {
     RP__A_DUE = 8192,     /* timers of it are due, and wait for it to have time */
     RP__A_MOVING = 16384, /* on its way to another loop, or the shell it goes to: busy without a stack (move.h) */
     RP__A_GUEST = 32768,  /* was born on another loop */
-    RP__A_LEAVES = 65536  /* is to move when it has done with its message */
+    RP__A_LEAVES = 65536, /* is to move when it has done with its message */
+    RP__A_TRACED = 131072 /* a line for each message it begins with (trace.h) */
 };
 
 enum { RP__NOBODY = UINT32_MAX };

@@ -10,6 +10,7 @@
 #include "actors/ask.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include "loop/scope.h"
 
@@ -88,6 +89,8 @@ RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
         return false;
     rp__id_free(calls, id);
     rp__begun(l, s);
+    if (rp__traces(l, RP__T_RECV))
+        rp__trace_recv(l, rp__actor_find(l->actors, s->to), s);
     rp_msg *m = rp__msg_hold(l, s);
     int rc = m ? 0 : -ENOMEM;
     if (!m)

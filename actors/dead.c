@@ -5,6 +5,7 @@
 #include "actors/look.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
+#include "actors/trace.h"
 #include "actors/words.h"
 
 #include <errno.h>
@@ -24,6 +25,10 @@ static const rp_field bounce_fields[] = { /* the type is an address: it says not
 const rp_type rp_bounce_type = RP_TYPE("rp.bounce", struct rp_bounce, bounce_fields);
 
 _Static_assert(sizeof(struct rp_bounce) <= RP__SLOT - RP__HEAD, "one slot");
+
+static const char *const end_names[] = {
+    [RP_END_DEAD] = "dead", [RP_END_DROPPED] = "dropped", [RP_END_LATE] = "late", [RP_END_EXPIRED] = "expired",
+};
 
 /* ---- where they end ------------------------------------------------------------------------------ */
 
@@ -65,6 +70,8 @@ static void note(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
         return;
     d.count = at->count + 1;
     *at = d;
+    if (rp__traces(l, RP__T_DEAD) && (d.count & (d.count - 1)) == 0) /* of a run the first, second, fourth, ... */
+        rp__trace_dead(l, s, end_names[d.end], d.count);
 }
 
 static void bounce(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
@@ -128,10 +135,6 @@ int rp_dead_letters(rp_self *me, unsigned loop, rp_time deadline, rp_dead_letter
 }
 
 /* ---- as text ------------------------------------------------------------------------------------- */
-
-static const char *const end_names[] = {
-    [RP_END_DEAD] = "dead", [RP_END_DROPPED] = "dropped", [RP_END_LATE] = "late", [RP_END_EXPIRED] = "expired",
-};
 
 static void say_letter(rp_self *me, struct rp__text *t, unsigned loop, const rp_dead_letter *d)
 {

@@ -13,6 +13,7 @@
 #include "actors/dead.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include "loop/held.h"
 #include "loop/scope.h"
@@ -57,6 +58,14 @@ static bool expired(struct rp_loop *l, struct rp__slot *s)
     return rp__flags(s->type) & RP__F_DEADLINE && (rp_time)*rp__deadline_of(s) <= l->world->now(l);
 }
 
+/* Its actor begins with it. */
+static void begin(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
+{
+    rp__begun(l, s);
+    if (a->flags & RP__A_TRACED)
+        rp__trace_recv(l, a, s);
+}
+
 bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
 {
     struct rp__slot *s = &m->slot;
@@ -72,7 +81,7 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
     else
         rp__pace_taken(&a->box->pace);
     rp__pay(l, s);
-    rp__begun(l, s);
+    begin(l, a, s);
     return true;
 }
 
@@ -260,7 +269,7 @@ __attribute__((always_inline)) static inline void hand_over(struct rp_loop *l, r
 /* To one that is idle, or waits for a message. */
 static void deliver_now(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
 {
-    rp__begun(l, s);
+    begin(l, a, s);
     if (a->flags & RP__A_RECV)
         hand_over(l, me, a, s, place);
     else if (place == RING && !(a->flags & RP__A_NOWAIT))
@@ -304,7 +313,7 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
         call_handler(l, me, a, s);
     return;
 rest:
-    if (a && !(s->type & special) && a->flags & RP__A_RECV)
+    if (a && !(s->type & special) && (a->flags & (RP__A_RECV | RP__A_TRACED)) == RP__A_RECV)
         hand_over(l, me, a, s, place);
     else
         deliver_rest(l, me, a, s, place);

@@ -9,6 +9,7 @@
  * something to be done, which the first caller works off.
  */
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include "loop/scope.h"
 
@@ -139,6 +140,8 @@ static void bury(struct rp_loop *l, struct rp__actor *a)
 {
     run_fini(l, a);
     rp__tally(l, RP__FAILED, a->reason < 0 && a->reason != -ECANCELED);
+    if (rp__traces(l, RP__T_END))
+        rp__trace_end(l, a);
     if (a->flags & RP__A_KEPT) {
         rp__kept_fall(l, a);
         return;

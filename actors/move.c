@@ -224,7 +224,7 @@ static struct rp__actor *slot_for(struct rp_loop *l, struct rp__move *m)
     }
     w->here = a;
     w->own = a->addr;
-    a->flags = RP__A_GUEST;
+    a->flags = RP__A_GUEST; /* what else it is comes with it */
     a->prev = rp__slot_of(a->addr);
     return a;
 }

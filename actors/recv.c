@@ -29,7 +29,7 @@ static inline struct rp__actor *next_receiver(struct rp_loop *l, rp_msg **held)
     if (!s || s->type & special)
         return 0;
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
-    if (!a || !(a->flags & RP__A_RECV) || a->flags & (RP__A_STOPPED | RP__A_ENDING) || !(*held = rp__msg_hold(l, s)))
+    if (!a || !(a->flags & RP__A_RECV) || a->flags & (RP__A_STOPPED | RP__A_ENDING | RP__A_TRACED) || !(*held = rp__msg_hold(l, s)))
         return 0;
     l->quantum--;
     l->budget--;

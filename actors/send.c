@@ -9,6 +9,7 @@
 #include "actors/meter.h"
 #include "reparto/dead.h"
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -93,9 +94,16 @@ static struct rp__out out_of(const rp_self *me, rp_ref to, const rp_type *t, con
 
 __attribute__((noinline)) static int tell_long(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool wait)
 {
-    if (tell_short(me, to, t, body, true))
-        return 0;
+    struct rp_loop *l = me->loop;
     struct rp__out o = out_of(me, to, t, body);
+    uint32_t traced = l->slow & RP__SLOW_TRACE;
+    l->slow ^= traced; /* what is traced goes the way it would go otherwise */
+    bool sent = traced && l->slow == 0 ? tell_short(me, to, t, body, false) : tell_short(me, to, t, body, true);
+    l->slow ^= traced;
+    if (sent && traced)
+        rp__trace_send(l, &o, false);
+    if (sent)
+        return 0;
     return rp__send(me, &o, wait, RP_FOREVER);
 }
 
@@ -351,12 +359,15 @@ int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     struct rp_loop *l = me->loop;
     if (rp__forked(l))
         return -EPERM;
-    if (o->to.node == l->node)
-        return send_local(me, o, wait, until);
-    return o->to.node ? send_away(me, o, wait, until) : -EINVAL;
+    if (!o->to.node)
+        return -EINVAL;
+    int rc = o->to.node == l->node ? send_local(me, o, wait, until) : send_away(me, o, wait, until);
+    if (rc == 0 && rp__traces(l, RP__T_SEND))
+        rp__trace_send(l, o, o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG);
+    return rc;
 }
 
-int rp__send_sure(struct rp_loop *l, struct rp__out *o)
+static int send_sure(struct rp_loop *l, struct rp__out *o)
 {
     if (o->to.node != l->node) {
         const struct rp__route *route = rp__runtime(l)->route;
@@ -378,6 +389,14 @@ int rp__send_sure(struct rp_loop *l, struct rp__out *o)
         form_drop(l, o, &f);
     else
         rp__tally(l, RP__SENT, 1);
+    return rc;
+}
+
+int rp__send_sure(struct rp_loop *l, struct rp__out *o)
+{
+    int rc = send_sure(l, o);
+    if (rc == 0 && rp__traces(l, RP__T_SEND))
+        rp__trace_send(l, o, false);
     return rc;
 }
 

@@ -8,6 +8,7 @@
  * incarnation (kept.c) goes the same way.
  */
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include "loop/held.h"
 #include "loop/scope.h"
@@ -181,7 +182,7 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
                      : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
                                                      : (uint32_t)o->mailbox_bytes;
     a->overflow = o->overflow ? o->overflow : RP_WAIT;
-    a->flags = flags_of(b->kind);
+    a->flags = flags_of(b->kind) | (rp__traces(l, RP__T_RECV) ? RP__A_TRACED : 0u);
     int rc = build_stack(l, a, o->stack, o->arg);
     if (rc == 0)
         rc = build_state(l, a);
@@ -195,6 +196,8 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
         rc = run_init(l, a, o->arg);
     if (rc != 0)
         b->stillborn = keep_stillborn(l, a, b, rc);
+    else if (rp__traces(l, RP__T_SPAWN))
+        rp__trace_spawn(l, a);
     *ret = a;
     return rc;
 }
@@ -227,6 +230,8 @@ static int revive(struct rp_loop *l, uint64_t addr)
     a->reason = 0;
     k->restarts++;
     rp__tally(l, RP__RESTARTED, 1);
+    if (rp__traces(l, RP__T_SUPERVISE))
+        rp__trace_of(l, RP__T_SUPERVISE, a, "begins again", 0);
     (void)!build_state(l, a); /* the memory is there */
     rc = run_init(l, a, k->arg);
     if (rc == 0) {

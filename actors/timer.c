@@ -7,6 +7,7 @@
  * after rp_timer_stop the message cannot come; and a periodic one has at most one message waiting.
  */
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include <errno.h>
 
@@ -190,6 +191,8 @@ static rp_msg *take(struct rp_loop *l, struct rp__actor *a, struct rp__delayed *
     }
     if (m)
         rp__tally(l, RP__SENT, 1);
+    if (m && rp__traces(l, RP__T_TIMER))
+        rp__trace_of(l, RP__T_TIMER, a, "is due", rp_type_of(m)->name);
     return m;
 }
 

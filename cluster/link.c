@@ -3,6 +3,7 @@
 
 #include "cluster/cluster.h"
 #include "loop/os.h"
+#include "loop/trace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -380,6 +381,8 @@ void rp__link_join(struct rp__link *k)
 void rp__link_up(struct rp__link *k)
 {
     k->state = RP__L_UP;
+    if (rp__traces(k->home, RP__T_LINK))
+        rp__trace(k->home, RP__T_LINK, "%u to \"%s\" is up", (unsigned)k->id, k->name);
     k->reader.max_frame = RP__MAX_FRAME;
     pthread_mutex_lock(&k->lock);
     k->down = false;
@@ -399,6 +402,8 @@ static void go_down(struct rp__link *k, int reason)
     k->c->half_open -= !k->dialler && !known;
     k->state = RP__L_DOWN;
     k->reason = reason;
+    if (rp__traces(k->home, RP__T_LINK))
+        rp__trace(k->home, RP__T_LINK, "%u to \"%s\" is down, %d", (unsigned)k->id, k->name, reason);
     k->lost_at = k->home->world->now(k->home) + RP__LINGER_MS * RP_MS;
     pthread_mutex_lock(&k->lock);
     k->down = true;

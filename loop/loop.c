@@ -6,6 +6,7 @@
 #include "loop/loop.h"
 
 #include "loop/system.h"
+#include "loop/trace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -56,6 +57,10 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     if ((rc = sys->world->open(l)) != 0)
         return rc;
     l->now = sys->world->now(l);
+    if (index == 0)
+        sys->began = l->now;
+    l->trace = sys->trace;
+    l->slow |= l->trace & RP__T_SEND ? RP__SLOW_TRACE : 0;
     rp__wheel_init(&l->wheel, l->now);
     return sys->floor->open(l);
 }

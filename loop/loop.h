@@ -45,7 +45,8 @@ struct rp__round_end {
 enum {
     RP__SLOW_FORKED = 1, /* this is a forked child: every call is -EPERM */
     RP__SLOW_FULL = 2,   /* some mailbox told this loop that it is full */
-    RP__SLOW_MOVED = 4   /* some actor does not live where its address says */
+    RP__SLOW_MOVED = 4,  /* some actor does not live where its address says */
+    RP__SLOW_TRACE = 8   /* what is sent is traced (trace.h) */
 };
 
 struct rp_loop {
@@ -57,6 +58,7 @@ struct rp_loop {
     struct rp__ring **out;     /* to loop i; NULL: never sent to */
     uint64_t node;
     uint32_t slow;
+    uint32_t trace;            /* categories that are traced */
     uint32_t index;
     int32_t budget;            /* what is left of the turn */
     uint32_t source;           /* the loop that the messages now dispatched came from */

@@ -2,6 +2,7 @@
 #include "loop/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -173,6 +174,12 @@ const char *rp__os_env(const char *name)
 {
     const char *value = secure_getenv(name);
     return value && *value ? value : 0;
+}
+
+int rp__os_append_to(const char *path)
+{
+    int fd = rp__os_faulty("open") ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    return fd >= 0 ? fd : -EIO;
 }
 
 ssize_t rp__os_write(int fd, const void *from, size_t size)

@@ -41,6 +41,7 @@ rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
 int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 or a negative errno value */
 unsigned rp__os_cpus(void);    /* that this process may run on */
 uint64_t rp__os_entropy(void); /* from the kernel's pool */
+int      rp__os_append_to(const char *path); /* a file, made if need be: a descriptor, or -errno */
 ssize_t  rp__os_write(int fd, const void *from, size_t size); /* as write(2), but -errno; may block */
 unsigned rp__os_pid(void);
 const char *rp__os_env(const char *name); /* what the user has set; NULL: nothing, or no user of ours has (setuid) */

@@ -4,6 +4,7 @@
 #include "loop/fork.h"
 #include "loop/os.h"
 #include "loop/overflow.h"
+#include "loop/trace.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -85,6 +86,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->unmeasured = o->unmeasured;
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
+    rp__trace_open(sys);
     int rc = open_loops(sys);
     if (rc == 0 && !o->silent)
         rc = rp__overflow_watch(sys);
@@ -116,6 +118,7 @@ void rp__system_free(rp_system *sys)
         }
     rp__free_mem(sys, sys->loops, sys->nloops * sizeof *sys->loops);
     rp__free_mem(sys, sys->pools, sys->nloops * sizeof *sys->pools);
+    rp__trace_close(sys);
     rp_alloc mem = sys->mem;
     mem.free(mem.ud, sys, sizeof *sys);
 }

@@ -31,6 +31,9 @@ struct rp_system {
      * the cores. relaxed: only a preference. */
     _Atomic rp_time spin;
     uint64_t chaos;        /* not 0: seed of a scheduler that is unfair on purpose */
+    uint32_t trace;        /* see trace.h */
+    int trace_fd;
+    rp_time began;         /* on its clock */
     bool unmeasured;       /* no message carries its time */
     bool watched;          /* counted by overflow.c */
     bool forked;           /* this is a forked child: set there before anything else runs */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "actors/trace.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { WHO = 64, BODY = 256 };
+
+static const char *address(char *to, uint64_t addr)
+{
+    if (addr == 0)
+        return "-";
+    snprintf(to, WHO, "#%u.%u.%u", rp__loop_of(addr), rp__slot_of(addr), (unsigned)(addr & 0xffffff));
+    return to;
+}
+
+static const char *who(char *to, const struct rp__actor *a)
+{
+    if (!a)
+        return "-";
+    int n = snprintf(to, WHO, "%.31s", a->kind && a->kind->name ? a->kind->name : "?");
+    address(to + n, a->addr);
+    return to;
+}
+
+static const char *where(char *to, rp_ref r)
+{
+    int n = snprintf(to, WHO, "#%u.%u.%u", rp__loop_of(r.local), rp__slot_of(r.local), (unsigned)(r.local & 0xffffff));
+    snprintf(to + n, (size_t)(WHO - n), "@%" PRIx64, r.node);
+    return to;
+}
+
+void rp__trace_of(struct rp_loop *l, unsigned category, const struct rp__actor *a, const char *what, const char *about)
+{
+    char name[WHO];
+    rp__trace(l, category, "%s %s%s%s", who(name, a), what, about ? " " : "", about ? about : "");
+}
+
+void rp__trace_spawn(struct rp_loop *l, const struct rp__actor *a)
+{
+    char name[WHO], parent[WHO];
+    rp__trace(l, RP__T_SPAWN, "%s by %s", who(name, a), address(parent, a->parent));
+}
+
+void rp__trace_end(struct rp_loop *l, const struct rp__actor *a)
+{
+    char name[WHO];
+    rp__trace(l, RP__T_END, "%s %d%s%s", who(name, a), a->reason, a->why ? " " : "", a->why ? a->why : "");
+}
+
+void rp__trace_send(struct rp_loop *l, const struct rp__out *o, bool gone)
+{
+    char name[WHO], to[WHO], body[BODY];
+    const char *from = who(name, l->running->actor);
+    if (gone)
+        snprintf(body, sizeof body, "%s", o->type->name);
+    else
+        rp_type_print(body, sizeof body, o->type, o->body);
+    rp__trace(l, RP__T_SEND, "%s -> %s %s", from, o->to.node == l->node ? address(to, o->to.local) : where(to, o->to), body);
+}
+
+void rp__trace_recv(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s)
+{
+    char name[WHO], from[WHO], body[BODY];
+    rp_type_print(body, sizeof body, rp__type(s->type), rp__body_of(s));
+    bool far = rp__flags(s->type) & RP__F_NODE;
+    rp__trace(l, RP__T_RECV, "%s <- %s %s", who(name, a),
+              far ? where(from, (rp_ref){*rp__node_of(s), s->from}) : address(from, s->from), body);
+}
+
+void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint64_t count)
+{
+    char from[WHO], to[WHO];
+    rp__trace(l, RP__T_DEAD, "%s %s -> %s %s, %" PRIu64, end, address(from, s->from), address(to, s->to),
+              rp__type(s->type)->name, count);
+}

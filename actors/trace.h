@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * trace.h - the lines of RP_TRACE (loop/trace.h) that are about actors. Whoever calls has asked rp__traces.
+ */
+#ifndef RP__ACTORS_TRACE_H
+#define RP__ACTORS_TRACE_H
+
+#include "actors/actor.h"
+#include "loop/trace.h"
+
+void rp__trace_spawn(struct rp_loop *l, const struct rp__actor *a);
+void rp__trace_end(struct rp_loop *l, const struct rp__actor *a);
+void rp__trace_send(struct rp_loop *l, const struct rp__out *o, bool gone); /* gone: its body is not here any more */
+void rp__trace_recv(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s);
+void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint64_t count);
+
+/* `what` is what happened to a. */
+void rp__trace_of(struct rp_loop *l, unsigned category, const struct rp__actor *a, const char *what, const char *about);
+
+#endif
