@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The switch of stacks, under every way of compiling it that a user may choose, on x86-64 with gcc and
+# The switch of stacks, and the walk along a parked one, under every way of compiling it that a user may choose, on x86-64 with gcc and
 # clang, and on aarch64 in an emulator where that is installed. What it may not do shows at -O1 and up:
 # keep something in a register that the other stack uses.
 set -u
@@ -11,10 +11,10 @@ passed=0 failed=0
 one() { # one NAME RUNNER COMPILER FLAGS...
     local name=$1 runner=$2 out
     shift 2
-    "$@" -std=gnu17 -D_GNU_SOURCE -DRP_SWITCH_ONLY -g -I. -Iinclude tests/loop/stack_test.c tests/runner.c \
-        loop/switch.c -static -o "$work/t" 2>"$work/err" || { cat "$work/err"; echo "FAILED $name does not compile"; failed=$((failed + 1)); return; }
-    out=$(timeout -s KILL 60 $runner "$work/t" --here stack/every 2>&1 | tail -n 1)
-    if [ "$out" = "1 passed, 0 failed" ]; then passed=$((passed + 1)); else echo "FAILED $name: $out"; failed=$((failed + 1)); fi
+    "$@" -std=gnu17 -D_GNU_SOURCE -DRP_SWITCH_ONLY -g -I. -Iinclude tests/loop/stack_test.c tests/loop/unwind_test.c \
+        tests/runner.c loop/switch.c loop/unwind.c -static -Wl,--eh-frame-hdr -o "$work/t" 2>"$work/err" || { cat "$work/err"; echo "FAILED $name does not compile"; failed=$((failed + 1)); return; }
+    out=$(timeout -s KILL 60 $runner "$work/t" --here stack/every unwind/finds unwind/of 2>&1 | tail -n 1)
+    if [ "$out" = "3 passed, 0 failed" ]; then passed=$((passed + 1)); else echo "FAILED $name: $out"; failed=$((failed + 1)); fi
 }
 flags=("-O0" "-O1" "-O2" "-O3" "-Os" "-O2 -flto" "-O2 -fPIC" "-O2 -fno-omit-frame-pointer" "-O2 -fstack-protector-all")
 for f in "${flags[@]}"; do

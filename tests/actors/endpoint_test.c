@@ -96,6 +96,17 @@ TEST(endpoint, answers_questions)
     check_eq(access(path, F_OK), -1);
 }
 
+TEST(endpoint, answers_within_hosts)
+{
+    const char *path = temp_path("host");
+    rp_system_opts o = {.loops = 2, .inspect = path};
+    const rp_actor root = {.name = "root", .run = asks};
+    check_eq(run_attached(&root, (void *)(uintptr_t)path, &o), 0);
+    check_eq(access(path, F_OK), -1);
+    check_eq(run_ticked(&root, (void *)(uintptr_t)path, &o), 0);
+    check_eq(access(path, F_OK), -1);
+}
+
 static int asks_by_http(rp_self *me, void *arg)
 {
     struct ask a;

@@ -3,6 +3,7 @@
 #include "tests/test.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #if !defined(RP__UCONTEXT)
 
@@ -34,10 +35,21 @@ RP__NOIPA static void to_other(void)
 }
 
 enum { SIZE = 65536 };
-static _Alignas(16) char stack[SIZE];
+static char *stack; /* nothing is mapped below and above it */
+
+static void map_stack(void)
+{
+    enum { PAGE = 65536 }; /* on any machine */
+    if (stack)
+        return;
+    char *all = mmap(0, SIZE + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check(all != MAP_FAILED && mprotect(all + PAGE, SIZE, PROT_READ | PROT_WRITE) == 0);
+    stack = all + PAGE;
+}
 
 static void make(void)
 {
+    map_stack();
     rp__cx_make(&other, stack + SIZE, entry, 0);
     to_other();
 }
@@ -55,6 +67,7 @@ TEST(unwind, finds_every_frame)
 TEST(unwind, of_one_that_has_not_begun)
 {
     void *pc[64];
+    map_stack();
     rp__cx_make(&other, stack + SIZE, entry, 0);
     check_eq(rp__unwind(&other, stack, stack + SIZE, pc, 64), 1);
     check(pc[0] == (void *)rp__cx_start);
@@ -98,6 +111,8 @@ TEST(unwind, survives_broken_stacks)
             other.bp = (void *)(uintptr_t)test_random(&seed);
         if (i % 11 == 0)
             other.sp = (void *)((uintptr_t)stack + test_random(&seed) % (2 * SIZE) - SIZE / 2);
+        if (i % 13 == 0) /* at its very end: what was saved would lie below */
+            other.sp = stack + test_random(&seed) % 8 * 8;
         check(rp__unwind(&other, stack, stack + SIZE, pc, 64) <= 64);
     }
 }
