@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    ROOM = 128,          /* records of a portion, */
+    ROOM = 400,          /* records of a portion, */
     STEPS = 4096,        /* and steps */
     TASKS_LISTED = 32, TASKS_COUNTED = 1000,
     READY_COUNTED = 10000

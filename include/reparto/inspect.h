@@ -2,8 +2,8 @@
  *
  * inspect.h - looking inside a running program: what its actors and loops do at present.
  *
- * All is asked of each loop in small portions, a hundred actors at a time, and between two of them the loop
- * does its work: no loop is held for longer than one of them takes (tens of microseconds), however many
+ * All is asked of each loop in portions, a few hundred actors at a time, and between two of them the loop
+ * does its work: no loop is held for longer than one of them takes (about a tenth of a millisecond), however many
  * actors there are. So it is no picture of one instant. Each record is true for the moment its loop wrote
  * it; an actor that comes or goes meanwhile may be missed or be seen; none is seen twice, unless it moves
  * from one loop to another.
