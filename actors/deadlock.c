@@ -66,6 +66,12 @@ static bool holds(const struct rp__actor *a, const struct probe *p)
     return a->box && rp__mailbox_find(a->box, is_call, p);
 }
 
+bool rp__holds(const struct rp__actor *a, uint64_t asker, uint64_t call)
+{
+    struct probe p = {.asker = asker, .call = call};
+    return a->co && holds(a, &p);
+}
+
 static void visit(struct rp__errand *e, struct rp_loop *l)
 {
     struct probe *p = RP__OF(struct probe, errand, e);

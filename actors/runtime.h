@@ -56,6 +56,7 @@ struct rp__runtime {
     /* A quit is on its way: whoever turns it true pushes the post. acquire and release: the post is free again, and
      * `quit_why`, when loop 0 has turned it false. */
     _Atomic bool quitting;
+    _Atomic bool draining; /* nothing new is taken in: set once, read by all; relaxed, it orders nothing */
     int (*cluster_open)(struct rp_loop *l); /* on loop 0, before the root; NULL: no cluster */
     const struct rp__route *route;
     void *cluster;
@@ -68,6 +69,11 @@ struct rp__runtime {
     struct rp__hook name_waits;
     unsigned nname_waits;
 };
+
+static inline bool rp__draining(const struct rp__runtime *rt)
+{
+    return atomic_load_explicit(&rt->draining, memory_order_relaxed);
+}
 
 static inline struct rp__runtime *rp__runtime(const struct rp_loop *l)
 {

@@ -532,7 +532,7 @@ void rp__link_bytes(struct rp__link *k, const void *p, size_t n)
 
 void rp__link_accepted(struct rp__link *k)
 {
-    if (k->c->closing || k->c->half_open > RP__HALF_OPEN) {
+    if (k->c->closing || rp__draining(k->c->rt) || k->c->half_open > RP__HALF_OPEN) {
         go_down(k, -ECONNREFUSED);
         return;
     }

@@ -520,6 +520,10 @@ static int deliver(struct rp__link *k, const struct arrival *a)
     if (rp__unpack_check(a->plan, a->body, &outside) != 0)
         return -EPROTO;
     rp__tally(l, RP__ARRIVED, 1);
+    if (rp__draining(rp__runtime(l)) && !(a->flags & RP__F_REPLY)) {
+        refuse(k, a, -ESHUTDOWN);
+        return 0;
+    }
     if (!t || !is_here(k, a->to)) {
         refuse(k, a, t ? -ESRCH : -ENOTSUP);
         return 0;

@@ -53,6 +53,10 @@ ok embed same "$(run "$bin/12_embed")" "1
 25
 the actors have ended, as they were told"
 
+ok drain same "$(run "$bin/13_drain")" "slow has 3 messages left, and waits for: sleep
+100 jobs done
+0 jobs done"
+
 # ---- the pipeline
 
 expected() { python3 "$here/depends.py" "$@"; }

@@ -8,6 +8,7 @@
 #include "reparto/actors.h"
 #include "reparto/cluster.h"
 #include "reparto/dead.h"
+#include "reparto/drain.h"
 #include "reparto/embed.h"
 #include "reparto/group.h"
 #include "reparto/inspect.h"

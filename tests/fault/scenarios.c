@@ -464,6 +464,27 @@ static int asks(rp_self *me, void *arg)
     return rc;
 }
 
+static int drains(rp_self *me, void *arg)
+{
+    rp_ref p, q;
+    rp_undone left[4];
+    unsigned n = 4;
+    fault_arm();
+    (void)arg;
+    TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = RP_SPREAD}, &p));
+    TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = RP_SPREAD, .name = "q"}, &q));
+    for (int i = 0; i < 3; i++) {
+        struct num b = {REST, p};
+        TRY(rp_tell(me, p, NUM, &b));
+        b.n = i == 2 ? SPAWN : REST;
+        TRY(rp_tell(me, q, NUM, &b));
+    }
+    int rc = rp_drain(me, 0, left, &n);
+    if (rc != -ETIMEDOUT)
+        return rc;
+    return rp_drain(me, patience(me), left, &n);
+}
+
 static int hurries(rp_self *me, void *arg) /* calls that are given up */
 {
     rp_ref p;
@@ -1196,7 +1217,7 @@ const struct scenario scenarios[] = {
     {"start", ATTACHED, start}, {"start", TICKED, start}, {"spawns", ATTACHED, spawns}, {"calls", TICKED, calls},
     BOTH("waits", waits), BOTH("spawns", spawns), BOTH("places", places), BOTH("names", names), BOTH("waits_for_name", waits_for_name),
     BOTH("init_fails", init_fails), BOTH("tree", tree_root), BOTH("tells", tells), BOTH("own_messages", own_messages),
-    BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls), BOTH("asks", asks),
+    BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls), BOTH("asks", asks), BOTH("drains", drains), {"drains", UV_2, drains},
     BOTH("hurries", hurries), BOTH("tokens", tokens), BOTH("token_replies", token_replies), BOTH("forwards", forwards),
     BOTH("timers", timers), BOTH("many_timers", many_timers), BOTH("tasks", tasks), BOTH("scopes", scopes),
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),

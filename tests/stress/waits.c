@@ -161,6 +161,16 @@ static int w_call_many(rp_self *me, struct trial *t)
     return rc;
 }
 
+static int w_drain(rp_self *me, struct trial *t) /* while there is work for a while */
+{
+    for (int i = 0; i < 3; i++) {
+        int rc = tell_num(me, t->helper, 1);
+        if (rc != 0)
+            return rc;
+    }
+    return rp_drain(me, RP_FOREVER, NULL, NULL);
+}
+
 static int w_far_call(rp_self *me, struct trial *t)
 {
     uint64_t n;
@@ -556,6 +566,7 @@ const struct wait actor_waits[] = {
     {"rp_move", w_move, .settle = all_come},
     {"rp_call", w_call},
     {"rp_call_many", w_call_many},
+    {"rp_drain", w_drain},
     {"rp_tell, mailbox", w_tell, .settle = all_come},
     {"rp_tell, ring", w_ring, .settle = all_come, .room = 1024},
     {"rp_tell_bounce", w_tell_bounce, .settle = all_come},
