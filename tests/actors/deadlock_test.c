@@ -239,3 +239,84 @@ TEST(call, errors_name_the_culprit_and_deadlines_are_inherited)
 {
     everywhere(errors, 0);
 }
+
+/* ---- no ring ----------------------------------------------------------------------------------------
+ * A asks R, which gives the right to reply to C and asks A in turn; that is answered when C has replied. B, on
+ * another loop, stands in R's line with a question of the same number as A's: it is another's all the same.
+ */
+struct relay {
+    rp_token token;
+};
+static const rp_type relay_type = {.name = "deadlock.relay", .size = sizeof(struct relay)};
+
+static int reply_late(rp_self *me, void *state, const rp_msg *m)
+{
+    rp_token k = ((const struct relay *)rp_body(m, &relay_type))->token;
+    (void)state;
+    int rc = rp_sleep(me, rp_in_ms(me, 150)); /* longer than it takes to be suspected */
+    return rc != 0 ? rc : rp_token_reply(me, &k, NUM, &(struct num){.n = 1});
+}
+static const rp_actor late_actor = {.name = "late", .handle = reply_late};
+
+static int give_away(rp_self *me, void *state, const rp_msg *m)
+{
+    struct num n = *(const struct num *)rp_body(m, NUM);
+    struct relay b;
+    rp_msg *r;
+    (void)state;
+    if (n.n == 2)
+        return rp_reply(me, m, NUM, &n);
+    rp_ref who = rp_from(me, m);
+    check_eq(rp_take_token(me, m, &b.token), 0);
+    check_eq(rp_tell(me, n.ref, &relay_type, &b), 0);
+    int rc = rp_call(me, who, NUM, &n, &r, RP_FOREVER);
+    check(rc == 0, "%d: %s", rc, rp_blame(me));
+    rp_msg_drop(me, r);
+    return 0;
+}
+static const rp_actor giver = {.name = "giver", .handle = give_away};
+
+struct question {
+    rp_ref to, late;
+    uint64_t n;
+};
+
+static int ask_once(rp_self *me, void *arg)
+{
+    struct question *q = arg;
+    rp_msg *m;
+    int rc = rp_call(me, q->to, NUM, &(struct num){q->n, q->late}, &m, RP_FOREVER);
+    check(rc == 0, "%d: %s", rc, rp_blame(me));
+    rp_msg_drop(me, m);
+    if (q->n == 2)
+        return 0;
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    check_eq(rp_reply(me, m, NUM, &(struct num){.n = 1}), 0);
+    rp_msg_drop(me, m);
+    return 0;
+}
+static const rp_actor asks_once = {.name = "once", .run = ask_once};
+
+static int same_number(rp_self *me, void *arg)
+{
+    unsigned n = rp_loop_count(me);
+    struct question a = {.n = 1}, b = {.n = 2};
+    struct rp_down d;
+    (void)arg;
+    check_eq(rp_spawn(me, &giver, &(rp_spawn_opts){.on = RP_LOOP(n - 1)}, &a.to), 0);
+    check_eq(rp_spawn(me, &late_actor, &(rp_spawn_opts){.on = RP_LOOP(n - 1)}, &a.late), 0);
+    b.to = a.to;
+    check_eq(rp_spawn(me, &asks_once, &(rp_spawn_opts){.arg = &a, .monitor = true}, NULL), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 5)), 0);
+    check_eq(rp_spawn(me, &asks_once, &(rp_spawn_opts){.arg = &b, .monitor = true, .on = RP_LOOP(n / 2)}, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    return 0;
+}
+
+TEST(deadlock, a_call_is_known_by_whose_it_is)
+{
+    everywhere(same_number, 0);
+}

@@ -142,9 +142,30 @@ static int exact(rp_self *me, void *arg)
     return 0;
 }
 
+/* Who was late once, or skipped some, is in step again at the next. */
+static int in_step_again(rp_self *me, void *arg)
+{
+    (void)arg;
+    struct num b = {7, {0, 0}};
+    rp_time first = rp_in_ms(me, 5), period = 3 * RP_MS;
+    check_eq(rp_timer_every(me, first, period, NUM, &b, NULL), 0);
+    bool late = false;
+    for (int i = 0; i < 300; i++) {
+        expect(me, 7);
+        rp_time phase = (rp_now(me) - first) % period;
+        check(late || phase < RP_MS, "the %d. comes %d us after its time", i, (int)(phase / RP_US));
+        int64_t came = (rp_now(me) - first) / period;
+        check_eq(rp_sleep(me, rp_now(me) + (rp_time)(rp_random(me) % (uint64_t)(7 * RP_MS))), 0);
+        late = (rp_now(me) - first) / period > came; /* the next one has come already */
+    }
+    return 0;
+}
+
 TEST(timers, periodic_ones_do_not_drift)
 {
     everywhere(every, 0);
+    for (uint64_t seed = 1; seed < 6; seed++)
+        check_eq(run_with(in_step_again, 0, &(rp_system_opts){.loops = 2, .sim_seed = seed}), 0);
     for (uint64_t seed = 1; seed < 6; seed++)
         check_eq(run_with(exact, 0, &(rp_system_opts){.loops = 2, .sim_seed = seed}), 0);
 }

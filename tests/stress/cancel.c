@@ -199,13 +199,23 @@ static void simulate(struct trial *t, uint64_t seed)
         check_node(&l[1], &mem[1]);
 }
 
+/* At the beginning, about when what is waited for comes, or any time. */
+static rp_time moment(uint64_t k, rp_time most, uint64_t *rng)
+{
+    if (k < 15)
+        return (rp_time)k * RP_US;
+    if (k % 2)
+        return SLOW_MS * RP_MS + (rp_time)(test_random(rng) % (uint64_t)(150 * RP_US)) - 20 * RP_US;
+    return (rp_time)(test_random(rng) % (uint64_t)most);
+}
+
 static uint64_t try_wait(const struct wait *w, uint64_t moments)
 {
     for (uint64_t k = 0; k < moments; k++)
         for (int how = 0; how < HOWS; how++) {
             uint64_t rng = k * HOWS + (unsigned)how;
             rp_time most = w->far ? 20 * RP_MS : 4 * RP_MS; /* beyond the end of its wait */
-            rp_time after = k < 30 ? (rp_time)k * RP_US : (rp_time)(test_random(&rng) % (uint64_t)most);
+            rp_time after = moment(k, most, &rng);
             struct trial t = {.wait = w, .how = (enum how)how, .after = after};
             simulate(&t, test_seed() + k);
         }
