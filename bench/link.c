@@ -167,7 +167,8 @@ int main(int argc, char **argv)
     bench_run(near_root, &q, &o);
     kill(far, SIGKILL);
     waitpid(far, NULL, 0);
-    if (strncmp(argv[2], "ipc://", 6) == 0)
-        unlink(argv[2] + 6);
+    const char *path = strstr(argv[2], "ipc://");
+    if (path)
+        unlink(path + 6);
     return 0;
 }

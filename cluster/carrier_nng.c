@@ -340,7 +340,7 @@ static void take_in(struct listener *ln, nng_stream *s)
 {
     struct rp__link *k;
     struct wire *w;
-    if (!may_come(s, ln->ipc) || rp__link_new(ln->c, false, ln->ipc, &k) != 0) {
+    if (!may_come(s, ln->ipc) || rp__link_new(ln->c, &rp__carrier_nng, false, ln->ipc, &k) != 0) {
         nng_stream_free(s);
         return;
     }

@@ -281,7 +281,7 @@ static void take_in(struct rp__post *p, struct rp_loop *l)
     (void)l;
     struct coming *come = (struct coming *)(void *)p;
     struct rp__link *k;
-    if (rp__link_new(come->c, false, false, &k) == 0) {
+    if (rp__link_new(come->c, &rp__carrier_sim, false, false, &k) == 0) {
         k->wire = come->e;
         come->e->k = k;
         rp__link_accepted(k);

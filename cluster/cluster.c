@@ -63,11 +63,28 @@ static bool nobody_waits(struct rp__dial *d)
     return nobody;
 }
 
+/* "uv+tcp://..." goes over plain sockets; what else there is after "uv+" is the same. */
+static bool is_uv(const char *url)
+{
+    return strncmp(url, "uv+", 3) == 0;
+}
+
+static const char *address_of(const char *url)
+{
+    return is_uv(url) ? url + 3 : url;
+}
+
+static const struct rp__carrier *carrier_of(const struct rp__cluster *c, const char *url)
+{
+    return is_uv(url) && c->carrier == &rp__carrier_nng ? &rp__carrier_uv : c->carrier;
+}
+
 static int try_dial(struct rp__dial *d)
 {
-    bool ipc = strncmp(d->url, "ipc", 3) == 0 || strncmp(d->url, "abstract", 8) == 0;
+    const char *at = address_of(d->url);
+    bool ipc = strncmp(at, "ipc", 3) == 0 || strncmp(at, "abstract", 8) == 0;
     struct rp__link *k;
-    int rc = rp__link_new(d->c, true, ipc, &k);
+    int rc = rp__link_new(d->c, carrier_of(d->c, d->url), true, ipc, &k);
     if (rc != 0)
         return rc;
     size_t n = strlen(d->url) + 1;
@@ -195,8 +212,9 @@ static bool give_up(rp_self *me)
 static bool good_url(const char *url)
 {
     static const char *const schemes[] = {"tcp://", "ipc://", "abstract://", "sim://"};
-    for (unsigned i = 0; url && i < 4; i++)
-        if (strncmp(url, schemes[i], strlen(schemes[i])) == 0 && strlen(url) < 128)
+    const char *at = url ? address_of(url) : "";
+    for (unsigned i = 0; i < 4; i++)
+        if (strncmp(at, schemes[i], strlen(schemes[i])) == 0 && strlen(url) < 128)
             return true;
     return false;
 }
@@ -238,8 +256,9 @@ bool rp__cluster_has_better(struct rp__link *k)
 
 /* ---- opening and closing -------------------------------------------------------------------------- */
 
-static bool beyond_loopback(const char *url)
+static bool beyond_loopback(const char *whole)
 {
+    const char *url = address_of(whole);
     return strncmp(url, "tcp://", 6) == 0 && strncmp(url, "tcp://127.", 10) != 0 &&
            strncmp(url, "tcp://[::1]", 11) != 0 && strncmp(url, "tcp://localhost", 15) != 0;
 }
@@ -286,7 +305,10 @@ int rp__cluster_open(struct rp_loop *l)
     init_loops(c);
     rt->cluster = c;
     rt->route = &rp__route_links;
-    return o->listen ? c->carrier->listen(c, o->listen) : 0;
+    if (!o->listen)
+        return 0;
+    c->listens = carrier_of(c, o->listen);
+    return c->listens->listen(c, o->listen);
 }
 
 static void finish(struct rp__cluster *c)
@@ -306,7 +328,7 @@ void rp__cluster_closing(struct rp_loop *l)
     struct rp__cluster *c = rp__cluster_of(l);
     c->closing = true;
     if (c->listener)
-        c->carrier->unlisten(c);
+        c->listens->unlisten(c);
     c->listener = 0;
     while (!rp__list_empty(&c->dials)) {
         struct rp__dial *d = RP__OF(struct rp__dial, all, c->dials.next);
@@ -332,6 +354,7 @@ void rp__cluster_free(struct rp__runtime *rt)
     }
     pthread_mutex_destroy(&c->lock);
     rp__free_mem(rt->sys, c->loops, rt->sys->nloops * sizeof *c->loops);
+    rp__free_mem(rt->sys, c->scratch, RP__SCRATCH);
     rp__free_mem(rt->sys, c, sizeof *c);
     rt->cluster = 0;
 }
@@ -343,7 +366,7 @@ int rp_listen_url(rp_self *me, char *to, size_t size)
     struct rp__cluster *c = rp__cluster_of(me->loop);
     if (rp__forked(me->loop))
         return -EPERM;
-    return c->listener ? c->carrier->url(c, to, size) : -ENOTCONN;
+    return c->listener ? c->listens->url(c, to, size) : -ENOTCONN;
 }
 
 rp_node rp_this_node(const rp_self *me)

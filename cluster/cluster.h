@@ -7,6 +7,8 @@
 
 #include "cluster/link.h"
 
+enum { RP__SCRATCH = 262144 };
+
 struct rp__cluster_loop { /* a loop's own table, touched by nobody else */
     struct rp__map by_node, by_id; /* struct rp__link */
     struct rp__map taken;          /* struct rp__taken: what came by a link and has been taken */
@@ -17,8 +19,10 @@ struct rp__cluster_loop { /* a loop's own table, touched by nobody else */
 struct rp__cluster {
     struct rp__runtime *rt;
     struct rp_loop *home;
-    const struct rp__carrier *carrier;
-    void *listener;
+    const struct rp__carrier *carrier;    /* of URLs that do not say which */
+    const struct rp__carrier *listens;
+    void *listener;                /* its */
+    unsigned char *scratch;        /* RP__SCRATCH bytes to read into; NULL: nobody has needed them yet */
     struct rp__hook links;         /* struct rp__link, by `all` */
     struct rp__hook dials;         /* struct rp__dial */
     uint64_t next_link;

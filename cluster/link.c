@@ -179,7 +179,7 @@ int rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t t
 
 static void on_beat(struct rp__timer *t);
 
-int rp__link_new(struct rp__cluster *c, bool dialler, bool ipc, struct rp__link **ret)
+int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool dialler, bool ipc, struct rp__link **ret)
 {
     rp_system *sys = c->rt->sys;
     struct rp__link *k = rp__alloc(sys, sizeof *k);
@@ -193,7 +193,7 @@ int rp__link_new(struct rp__cluster *c, bool dialler, bool ipc, struct rp__link 
     k->c = c;
     k->home = c->home;
     k->id = ++c->next_link;
-    k->carrier = c->carrier;
+    k->carrier = carrier;
     k->dialler = dialler;
     k->ipc = ipc;
     k->loops = loops;

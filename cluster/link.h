@@ -8,7 +8,8 @@
  *             under the lock  --> bulk -->  at once by the loop itself; if  --> greet.c, link.c, remote.c
  *   end of the round: kick                  there is no room, when there is     --> the actors' rings
  *
- * So a batch is what one round wrote, or what piled up while the last one waited for room. What must not wait behind bulk (credit, ping, BYE) has a queue of its own that goes first.
+ * So a batch is what one round wrote, or what piled up while the last one waited for room. What must not wait
+ * behind bulk (credit, ping, BYE) has a queue of its own that goes first.
  *
  * Life: a link is made and freed on its home loop. It is up when every loop of both nodes has it in its
  * table, which is what WELCOME says. It goes down once, on its home loop: `down` is set under the lock, whoever
@@ -58,7 +59,7 @@ struct rp__batch { /* what goes out at once: one SP message, behind the SP heade
     struct rp__outbuf *buf[2]; /* control, bulk; either may be NULL */
 };
 
-/* How bytes get there: nng's streams, or the simulation. The home loop calls all of these, but send is
+/* How bytes get there: nng's streams, plain sockets, or the simulation. The home loop calls all of these, but send is
  * called by any thread, one at a time. Each calls back as the comments say, on any thread. */
 struct rp__carrier {
     int  (*listen)(struct rp__cluster *c, const char *url); /* then rp__link_accepted, on the home loop */
@@ -70,7 +71,7 @@ struct rp__carrier {
     void (*close)(struct rp__link *k); /* nothing is called back once this has returned; NULL wire too */
 };
 
-extern const struct rp__carrier rp__carrier_nng, rp__carrier_sim;
+extern const struct rp__carrier rp__carrier_nng, rp__carrier_uv, rp__carrier_sim;
 
 /* ---- links --------------------------------------------------------------------------------------- */
 
@@ -161,7 +162,7 @@ struct rp__link {
 
 /* ---- the home loop ------------------------------------------------------------------------------- */
 
-int  rp__link_new(struct rp__cluster *c, bool dialler, bool ipc, struct rp__link **ret);
+int  rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool dialler, bool ipc, struct rp__link **ret);
 void rp__link_accepted(struct rp__link *k);              /* with its wire set */
 void rp__link_dialled(struct rp__link *k, int rc);
 void rp__link_bytes(struct rp__link *k, const void *p, size_t n);

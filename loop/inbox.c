@@ -6,17 +6,29 @@
 /* What stands in `top` when the loop has ended. */
 static struct rp__post closed;
 
-int rp__inbox_push(struct rp_loop *l, struct rp__post *p)
+static bool push(struct rp_loop *l, struct rp__post *p)
 {
     struct rp__post *top = atomic_load_explicit(&l->inbox.top, memory_order_relaxed);
     do { /* relaxed: a guess that the exchange checks */
         if (top == &closed)
-            return -ESHUTDOWN;
+            return false;
         p->next = top;
     } while (!atomic_compare_exchange_weak_explicit(&l->inbox.top, &top, p, memory_order_seq_cst,
                                                     memory_order_relaxed));
+    return true;
+}
+
+int rp__inbox_push(struct rp_loop *l, struct rp__post *p)
+{
+    if (!push(l, p))
+        return -ESHUTDOWN;
     rp__wake_loop(l);
     return 0;
+}
+
+void rp__inbox_push_own(struct rp_loop *l, struct rp__post *p)
+{
+    (void)!push(l, p);
 }
 
 static void run_all(struct rp_loop *l, struct rp__post *newest)

@@ -26,6 +26,7 @@ struct rp__inbox {
 
 /* Any thread; wakes the loop. -ESHUTDOWN: the loop has ended, the post is still the caller's. */
 int  rp__inbox_push(struct rp_loop *l, struct rp__post *p);
+void rp__inbox_push_own(struct rp_loop *l, struct rp__post *p); /* the loop, which takes a turn before it blocks and has not ended */
 void rp__inbox_drain(struct rp_loop *l); /* the loop: runs them, oldest first */
 void rp__inbox_close(struct rp_loop *l); /* the loop: runs what is there, refuses what comes later */
 

@@ -28,7 +28,7 @@ struct rp__uv {
     int flag;           /* an eventfd; < 0: none */
     bool edge;          /* each raise is told once, so that it need not be lowered */
     uv_timer_t timer;
-    unsigned handles;   /* initialised and not yet closed */
+    unsigned handles;   /* initialised and not yet closed; the floors above count theirs too, and requests */
     bool opened, asleep;
     rp_time armed;      /* what the uv timer is set for; RP_FOREVER: it is stopped */
     rp_time idle_since; /* 0: there was work */
@@ -42,6 +42,7 @@ static inline struct rp__uv *rp__uv_of(const struct rp_loop *l)
 }
 
 int  rp__uv_handles(struct rp__uv *w); /* 0; or an error, and there are none */
+void rp__uv_closed(struct rp__uv *w);  /* one of `handles` less: perhaps the last. The system may be gone when it returns */
 
 /* Threads for all loops but the first: 0; or an error, and there are none. */
 int  rp__uv_threads(rp_system *sys);

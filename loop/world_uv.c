@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { LOOK_EVERY = 64, GAP_MAX = 1000000 };
+enum { LOOK_EVERY = 64, GAP_MAX = 1000000, OWN_HANDLES = 4 };
 
 /* ---- one iteration ------------------------------------------------------------------------------- */
 
@@ -48,10 +48,13 @@ static void on_woken(uv_poll_t *h, int status, int events)
     w->edge = rp__os_flag_edge(w->flag, uv_backend_fd(w->loop)) == 0;
 }
 
-/* The system may be gone when this returns. */
 static void closed(uv_handle_t *h)
 {
-    struct rp__uv *w = h->data;
+    rp__uv_closed(h->data);
+}
+
+void rp__uv_closed(struct rp__uv *w)
+{
     if (--w->handles == 0 && w->host && w->host->uv)
         w->host->over(w->host);
 }
@@ -101,8 +104,8 @@ static void note_gap(struct rp__uv *w)
     w->l->idle_gap += ((gap < GAP_MAX ? gap : GAP_MAX) - w->l->idle_gap) / 4;
 }
 
-/* Waits a little for work, or room, from other loops, if that has lately paid, and the time is not a host's. True: there
- * is some. */
+/* Waits a little for work, or room, from other loops, if that has lately paid, the time is not a host's, and nothing
+ * may come through a descriptor, which it would not see. True: there is some. */
 static bool spin(struct rp__uv *w)
 {
     struct rp_loop *l = w->l;
@@ -111,7 +114,7 @@ static bool spin(struct rp__uv *w)
         w->idle_since = rp__os_now();
         rp__load_note(&l->load, w->idle_since, false);
     }
-    if (w->host || most == 0 || l->idle_gap > most || l->stopping)
+    if (w->host || w->handles > OWN_HANDLES || most == 0 || l->idle_gap > most || l->stopping)
         return false;
     rp_time end = w->idle_since + most;
     rp_time due = rp__next_deadline(l);
@@ -206,7 +209,7 @@ int rp__uv_handles(struct rp__uv *w)
     uv_idle_init(w->loop, &w->idle);
     uv_timer_init(w->loop, &w->timer);
     w->prepare.data = w->idle.data = w->timer.data = w->woken.data = w;
-    w->handles = 4;
+    w->handles = OWN_HANDLES;
     uv_prepare_start(&w->prepare, on_prepare);
     uv_poll_start(&w->woken, UV_READABLE, on_woken);
     return 0;

@@ -262,7 +262,7 @@ typedef struct rp_system_opts { /* all zero: the defaults */
                              NULL: where the user's RP_INSPECT says, if it does. In a simulation -ENOTSUP */
     bool unmeasured;      /* no message carries its time: see metrics.h */
     /* cluster; see cluster.h */
-    const char *listen;   /* "tcp://127.0.0.1:7000", "ipc:///run/x"; NULL: this process does not listen */
+    const char *listen;   /* "tcp://127.0.0.1:7000", "uv+ipc:///run/x" (cluster.h); NULL: this process does not listen */
     const char *node;     /* this process's name in the cluster, for reports */
     const char *secret;   /* both ends must have the same; needed to listen beyond loopback */
     const rp_type *const *types; /* NULL-terminated: what may come from other processes */

@@ -314,7 +314,7 @@ TEST(cluster, a_lost_node_is_told_once_and_last)
         simulate_loss(seed + i, (int)(i % 4));
 }
 
-/* ---- real processes over nng ---------------------------------------------------------------------- */
+/* ---- real processes, over nng and over plain sockets ---------------------------------------------------------------------- */
 
 static pid_t start_server(const char *listen, const char *secret, char url[128])
 {
@@ -340,20 +340,49 @@ static int run_client(root_fn *fn, char *url, const char *secret)
     return run_with(fn, url, &o);
 }
 
-static const char *transports[] = {"tcp://127.0.0.1:0", "ipc:///tmp/reparto-test-%d", "abstract://reparto-test-%d"};
+static const char *transports[] = {
+    "tcp://127.0.0.1:0", "ipc:///tmp/reparto-test-%d", "abstract://reparto-test-%d",
+    "uv+tcp://127.0.0.1:0", "uv+ipc:///tmp/reparto-test-uv-%d", "uv+abstract://reparto-test-uv-%d",
+};
+
+/* The same URL, over the other carrier. */
+static void change_carrier(char url[128])
+{
+    char other[128];
+    if (strncmp(url, "uv+", 3) == 0)
+        memmove(url, url + 3, 125);
+    else if (snprintf(other, sizeof other, "uv+%s", url) > 0)
+        memcpy(url, other, sizeof other);
+}
+
+static pid_t start_over(unsigned transport, char url[128])
+{
+    char listen[64];
+    snprintf(listen, sizeof listen, transports[transport], (int)getpid());
+    return start_server(listen, 0, url);
+}
+
+static void end_server(pid_t pid, const char *url)
+{
+    kill(pid, SIGKILL);
+    check(waitpid(pid, 0, 0) == pid);
+    const char *path = strstr(url, "ipc://");
+    if (path)
+        unlink(path + 6);
+}
 
 static void with_server(unsigned transport, root_fn *client, int client_rc, int server_status)
 {
-    char listen[64], url[128];
-    snprintf(listen, sizeof listen, transports[transport], (int)getpid());
-    pid_t pid = start_server(listen, 0, url);
+    char url[128];
+    pid_t pid = start_over(transport, url);
     check_eq(run_client(client, url, 0), client_rc);
+    if (server_status < 0) {
+        end_server(pid, url);
+        return;
+    }
     int status;
-    if (server_status < 0)
-        kill(pid, SIGKILL);
     check(waitpid(pid, &status, 0) == pid);
-    if (server_status >= 0)
-        check(WIFEXITED(status) && WEXITSTATUS(status) == server_status, "the server ended with %x", status);
+    check(WIFEXITED(status) && WEXITSTATUS(status) == server_status, "the server ended with %x", status);
 }
 
 TEST(nng, everything_over_tcp)
@@ -376,6 +405,46 @@ TEST(nng, watching_over_tcp)
     with_server(0, client_watches, 0, 1);
 }
 
+TEST(uv, everything_over_tcp)
+{
+    with_server(3, client_everything, 0, -1);
+}
+
+TEST(uv, everything_over_ipc)
+{
+    with_server(4, client_everything, 0, -1);
+}
+
+TEST(uv, everything_over_abstract)
+{
+    with_server(5, client_everything, 0, -1);
+}
+
+TEST(uv, watching_over_tcp)
+{
+    with_server(3, client_watches, 0, 1);
+}
+
+TEST(uv, watching_over_ipc)
+{
+    with_server(4, client_watches, 0, 1);
+}
+
+/* Either end may be of either kind: the wire is one. */
+TEST(uv, links_with_nng)
+{
+    static const unsigned over[] = {0, 1, 3, 4, 5};
+    char url[5][128];
+    pid_t pid[5];
+    for (unsigned i = 0; i < 5; i++) /* all before this process has threads */
+        pid[i] = start_over(over[i], url[i]);
+    for (unsigned i = 0; i < 5; i++) {
+        change_carrier(url[i]);
+        check_eq(run_client(client_everything, url[i], 0), 0);
+        end_server(pid[i], url[i]);
+    }
+}
+
 static int client_kills(rp_self *me, void *arg)
 {
     struct { char *url; pid_t pid; } *a = arg;
@@ -393,13 +462,23 @@ static int client_kills(rp_self *me, void *arg)
     return 0;
 }
 
-TEST(nng, a_killed_peer_is_noticed)
+static void notice_killed_peer(const char *listen)
 {
     char url[128];
-    struct { char *url; pid_t pid; } a = {url, start_server("tcp://127.0.0.1:0", 0, url)};
+    struct { char *url; pid_t pid; } a = {url, start_server(listen, 0, url)};
     rp_system_opts o = {.loops = 2, .types = types};
     check_eq(run_with(client_kills, &a, &o), 0);
     waitpid(a.pid, 0, 0);
+}
+
+TEST(nng, a_killed_peer_is_noticed)
+{
+    notice_killed_peer("tcp://127.0.0.1:0");
+}
+
+TEST(uv, a_killed_peer_is_noticed)
+{
+    notice_killed_peer("uv+tcp://127.0.0.1:0");
 }
 
 static int client_refused(rp_self *me, void *arg)
@@ -429,6 +508,8 @@ TEST(nng, listening_beyond_loopback_needs_a_secret)
 {
     rp_system_opts o = {.loops = 1, .listen = "tcp://0.0.0.0:0"};
     check_eq(run_with(nothing, 0, &o), -EACCES);
+    o.listen = "uv+tcp://0.0.0.0:0";
+    check_eq(run_with(nothing, 0, &o), -EACCES);
     o.secret = "s";
     check_eq(run_with(nothing, 0, &o), 0);
     o.listen = "smtp://x";
@@ -449,4 +530,43 @@ static int client_patience(rp_self *me, void *arg)
 TEST(nng, connecting_to_nobody_times_out)
 {
     check_eq(run_with(client_patience, 0, 0), 0);
+}
+
+/* Each of these is its own way to end a dial or a listener over plain sockets. */
+static int client_misdials(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_node node;
+    check_eq(rp_connect(me, "uv+tcp://127.0.0.1:1", &node, rp_in_ms(me, 150)), -ETIMEDOUT);
+    check_eq(rp_connect(me, "uv+tcp://localhost:1", &node, rp_in_ms(me, 150)), -ETIMEDOUT);
+    int rc = rp_connect(me, "uv+tcp://no.such.host.invalid:1", &node, rp_in_ms(me, 200));
+    check(rc == -EINVAL || rc == -ETIMEDOUT, "%d", rc); /* where nobody answers such questions it is asked again */
+    check_eq(rp_connect(me, "uv+ipc:///tmp/reparto-nobody", &node, rp_in_ms(me, 50)), -ETIMEDOUT);
+    check_eq(rp_connect(me, "uv+abstract://100%", &node, RP_FOREVER), -EINVAL);
+    check_eq(rp_connect(me, "uv+tcp://127.0.0.1", &node, RP_FOREVER), -EINVAL);
+    check_eq(rp_connect(me, "uv+tcp://127.0.0.1:", &node, RP_FOREVER), -EINVAL);
+    check_eq(rp_connect(me, "uv+tcp://[::1:80", &node, RP_FOREVER), -EINVAL);
+    check_eq(rp_connect(me, "uv+gopher://x", &node, RP_FOREVER), -EINVAL);
+    return 0;
+}
+
+TEST(uv, what_cannot_be_dialled)
+{
+    check_eq(run_with(client_misdials, 0, 0), 0);
+}
+
+TEST(uv, what_cannot_be_listened_at)
+{
+    char url[128];
+    pid_t pid = start_server("uv+tcp://127.0.0.1:0", 0, url);
+    rp_system_opts o = {.loops = 1, .listen = "uv+ipc:///no/such/place"};
+    check_eq(run_with(nothing, 0, &o), -ENOENT);
+    o.listen = "uv+tcp://127.0.0.1";
+    check_eq(run_with(nothing, 0, &o), -EINVAL);
+    o.listen = "uv+abstract://%00";
+    check_eq(run_with(nothing, 0, &o), -EINVAL);
+    o.listen = url;
+    check_eq(run_with(nothing, 0, &o), -EADDRINUSE);
+    kill(pid, SIGKILL);
+    waitpid(pid, 0, 0);
 }

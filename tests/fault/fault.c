@@ -24,7 +24,8 @@ enum { LIMIT_S = 10, SIM_LIMIT_S = 4, JOBS = 2, K_MAX = 100000 };
 
 enum way { ONCE, ONWARDS, OLD_ONCE, OLD_ONWARDS, WAYS };
 static const char *const way_names[] = {"once", "from then on", "once, old kernel", "from then on, old kernel"};
-static const char *const world_names[] = {"sim, 1 loop", "sim, 3 loops", "2 threads", "attached", "ticked", "sim, client", "sim, server", "ipc, client", "ipc, server"};
+static const char *const world_names[] = {"sim, 1 loop", "sim, 3 loops", "2 threads", "attached", "ticked", "sim, client", "sim, server", "ipc, client", "ipc, server",
+                                          "uv+ipc, client", "uv+ipc, server"};
 
 /* What the present run is; the parent reads it when a child has died. */
 struct progress {
@@ -59,7 +60,7 @@ uint64_t test_seed(void)
 
 void fault_arm(void)
 {
-    if (now->world != SERVER && now->world != REAL_SERVER) /* else the faults are not this one's */
+    if (now->world != SERVER && now->world != REAL_SERVER && now->world != UV_SERVER) /* else the faults are not this one's */
         fault_arm_server();
 }
 
@@ -200,8 +201,8 @@ static void run_real(const struct scenario *s)
 {
     int fd[2];
     char listen[64], url[128] = "";
-    bool server_here = s->world == REAL_SERVER;
-    snprintf(listen, sizeof listen, "ipc:///tmp/reparto-fault-%d", (int)getpid());
+    bool server_here = s->world == REAL_SERVER || s->world == UV_SERVER;
+    snprintf(listen, sizeof listen, "%sipc:///tmp/reparto-fault-%d", s->world >= UV_CLIENT ? "uv+" : "", (int)getpid());
     reset(false);
     check(pipe(fd) == 0);
     fault_patience_ms = 400;
@@ -230,7 +231,7 @@ static void run_real(const struct scenario *s)
         kill(other, SIGKILL);
         waitpid(other, 0, 0);
     }
-    unlink(listen + 6);
+    unlink(strchr(listen, '/') + 2);
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------- */

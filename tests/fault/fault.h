@@ -16,7 +16,9 @@ enum world {
     ATTACHED, TICKED, /* in a host's main loop, with one thread more or none */
     CLIENT, SERVER, /* two simulated nodes; this one has the faults */
     REAL_CLIENT,    /* over ipc to a process that has none */
-    REAL_SERVER     /* two systems in one process; the one that listens has them */
+    REAL_SERVER,    /* two systems in one process; the one that listens has them */
+    UV_CLIENT,      /* as REAL_CLIENT, over plain sockets; */
+    UV_SERVER       /* as REAL_SERVER */
 };
 
 struct scenario {

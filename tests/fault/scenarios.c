@@ -1232,5 +1232,6 @@ const struct scenario scenarios[] = {
     PAIR("far_tokens", far_tokens), PAIR("far_window", far_window), PAIR("far_left", far_left),
     PAIR("far_stranger", far_stranger), {"system_in_system", UV_2, system_in_system},
     {"far_calls", REAL_CLIENT, far_calls}, {"far_ends", REAL_CLIENT, far_ends}, {"far_calls", REAL_SERVER, far_calls},
+    {"far_calls_uv", UV_CLIENT, far_calls}, {"far_ends_uv", UV_CLIENT, far_ends}, {"far_calls_uv", UV_SERVER, far_calls},
 };
 const unsigned nscenarios = sizeof scenarios / sizeof *scenarios;

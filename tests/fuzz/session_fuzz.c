@@ -88,7 +88,7 @@ struct session {
     struct rp__runtime *rt;
     struct rp__link *link;    /* NULL: none */
     uint64_t root, server;    /* their addresses */
-    bool sp_said, sending, over;
+    bool sp_said, sending, at_once, over;
     struct input in;
     struct rp__post post;
     bool posted;
@@ -97,10 +97,11 @@ struct session {
 
 static struct session *now; /* a fuzzer has one */
 
-static void fuzz_send(struct rp__link *k)
+static bool fuzz_send(struct rp__link *k)
 {
     (void)k;
-    now->sending = true; /* until a step says that it has gone */
+    now->sending = !now->at_once; /* until a step says that it has gone */
+    return now->at_once;
 }
 
 static void fuzz_close(struct rp__link *k)
@@ -318,9 +319,10 @@ static void tell_root(struct rp_loop *l, uint64_t what)
 
 static void new_link(struct input *in)
 {
-    bool dialler = byte(in) % 2;
-    if (now->link || rp__link_new(now->rt->cluster, dialler, false, &now->link) != 0)
+    uint8_t kind = byte(in);
+    if (now->link || rp__link_new(now->rt->cluster, &carrier, kind % 2, false, &now->link) != 0)
         return;
+    now->at_once = kind / 2 % 2;
     now->sp_said = now->sending = false;
     struct rp__link *k = now->link;
     k->wire = now;

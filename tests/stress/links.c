@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { AT_A_TIME = 4 }; /* as many as libuv has threads */
@@ -163,15 +164,17 @@ static int host_run(rp_self *me, void *arg)
 
 unsigned stress_links(void)
 {
-    static const char *const urls[] = {"ipc:///tmp/reparto-links-%d", "tcp://127.0.0.1:0"};
+    static const char *const urls[] = {
+        "ipc:///tmp/reparto-links-%d", "tcp://127.0.0.1:0", "uv+ipc:///tmp/reparto-links-uv-%d", "uv+tcp://127.0.0.1:0",
+    };
     uint64_t links = size_from("RP_LINKS", 3000);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         char url[64];
         snprintf(url, sizeof url, urls[i], (int)getpid());
         struct guests g = {.times = links / 2 / AT_A_TIME};
         rp_system_opts o = {.loops = 2, .types = types, .listen = url, .spin_us = -1};
         check_eq(run_with(host_run, &g, &o), 0);
-        printf("%s: %llu systems came and went\n", i ? "tcp" : "ipc", (unsigned long long)links / 2);
+        printf("%.*s: %llu systems came and went\n", (int)strcspn(url, ":"), url, (unsigned long long)links / 2);
     }
-    return 2;
+    return 4;
 }

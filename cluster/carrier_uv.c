@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * carrier_uv.c - links over plain sockets that the home loop itself waits for: no thread stands between.
+ *
+ * The wire is the same as nng's, so that either end may be of either kind. A callback of libuv's only notes
+ * what is ready and leaves a post, which the turn that follows at once finds: whatever is done with a link is
+ * done in a turn. A loop writes by itself, whichever it is; what the kernel has no room for is the home loop's.
+ *
+ * A wire is freed when libuv has let go of its handle and of its question for an address, and when no post of
+ * its is on its way. All are counted with the loop's own handles: a host's loop is not left before.
+ */
+#include "cluster/cluster.h"
+#include "loop/net.h"
+#include "loop/socket.h"
+#include "loop/uv.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SCHEME = 3 /* "uv+" */, AT_ONCE = 16 /* strangers let in in one turn */, RETRY_MS = 100, HOST = 100 };
+
+struct wire {
+    struct rp__link *k;
+    struct rp__uv *uv;       /* the home loop's */
+    const rp_alloc *mem;     /* outlives the link */
+    uv_poll_t poll;
+    uv_getaddrinfo_t question;
+    int fd;                  /* < 0: none yet */
+    int error;               /* what became of the question */
+    int ready;               /* UV_READABLE, UV_WRITABLE: noted for `post` */
+    bool held;               /* libuv has not let go of `poll`, */
+    bool asking;             /* or of `question` */
+    bool dialling, closing;
+    bool hurt;               /* libuv saw an error, and waits no more: read until it shows */
+    bool posted;
+    struct rp__post post;
+    /* The batch, until it has gone. Whoever sends writes it, and hands it over with `rest`. */
+    struct iovec iov[3];
+    unsigned niov;
+    bool rest_posted;
+    struct rp__post rest;
+};
+
+struct listener {
+    struct rp__cluster *c;
+    struct rp__uv *uv;
+    uv_poll_t poll;
+    int fd;
+    bool ipc, closing, held, posted;
+    struct rp__post post;
+    struct rp__timer retry;  /* there was no descriptor left for somebody */
+    char url[128];
+};
+
+/* ---- addresses ------------------------------------------------------------------------------------ */
+
+static const char *after(const char *url, const char *scheme)
+{
+    size_t n = strlen(scheme);
+    return strncmp(url + SCHEME, scheme, n) == 0 ? url + SCHEME + n : 0;
+}
+
+/* 0: `to` is the Unix address that the URL names. 1: it names none. */
+static int unix_address(const char *url, struct rp__net_addr *to)
+{
+    const char *path = after(url, "ipc://"), *name = after(url, "abstract://");
+    if (name && strchr(name, '%'))
+        return -EINVAL; /* nng reads it as a byte's number */
+    return path || name ? rp__net_unix(to, path ? path : name, name != 0) : 1;
+}
+
+/* "host:port", "[host]:port", "*:port". 0 or -EINVAL. */
+static int split(const char *url, char host[HOST], const char **port)
+{
+    const char *from = after(url, "tcp://"), *colon = from ? strrchr(from, ':') : 0;
+    if (!colon || colon[1] == 0)
+        return -EINVAL;
+    size_t n = (size_t)(colon - from);
+    if (n >= 2 && from[0] == '[' && from[n - 1] == ']') {
+        from++;
+        n -= 2;
+    }
+    if (n >= HOST)
+        return -EINVAL;
+    memcpy(host, from, n);
+    host[n] = 0;
+    *port = colon + 1;
+    return 0;
+}
+
+static int error_of(int uv)
+{
+    switch (uv) {
+    case 0:
+        return 0;
+    case UV_ENOMEM:
+    case UV_EAI_MEMORY:
+        return -ENOMEM;
+    case UV_EAI_AGAIN:
+        return -EAGAIN;
+    default:
+        return -EINVAL;
+    }
+}
+
+static void take_address(const struct addrinfo *from, struct rp__net_addr *to)
+{
+    memcpy(&to->at, from->ai_addr, from->ai_addrlen);
+    to->n = from->ai_addrlen;
+}
+
+/* ---- what libuv holds ----------------------------------------------------------------------------- */
+
+/* It does not keep a loop alive, which is the system's own business, but is waited for when that ends. */
+static int watch(struct rp__uv *uv, uv_poll_t *poll, int fd)
+{
+    int rc = uv_poll_init(uv->loop, poll, fd);
+    if (rc != 0)
+        return rc;
+    poll->data = uv;
+    uv_unref((uv_handle_t *)poll);
+    uv->handles++;
+    return 0;
+}
+
+/* On the loop's own thread, out of a turn: the next finds it. */
+static void leave_post(bool *posted, struct rp_loop *l, struct rp__post *p)
+{
+    if (*posted)
+        return;
+    *posted = true;
+    rp__inbox_push_own(l, p);
+}
+
+static void free_when_done(struct wire *w)
+{
+    if (w->closing && !w->held && !w->asking && !w->posted && !w->rest_posted)
+        w->mem->free(w->mem->ud, w, sizeof *w);
+}
+
+static void let_go(uv_handle_t *h)
+{
+    struct wire *w = RP__OF(struct wire, poll, h);
+    struct rp__uv *uv = w->uv;
+    w->held = false;
+    free_when_done(w);
+    rp__uv_closed(uv);
+}
+
+/* ---- both ways ------------------------------------------------------------------------------------ */
+
+static void on_ready(uv_poll_t *h, int status, int events)
+{
+    struct wire *w = RP__OF(struct wire, poll, h);
+    struct rp_loop *l = w->uv->l;
+    if (l->sys->forked) {
+        uv_poll_stop(h); /* the stream is the parent's */
+        return;
+    }
+    w->hurt |= status != 0;
+    w->ready |= status != 0 ? UV_READABLE | UV_WRITABLE : events;
+    leave_post(&w->posted, l, &w->post);
+}
+
+static void read_some(struct wire *w)
+{
+    struct rp__link *k = w->k;
+    ssize_t n = rp__socket_read(w->fd, k->c->scratch, RP__SCRATCH);
+    if (n > 0) {
+        rp__link_bytes(k, k->c->scratch, (size_t)n);
+        if (k->wire == w && w->hurt) { /* else libuv tells when there is more */
+            w->ready |= UV_READABLE;
+            leave_post(&w->posted, w->uv->l, &w->post);
+        }
+    } else if (n != -EAGAIN || w->hurt) {
+        rp__link_broken(k, n == -EAGAIN ? -ECONNRESET : (int)n);
+    }
+}
+
+/* As much of the batch as there is room for. 0 or an error. */
+static int write_some(struct wire *w)
+{
+    ssize_t n = rp__net_write(w->fd, w->iov, w->niov);
+    if (n < 0)
+        return n == -EAGAIN ? 0 : (int)n;
+    size_t left = (size_t)n;
+    while (w->niov > 0 && left >= w->iov[0].iov_len) {
+        left -= w->iov[0].iov_len;
+        w->niov--;
+        memmove(w->iov, w->iov + 1, w->niov * sizeof *w->iov);
+    }
+    if (w->niov > 0) {
+        w->iov[0].iov_base = (char *)w->iov[0].iov_base + left;
+        w->iov[0].iov_len -= left;
+    }
+    return 0;
+}
+
+static void write_rest(struct wire *w)
+{
+    struct rp__link *k = w->k;
+    int rc = write_some(w);
+    if (rc == 0)
+        rc = uv_poll_start(&w->poll, UV_READABLE | (w->niov > 0 ? UV_WRITABLE : 0), on_ready);
+    if (rc != 0)
+        rp__link_broken(k, rc);
+    else if (w->niov == 0)
+        rp__link_sent(k, 0);
+}
+
+static void on_rest(struct rp__post *p, struct rp_loop *l)
+{
+    (void)l;
+    struct wire *w = RP__OF(struct wire, rest, p);
+    w->rest_posted = false;
+    if (w->closing)
+        free_when_done(w);
+    else
+        write_rest(w);
+}
+
+static bool wire_send(struct rp__link *k)
+{
+    struct wire *w = k->wire;
+    struct rp__batch *b = &k->batch;
+    w->niov = 0;
+    w->iov[w->niov++] = (struct iovec){b->head, b->nhead};
+    for (unsigned i = 0; i < 2; i++)
+        if (b->buf[i])
+            w->iov[w->niov++] = (struct iovec){b->buf[i]->data, b->buf[i]->n};
+    if (write_some(w) == 0 && w->niov == 0)
+        return true;
+    w->rest_posted = true; /* the home loop meets the error again, if it was one */
+    if (rp__inbox_push(k->home, &w->rest) != 0)
+        w->rest_posted = false; /* it has ended */
+    return false;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------- */
+
+static void finish_dial(struct wire *w)
+{
+    int rc = w->error != 0 ? w->error : rp__net_dialled(w->fd);
+    w->dialling = false;
+    w->hurt = false;
+    rp__link_dialled(w->k, rc);
+}
+
+static void on_post(struct rp__post *p, struct rp_loop *l)
+{
+    (void)l;
+    struct wire *w = RP__OF(struct wire, post, p);
+    w->posted = false;
+    if (w->closing) {
+        free_when_done(w);
+        return;
+    }
+    struct rp__link *k = w->k;
+    int ready = w->ready;
+    w->ready = 0;
+    if (w->dialling) {
+        finish_dial(w);
+        return;
+    }
+    if (ready & UV_WRITABLE && w->niov > 0 && !w->rest_posted)
+        write_rest(w);
+    if (ready & UV_READABLE && k->wire == w)
+        read_some(w);
+}
+
+static int wire_new(struct rp__link *k, struct wire **ret)
+{
+    const rp_alloc *mem = &k->c->rt->sys->mem;
+    if (!k->c->scratch && !(k->c->scratch = mem->alloc(mem->ud, RP__SCRATCH)))
+        return -ENOMEM;
+    struct wire *w = mem->alloc(mem->ud, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    memset(w, 0, sizeof *w);
+    w->k = k;
+    w->uv = rp__uv_of(k->home);
+    w->mem = mem;
+    w->fd = -1;
+    w->post.fn = on_post;
+    w->rest.fn = on_rest;
+    k->wire = *ret = w;
+    return 0;
+}
+
+/* The descriptor is the wire's from here on, also when that fails. */
+static int take_fd(struct wire *w, int fd)
+{
+    w->fd = fd;
+    int rc = watch(w->uv, &w->poll, fd);
+    w->held = rc == 0;
+    return rc;
+}
+
+static void wire_close(struct rp__link *k)
+{
+    struct wire *w = k->wire;
+    if (!w)
+        return;
+    k->wire = 0;
+    w->closing = true;
+    if (w->held)
+        uv_close((uv_handle_t *)&w->poll, let_go);
+    if (w->asking)
+        uv_cancel((uv_req_t *)&w->question); /* its callback comes in any case */
+    if (w->fd >= 0)
+        rp__socket_close(w->fd);
+    free_when_done(w);
+}
+
+static void wire_begin(struct rp__link *k)
+{
+    struct wire *w = k->wire;
+    if (uv_poll_start(&w->poll, UV_READABLE, on_ready) != 0) { /* out of memory: as if it had been hurt */
+        w->hurt = true;
+        w->ready = UV_READABLE;
+        leave_post(&w->posted, w->uv->l, &w->post);
+    }
+}
+
+/* ---- dialling ------------------------------------------------------------------------------------- */
+
+static int connect_to(struct wire *w, const struct rp__net_addr *to)
+{
+    int fd = rp__net_dial(to);
+    if (fd < 0)
+        return fd;
+    int rc = take_fd(w, fd);
+    return rc != 0 ? rc : uv_poll_start(&w->poll, UV_WRITABLE, on_ready);
+}
+
+static void on_answer(uv_getaddrinfo_t *q, int status, struct addrinfo *found)
+{
+    struct wire *w = RP__OF(struct wire, question, q);
+    struct rp__uv *uv = w->uv;
+    struct rp__net_addr to;
+    w->asking = false;
+    if (w->closing) {
+        free_when_done(w);
+    } else {
+        w->error = error_of(status);
+        if (w->error == 0) {
+            take_address(found, &to);
+            w->error = connect_to(w, &to);
+        }
+        if (w->error != 0)
+            leave_post(&w->posted, uv->l, &w->post);
+    }
+    uv_freeaddrinfo(found);
+    rp__uv_closed(uv);
+}
+
+/* Who is called by a number is known at once. For a name one of libuv's threads asks, behind what was offloaded. */
+static int find_host(struct wire *w, const char *url)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *found;
+    char host[HOST];
+    const char *port;
+    struct rp__net_addr to;
+    int rc = split(url, host, &port);
+    if (rc != 0)
+        return rc;
+    if (getaddrinfo(host, port, &hints, &found) == 0) {
+        take_address(found, &to);
+        freeaddrinfo(found);
+        return connect_to(w, &to);
+    }
+    hints.ai_flags = 0;
+    rc = error_of(uv_getaddrinfo(w->uv->loop, &w->question, on_answer, host, port, &hints));
+    w->asking = rc == 0;
+    w->uv->handles += rc == 0;
+    return rc;
+}
+
+static int wire_dial(struct rp__link *k, const char *url)
+{
+    struct wire *w;
+    struct rp__net_addr to;
+    int rc = wire_new(k, &w);
+    if (rc != 0)
+        return rc;
+    w->dialling = true;
+    rc = unix_address(url, &to);
+    if (rc == 1)
+        return find_host(w, url);
+    return rc == 0 ? connect_to(w, &to) : rc;
+}
+
+/* ---- listening ------------------------------------------------------------------------------------ */
+
+static void take_in(struct listener *ln, int fd)
+{
+    struct rp__link *k;
+    struct wire *w;
+    if ((ln->ipc && !rp__net_is_ours(fd)) || rp__link_new(ln->c, &rp__carrier_uv, false, ln->ipc, &k) != 0) {
+        rp__socket_close(fd);
+        return;
+    }
+    int rc = wire_new(k, &w);
+    if (rc != 0)
+        rp__socket_close(fd);
+    else
+        rc = take_fd(w, fd);
+    if (rc == 0)
+        rp__link_accepted(k);
+    else
+        rp__link_broken(k, rc);
+}
+
+static void on_comers(uv_poll_t *h, int status, int events);
+
+static void try_again(struct rp__timer *t)
+{
+    struct listener *ln = RP__OF(struct listener, retry, t);
+    (void)!uv_poll_start(&ln->poll, UV_READABLE, on_comers); /* it was started before: it cannot fail */
+}
+
+static void listener_done(struct listener *ln)
+{
+    if (ln->closing && !ln->held && !ln->posted)
+        rp__free_mem(ln->c->rt->sys, ln, sizeof *ln);
+}
+
+static void on_come(struct rp__post *p, struct rp_loop *l)
+{
+    struct listener *ln = RP__OF(struct listener, post, p);
+    ln->posted = false;
+    if (ln->closing) {
+        listener_done(ln);
+        return;
+    }
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        int fd = rp__net_accept(ln->fd);
+        if (fd >= 0) {
+            take_in(ln, fd);
+        } else if (fd != -ECONNABORTED) {
+            if (fd == -EAGAIN)
+                return;
+            uv_poll_stop(&ln->poll); /* or it would say the same again and again */
+            rp__timer_start(&l->wheel, &ln->retry, l->now + RETRY_MS * RP_MS);
+            return;
+        }
+    }
+}
+
+static void on_comers(uv_poll_t *h, int status, int events)
+{
+    struct listener *ln = RP__OF(struct listener, poll, h);
+    (void)status, (void)events;
+    if (ln->uv->l->sys->forked)
+        uv_poll_stop(h);
+    else
+        leave_post(&ln->posted, ln->uv->l, &ln->post);
+}
+
+static void listener_let_go(uv_handle_t *h)
+{
+    struct listener *ln = RP__OF(struct listener, poll, h);
+    struct rp__uv *uv = ln->uv;
+    ln->held = false;
+    listener_done(ln);
+    rp__uv_closed(uv);
+}
+
+static void wire_unlisten(struct rp__cluster *c)
+{
+    struct listener *ln = c->listener;
+    if (!ln)
+        return;
+    c->listener = 0;
+    ln->closing = true;
+    rp__timer_stop(&c->home->wheel, &ln->retry);
+    if (ln->held)
+        uv_close((uv_handle_t *)&ln->poll, listener_let_go);
+    if (ln->fd >= 0) {
+        const char *path = after(ln->url, "ipc://");
+        rp__socket_close(ln->fd);
+        if (path)
+            rp__socket_remove(path);
+    }
+    listener_done(ln);
+}
+
+/* Asks for the address here and now: the system is only beginning. */
+static int listen_tcp(struct listener *ln)
+{
+    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    uv_getaddrinfo_t q;
+    char host[HOST];
+    const char *port;
+    struct rp__net_addr at;
+    int rc = split(ln->url, host, &port);
+    bool any = rc == 0 && (host[0] == 0 || strcmp(host, "*") == 0);
+    if (rc == 0)
+        rc = error_of(uv_getaddrinfo(ln->uv->loop, &q, 0, any ? 0 : host, port, &hints));
+    if (rc != 0)
+        return rc;
+    take_address(q.addrinfo, &at);
+    uv_freeaddrinfo(q.addrinfo);
+    return rp__net_listen(&at);
+}
+
+static int open_listener(struct listener *ln)
+{
+    struct rp__net_addr at;
+    const char *path = after(ln->url, "ipc://");
+    int rc = unix_address(ln->url, &at);
+    ln->ipc = rc == 0;
+    if (rc < 0)
+        return rc;
+    return rc == 1 ? listen_tcp(ln) : path ? rp__socket_listen(path) : rp__net_listen(&at);
+}
+
+static int wire_listen(struct rp__cluster *c, const char *url)
+{
+    struct listener *ln = rp__alloc(c->rt->sys, sizeof *ln);
+    if (!ln)
+        return -ENOMEM;
+    memset(ln, 0, sizeof *ln);
+    ln->c = c;
+    ln->uv = rp__uv_of(c->home);
+    ln->post.fn = on_come;
+    ln->retry.fire = try_again;
+    snprintf(ln->url, sizeof ln->url, "%s", url);
+    c->listener = ln;
+    int rc = ln->fd = open_listener(ln);
+    if (rc >= 0 && (rc = watch(ln->uv, &ln->poll, ln->fd)) == 0) {
+        ln->held = true;
+        rc = uv_poll_start(&ln->poll, UV_READABLE, on_comers);
+    }
+    if (rc != 0)
+        wire_unlisten(c);
+    return rc;
+}
+
+static int wire_url(struct rp__cluster *c, char *to, size_t size)
+{
+    struct listener *ln = c->listener;
+    const char *colon = strrchr(ln->url, ':');
+    int port = ln->ipc ? 0 : rp__net_port(ln->fd);
+    if (port < 0)
+        return port;
+    int n = ln->ipc ? snprintf(to, size, "%s", ln->url)
+                    : snprintf(to, size, "%.*s:%d", (int)(colon - ln->url), ln->url, port);
+    return n >= 0 && (size_t)n < size ? 0 : -ENOSPC;
+}
+
+const struct rp__carrier rp__carrier_uv = {
+    .listen = wire_listen,
+    .url = wire_url,
+    .unlisten = wire_unlisten,
+    .dial = wire_dial,
+    .begin = wire_begin,
+    .send = wire_send,
+    .close = wire_close,
+};

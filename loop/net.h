@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net.h - streams to other processes, over TCP and Unix sockets: what socket.h has not. Descriptors are
+ * non-blocking, are closed by exec, and send small messages at once.
+ */
+#ifndef RP__NET_H
+#define RP__NET_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct rp__net_addr {
+    struct sockaddr_storage at;
+    socklen_t n;
+};
+
+/* A Unix address: a path, or a name in the kernel's own space. 0 or -ENAMETOOLONG. */
+int rp__net_unix(struct rp__net_addr *to, const char *name, bool abstract);
+
+/* Not for paths: rp__socket_listen knows what becomes of those. A descriptor; -EADDRINUSE, -EACCES, ... */
+int rp__net_listen(const struct rp__net_addr *at);
+int rp__net_accept(int fd);    /* a descriptor; -EAGAIN: nobody wants in */
+
+/* A descriptor that can be written to when it is known what became of it, by rp__net_dialled; or an error. */
+int rp__net_dial(const struct rp__net_addr *to);
+int rp__net_dialled(int fd);   /* 0, -ECONNREFUSED, ... */
+
+int  rp__net_port(int fd);     /* that a TCP socket is bound to; or an error */
+bool rp__net_is_ours(int fd);  /* a Unix socket's other end belongs to our own user */
+
+ssize_t rp__net_write(int fd, const struct iovec *v, unsigned n); /* never a SIGPIPE; -EAGAIN */
+
+#endif
