@@ -51,11 +51,9 @@ static int handle(rp_self *me, void *state, const rp_msg *m)
     return rc != 0 ? rc : RP_STOP;
 }
 
-static int root(rp_self *me, void *arg)
+static int once(rp_self *me)
 {
-    (void)arg;
     struct node n = {0, 0};
-    double from = seconds();
     int rc = grow(me, &n, &(struct spec){0, 1000000}, RP_SPREAD);
     while (rc == 0 && n.waiting > 0) {
         rp_msg *m;
@@ -65,8 +63,18 @@ static int root(rp_self *me, void *arg)
         n.waiting--;
         rp_msg_drop(me, m);
     }
-    say("skynet", seconds() - from, "s");
     return rc != 0 ? rc : n.sum == UINT64_C(499999500000) ? 0 : -EBADMSG;
+}
+
+static int root(rp_self *me, void *arg)
+{
+    (void)arg;
+    int rc = once(me); /* warms up */
+    double from = seconds();
+    if (rc == 0)
+        rc = once(me);
+    say("skynet", seconds() - from, "s");
+    return rc;
 }
 
 int main(int argc, char **argv)
