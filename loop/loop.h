@@ -122,8 +122,16 @@ static inline void rp__count(_Atomic uint64_t *of, uint64_t n) /* by its only wr
     atomic_store_explicit(of, old + n, memory_order_relaxed);
 }
 
+#ifdef RP_NO_LEDGER /* to see what it costs, and for nothing else: bench/ledger */
+enum { RP__COUNTS = 0 };
+#else
+enum { RP__COUNTS = 1 };
+#endif
+
 static inline void rp__tally(struct rp_loop *l, unsigned what, uint64_t n)
 {
+    if (!RP__COUNTS && what != RP__SENT)
+        return;
     rp__count(&l->tally[what], n);
 }
 
