@@ -159,12 +159,12 @@ int rp__say_stack(rp_self *me, struct rp__text *t, const char *rest)
 
 static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info *a)
 {
-    char ref[RP__REF_TEXT], on[RP__REF_TEXT];
+    char ref[RP__REF_TEXT], on[RP__REF_TEXT], name[48];
     rp_time now = rp_now(me);
     if (a->task)
         rp__say(me, t, "%14s task %-15u %-8s", "", a->task, doing_names[a->doing]);
     else
-        rp__say(me, t, "%-14s %-20s %-8s", rp__ref_text(ref, me, a->ref), a->name[0] ? a->name : a->kind, doing_names[a->doing]);
+        rp__say(me, t, "%-14s %-20s %-8s", rp__ref_text(ref, me, a->ref), rp__plain(name, sizeof name, a->name[0] ? a->name : a->kind), doing_names[a->doing]);
     if (a->depth)
         rp__say(me, t, " %u in its mailbox, the oldest %.3f s;", a->depth, (double)a->oldest / RP_S);
     if (a->doing == RP_WAITING)

@@ -46,11 +46,23 @@ void rp__say(rp_self *me, struct rp__text *t, const char *format, ...)
     }
 }
 
-const char *rp__word_of(char *to, size_t size, const char *from)
+static const char *shown(char *to, size_t size, const char *from, char least)
 {
     size_t n = 0;
-    for (; from && from[n] && n + 1 < size; n++)
-        to[n] = from[n] > ' ' && from[n] < 127 ? from[n] : (unsigned char)from[n] >= 128 ? from[n] : '?';
+    for (; from && from[n] && n + 1 < size; n++) {
+        unsigned char c = (unsigned char)from[n];
+        to[n] = c >= (unsigned char)least && c != 127 ? from[n] : '?';
+    }
     to[n] = 0;
     return n > 0 ? to : "-";
+}
+
+const char *rp__word_of(char *to, size_t size, const char *from)
+{
+    return shown(to, size, from, '!');
+}
+
+const char *rp__plain(char *to, size_t size, const char *from)
+{
+    return shown(to, size, from, ' ');
 }

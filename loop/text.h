@@ -30,5 +30,6 @@ void rp__say(rp_self *me, struct rp__text *t, const char *format, ...) __attribu
 
 /* As a word of a line: what could break it (blanks, control characters) is shown as '?'; nothing as "-". */
 const char *rp__word_of(char *to, size_t size, const char *from);
+const char *rp__plain(char *to, size_t size, const char *from); /* the same for people: blanks stay */
 
 #endif

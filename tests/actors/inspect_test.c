@@ -317,6 +317,30 @@ TEST(inspect, misses_nobody_who_stays)
     everywhere(all_of_them, 0);
 }
 
+/* One that has moved is listed where it lives, and found there. */
+static int moved(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref w;
+    rp_actor_info i;
+    void *pc[64];
+    unsigned last = rp_loop_count(me) - 1;
+    check_eq(rp_spawn(me, &sleeper, &(rp_spawn_opts){.name = "traveller"}, &w), 0);
+    check_eq(rp_move(me, w, RP_LOOP(last)), 0);
+    check(look(me, w, 0, &i));
+    check_eq(i.loop, last);
+    check_str(i.name, "traveller");
+    check_eq(tell_num(me, w, 1), 0);
+    check_eq(when_waits(me, w, 0, "sleep").loop, last);
+    check(rp_backtrace(me, w, 0, pc, 64) > 3);
+    return 0;
+}
+
+TEST(inspect, finds_who_has_moved)
+{
+    everywhere(moved, 0);
+}
+
 /* ---- giving up ----------------------------------------------------------------------------------- */
 
 static int is_cancelled(rp_self *me, void *arg)
@@ -481,6 +505,7 @@ static int dumps(rp_self *me, void *arg)
     (void)arg;
     rp_ref busy, a;
     check_eq(rp_spawn(me, &sleeper, &(rp_spawn_opts){.name = "slow"}, &busy), 0);
+    check_eq(rp_spawn(me, &sleeper, &(rp_spawn_opts){.name = "a\033[1m b"}, NULL), 0);
     check_eq(rp_spawn(me, &asker, &(rp_spawn_opts){.arg = &busy, .on = RP_SPREAD, .monitor = true}, &a), 0);
     for (unsigned k = 0; k < 200; k++) /* more than fits into one block */
         check_eq(rp_spawn(me, &idler, &(rp_spawn_opts){.on = RP_SPREAD}, NULL), 0);
@@ -497,6 +522,7 @@ static int dumps(rp_self *me, void *arg)
     check(strstr(text, "loop load% turns"));
     check(strstr(text, " slow                 waiting  for sleep"), "%.3000s", text);
     check(strstr(text, "waiting  for reply of "));
+    check(strstr(text, " a?[1m b ") && !strchr(text, '\033')); /* a name does nothing to the terminal */
     unsigned idlers = 0;
     for (const char *at = text; (at = strstr(at, "idler")); at++)
         idlers++;

@@ -79,6 +79,10 @@ bad_sort() { ! show top -1 -s luck "$pid" && has "$work/shown" 'sort by depth'; 
 ok top_knows_its_keys bad_sort
 ok top_by_path show top -1 "$work/reparto.$pid"
 
+# On a terminal it refreshes, and keys sort it.
+keys() { python3 "$here/keys.py" nq "$reparto" top -d 0.2 "$pid" >"$work/shown" && has "$work/shown" 'by depth' 'by name'; }
+ok top_on_a_terminal keys
+
 tree() {
     show tree -t "$pid" && in_order "$work/shown" '^root  0\.0\.1 ' '^    post-office \(receiver\)  0' \
         '^    nurse \(supervisor\)' '^        clumsy .* supervised, 1 restarts' '^    ringer ' '^        task 1 '
