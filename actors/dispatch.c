@@ -177,8 +177,10 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
     struct rp_loop *l = me->loop;
     struct rp__actor *a = me->actor;
     for (;;) {
+        unsigned n = rp__slots(s->type);
         done_with(l, s);
         if (me->pin) {
+            rp__events_done(s, n);
             rp__chunk_unpin(&l->events, me->pin);
             me->pin = 0;
         }
@@ -352,8 +354,11 @@ RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
         if (s + AHEAD < e->head_end)
             PREFETCH(l, s + AHEAD);
         l->budget--;
-        rp__events_pop(e, rp__slots(s->type));
+        unsigned n = rp__slots(s->type);
+        rp__events_pop(e, n);
         deliver(l, me, s, LOCAL);
+        if (e->head == s + n) /* else others have popped since: its chunk may be in use again */
+            rp__events_done(s, n);
     }
 }
 

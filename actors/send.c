@@ -145,7 +145,7 @@ static struct rp__big *big_for(struct rp_loop *l, const struct rp__out *o)
         rp__big_share(o->share);
         return o->share;
     }
-    if (!m || !rp__big_of(m)->packed || rp__big_shared(rp__big_of(m))) {
+    if (!m || RP__MOVES_COPY || !rp__big_of(m)->packed || rp__big_shared(rp__big_of(m))) {
         struct rp__big *b = rp__big_new(l, o->type, o->body);
         if (b && m) {
             rp__big_free(l, rp__big_of(m));

@@ -72,7 +72,9 @@ void  rp__pool_sweep(struct rp__pool *p); /* takes back what the others returned
 #include <sanitizer/asan_interface.h>
 #define RP__POISON(p, n) __asan_poison_memory_region(p, n)
 #define RP__UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
+#define RP__MOVES_COPY 1 /* what moves gets another block, so that a pointer into the old one is found out at once */
 #else
+#define RP__MOVES_COPY 0
 #define RP__POISON(p, n) ((void)(p), (void)(n))
 #define RP__UNPOISON(p, n) ((void)(p), (void)(n))
 #endif

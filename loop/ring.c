@@ -10,6 +10,7 @@ static struct rp__chunk *chunk_get(struct rp__events *e)
     if (c) {
         e->spare = c->next;
         e->spares--;
+        RP__UNPOISON(c, sizeof *c); /* what was handled there: rp__events_done */
     } else if (!(c = rp__pool_get(e->pool, sizeof *c))) {
         return 0;
     }

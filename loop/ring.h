@@ -42,6 +42,7 @@
 #include "loop/pool.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 struct rp__slot {
     uint64_t to, from; /* local addresses */
@@ -132,6 +133,12 @@ static inline void rp__events_pop(struct rp__events *e, unsigned n)
 {
     e->head += n;
     e->count--;
+}
+
+/* A message of n slots that was popped has been handled: under ASan, whoever still reads its body is stopped. */
+static inline void rp__events_done(struct rp__slot *s, unsigned n)
+{
+    RP__POISON(s->body, n * RP__SLOT - offsetof(struct rp__slot, body));
 }
 
 /* ---- between two loops --------------------------------------------------------------------------- */
