@@ -182,6 +182,7 @@ struct rp__actor *rp__actor_new(struct rp_loop *l); /* zeroed but for its addres
 void rp__actor_free(struct rp_loop *l, struct rp__actor *a);
 struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a); /* made on first use; NULL: no memory */
 const char *rp__name_of(const rp_self *me);
+void rp__stalled_at(const rp_self *me, struct rp_stall *ret);
 
 /* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
 

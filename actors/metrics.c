@@ -7,6 +7,7 @@
 #include "actors/meter.h"
 #include "actors/runtime.h"
 #include "actors/words.h"
+#include "loop/stall.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,6 +30,7 @@ static void add_loop(rp_metrics *m, const struct rp_loop *l)
     m->ended += counted(&l->tally[RP__ENDED]);
     m->failed += counted(&l->tally[RP__FAILED]);
     m->restarted += counted(&l->tally[RP__RESTARTED]);
+    m->stalls += rp__stalls_of(l);
     m->stacks += counted(&l->gauge[RP__G_STACKS]);
     m->stack_bytes += counted(&l->gauge[RP__G_STACK_BYTES]);
     m->pool_blocks += counted(&l->gauge[RP__G_POOL_BLOCKS]);
@@ -114,6 +116,7 @@ static const struct row of_loop[] = {
     ROW("actors_ended_total", "counter", ended, "Actors that have ended."),
     ROW("actors_failed_total", "counter", failed, "Incarnations of actors that ended with an error."),
     ROW("actors_restarted_total", "counter", restarted, "Incarnations begun by supervisors."),
+    ROW("stalls_total", "counter", stalls, "Reports that the loop was held."),
     ROW("mailbox_high_water", "gauge", messages.high_water, "Messages in the longest mailbox there has been."),
     ROW("lost_signals_total", "counter", messages.lost_signals, "Signals lost because memory and its reserve were spent."),
     ROW("stacks", "gauge", stacks, "Stacks in use."),

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const struct rp__floor floor_of_actors = {
-    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of,
+    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__stalled_at,
 };
 
 static void start_root(struct rp__post *p, struct rp_loop *l)
@@ -87,6 +87,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .chaos = o->chaos_seed,
         .silent = world_ud && world == &rp__world_uv,
         .unmeasured = o->unmeasured,
+        .stall = {o->stall_ms * RP_MS, o->stall_signal, o->on_stall, o->stall_ud},
     };
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
     struct rp__runtime *rt = mem->alloc(mem->ud, sizeof *rt);

@@ -11,6 +11,7 @@
 #include "loop/system.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CHUNK_BYTES = RP__CHUNK_ACTORS * sizeof(struct rp__actor), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
@@ -123,6 +124,17 @@ struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a)
 const char *rp__name_of(const rp_self *me)
 {
     return me->actor ? me->actor->kind->name : "(none)";
+}
+
+void rp__stalled_at(const rp_self *me, struct rp_stall *ret)
+{
+    const struct rp__actor *a = me->actor;
+    if (!a)
+        return;
+    ret->actor = rp__ref(me->loop, a->addr);
+    snprintf(ret->name, sizeof ret->name, "%s", a->kind && a->kind->name ? a->kind->name : "");
+    if (a->handle && !me->home && me->msg)
+        snprintf(ret->type, sizeof ret->type, "%s", rp__type(me->msg->type)->name);
 }
 
 rp_ref rp_self_ref(const rp_self *me)

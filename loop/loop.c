@@ -361,6 +361,8 @@ void rp__sleep_end(struct rp_loop *l)
     /* relaxed: whoever exchanged it in between has woken us, which is what happened; whoever reads
      * the 0 has stored its tail before our next C2 */
     atomic_store_explicit(&l->sleeping, 0, memory_order_relaxed);
+    if (l->sys->stall)
+        rp__stall_woken(l);
 }
 
 rp_time rp__next_deadline(struct rp_loop *l)

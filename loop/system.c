@@ -95,6 +95,10 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
         return rc;
     }
     rp__fork_watch(sys);
+    if (sys->world == &rp__world_uv && (rc = rp__stall_start(sys, &o->stall)) != 0) {
+        rp__system_free(sys);
+        return rc;
+    }
     *ret = sys;
     return 0;
 }
@@ -103,6 +107,7 @@ void rp__system_free(rp_system *sys)
 {
     if (!sys)
         return;
+    rp__stall_stop(sys);
     rp__fork_unwatch(sys);
     rp__overflow_unwatch(sys);
     for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)

@@ -6,6 +6,7 @@
 #define RP__SYSTEM_H
 
 #include "loop/loop.h"
+#include "loop/stall.h"
 
 /* What the floors above do for a loop. Set before the first turn; never changes. */
 struct rp__floor {
@@ -15,6 +16,7 @@ struct rp__floor {
     void (*suspended)(rp_self *me);       /* a handler is about to wait: it keeps this stack */
     void (*discard)(struct rp_loop *l, struct rp__slot *s); /* nobody will read it any more */
     const char *(*name)(const rp_self *me); /* of its actor, for reports */
+    void (*at)(const rp_self *me, struct rp_stall *ret); /* who it is, and at what; of a thread that stands still */
 };
 
 struct rp_system {
@@ -31,6 +33,7 @@ struct rp_system {
      * the cores. relaxed: only a preference. */
     _Atomic rp_time spin;
     uint64_t chaos;        /* not 0: seed of a scheduler that is unfair on purpose */
+    struct rp__stall *stall; /* the watchdog; NULL: there is none */
     uint32_t trace;        /* see trace.h */
     int trace_fd;
     rp_time began;         /* on its clock */
@@ -56,6 +59,7 @@ struct rp__system_opts {
     uint64_t chaos;
     bool silent;           /* no signal handlers: an overflow of a stack goes unreported */
     bool unmeasured;
+    struct rp__stall_opts stall;
 };
 
 /* Builds a system of loops that have not begun to run. 0, -ENOMEM, -EINVAL, libuv's errors. */

@@ -271,10 +271,12 @@ static void world_close(struct rp_loop *l)
 
 static void run_loop(struct rp__uv *w)
 {
-    bool watched = w->l->sys->watched;
+    bool watched = w->l->sys->watched || w->l->sys->stall; /* a signal needs a stack of its own */
     rp__fiber_home(&w->l->home.fiber);
     w->rc = watched ? rp__overflow_thread(w->l) : 0;
+    rp__stall_sit(w->l, true);
     uv_run(w->loop, UV_RUN_DEFAULT);
+    rp__stall_sit(w->l, false);
     if (watched)
         rp__overflow_thread(0);
 }

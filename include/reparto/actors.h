@@ -14,6 +14,7 @@
 #define REPARTO_ACTORS_H
 
 #include "reparto/mailbox.h"
+#include "reparto/stall.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -260,6 +261,10 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     rp_ledger *ledger;    /* filled in at the end */
     const char *inspect;  /* path of a Unix socket where the program answers questions about itself; see inspect.h.
                              NULL: where the user's RP_INSPECT says, if it does. In a simulation -ENOTSUP */
+    uint32_t stall_ms;    /* not 0: a loop that is held for so long is reported while it is; see stall.h */
+    int stall_signal;     /* the real-time signal for that; 0: SIGRTMAX - 3 */
+    void (*on_stall)(const rp_stall *s, void *ud); /* on a thread that is no loop's; NULL: a line on standard error */
+    void *stall_ud;
     bool unmeasured;      /* no message carries its time: see metrics.h */
     /* cluster; see cluster.h */
     const char *listen;   /* "tcp://127.0.0.1:7000", "uv+ipc:///run/x" (cluster.h); NULL: this process does not listen */

@@ -17,6 +17,7 @@
 #include "reparto/metrics.h"
 #include "reparto/queue.h"
 #include "reparto/sim.h"
+#include "reparto/stall.h"
 #include "reparto/supervisor.h"
 #include "reparto/sync.h"
 

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_THREAD__) /* it holds signals back until a thread blocks */
+#define ANSWERS 0
+#else
+#define ANSWERS 1
+#endif
+
+enum { KEPT = 32 };
+
+struct told {
+    _Atomic unsigned n; /* reports, the first of them kept */
+    rp_stall s[KEPT];
+    void *stack[KEPT][32];
+};
+
+static void on_stall(const rp_stall *s, void *ud)
+{
+    struct told *t = ud;
+    unsigned n = atomic_load(&t->n);
+    if (n < KEPT) {
+        t->s[n] = *s;
+        for (unsigned i = 0; i < s->depth; i++)
+            t->stack[n][i] = s->stack[i];
+    }
+    atomic_store(&t->n, n + 1);
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+__attribute__((noinline)) static void burn(double ms)
+{
+    for (double end = now_ms() + ms; now_ms() < end;)
+        __asm__ volatile("");
+}
+
+static int handle_long(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    burn(200);
+    return RP_STOP;
+}
+static const rp_actor busy = {.name = "busy", .handle = handle_long};
+
+static int run_long(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    for (double end = now_ms() + 200; now_ms() < end;)
+        usleep(20000); /* EINTR, when it is looked at */
+    return 0;
+}
+static const rp_actor blocked = {.name = "blocked", .run = run_long};
+
+static bool through(const struct told *t, unsigned n, const void *fn)
+{
+    for (unsigned i = 0; i < t->s[n].depth; i++)
+        if ((char *)t->stack[n][i] >= (const char *)fn && (char *)t->stack[n][i] < (const char *)fn + 400)
+            return true;
+    return false;
+}
+
+/* The first report of `name` on the last loop. On a crowded machine others are held, too. */
+static unsigned first_of(rp_self *me, const struct told *t, unsigned from, const char *name)
+{
+    unsigned n = atomic_load(&t->n);
+    for (unsigned i = from; i < n && i < KEPT; i++)
+        if (t->s[i].loop == rp_loop_count(me) - 1 && (!ANSWERS || strcmp(t->s[i].name, name) == 0))
+            return i;
+    check(false, "no report of %s among %u", name, n);
+    return 0;
+}
+
+static int held(rp_self *me, void *arg)
+{
+    struct told *t = arg;
+    struct rp_down d;
+    rp_ref who;
+    rp_metrics m;
+    unsigned on = RP_LOOP(rp_loop_count(me) - 1);
+    check_eq(rp_spawn(me, &busy, &(rp_spawn_opts){.on = on, .monitor = true}, &who), 0);
+    check_eq(tell_num(me, who, 1), 0);
+    check_eq(recv_down(me, &d), 0);
+    unsigned i = first_of(me, t, 0, "busy"), next = atomic_load(&t->n);
+    check(t->s[i].held >= 20 * RP_MS && t->s[i].times == 1);
+    if (ANSWERS) {
+        check(rp_ref_eq(t->s[i].actor, who));
+        check_str(t->s[i].type, "test.num");
+        check(through(t, i, handle_long), "depth %u", t->s[i].depth);
+    }
+    for (unsigned k = i + 1; k < next && k < KEPT; k++)
+        if (t->s[k].loop == t->s[i].loop)
+            check(t->s[k].times > 1 && t->s[k].held > t->s[i].held);
+    check_eq(rp_spawn(me, &blocked, &(rp_spawn_opts){.on = on, .monitor = true}, &who), 0);
+    check_eq(recv_down(me, &d), 0);
+    i = first_of(me, t, next, "blocked");
+    check_str(t->s[i].type, "");
+    check(!ANSWERS || t->s[i].depth >= 1);
+    unsigned n = atomic_load(&t->n);
+    check_eq(rp_metrics_read(me, RP_ALL_LOOPS, &m), 0);
+    check(m.stalls >= n && n > 1);
+    return 0;
+}
+
+TEST(stall, a_held_loop_is_told_while_it_is)
+{
+    static struct told t;
+    struct sigaction before, after;
+    sigaction(SIGRTMAX - 3, 0, &before);
+    rp_system_opts o = {.loops = 2, .stall_ms = 20, .on_stall = on_stall, .stall_ud = &t};
+    check_eq(run_with(held, &t, &o), 0);
+    sigaction(SIGRTMAX - 3, 0, &after);
+    check(before.sa_handler == after.sa_handler, "the handler is still there");
+}
+
+static int short_and_idle(rp_self *me, void *arg)
+{
+    struct rusage a, b;
+    (void)arg;
+    for (double end = now_ms() + 100; now_ms() < end;) {
+        burn(1);
+        check_eq(rp_yield(me), 0);
+    }
+    check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
+    getrusage(RUSAGE_SELF, &a);
+    check_eq(rp_sleep(me, rp_in_ms(me, 400)), 0);
+    getrusage(RUSAGE_SELF, &b);
+    check(b.ru_nvcsw - a.ru_nvcsw < 30, "%ld switches while all sleep", b.ru_nvcsw - a.ru_nvcsw);
+    return 0;
+}
+
+/* Many short turns are no stall; and where nobody is awake, the watchdog sleeps too: it would look 80 times. */
+TEST(stall, not_a_busy_loop_and_not_an_idle_one)
+{
+    static struct told t;
+    rp_system_opts o = {.loops = 2, .stall_ms = 20, .stall_signal = SIGRTMIN + 3, .on_stall = on_stall, .stall_ud = &t};
+    check_eq(run_with(short_and_idle, 0, &o), 0);
+    for (unsigned i = 0; i < atomic_load(&t.n) && i < KEPT; i++) /* on a crowded machine a turn may take as long */
+        check(t.s[i].times <= 3);
+}
+
+static int nothing(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_yield(me);
+}
+
+TEST(stall, without_memory_there_is_no_system_and_no_handler)
+{
+    rp_actor root = {.name = "root", .run = nothing};
+    int rc = -ENOMEM;
+    for (int64_t i = 1; rc != 0; i++) {
+        struct test_mem mem;
+        struct sigaction now;
+        test_mem_init(&mem);
+        mem.fail_at = i;
+        rp_system_opts o = {.loops = 2, .stall_ms = 1000, .mem = &mem.alloc};
+        rc = rp_run(&root, NULL, &o);
+        check(rc == 0 || rc == -ENOMEM, "%d", rc);
+        check_eq(mem.blocks, 0);
+        sigaction(SIGRTMAX - 3, 0, &now);
+        check(now.sa_handler == SIG_DFL);
+    }
+}
+
+TEST(stall, what_cannot_be)
+{
+    rp_system_opts o = {.loops = 1, .stall_ms = 20, .stall_signal = SIGUSR1};
+    check_eq(run_with(short_and_idle, 0, &o), -EINVAL);
+    o = (rp_system_opts){.loops = 2, .stall_ms = 1, .sim_seed = test_seed()}; /* is not watched */
+    static struct told t;
+    o.on_stall = on_stall;
+    o.stall_ud = &t;
+    check_eq(run_with(short_and_idle, 0, &o), 0);
+    check_eq(atomic_load(&t.n), 0);
+}
