@@ -25,6 +25,13 @@ unsigned rp__unwind(const struct rp__cx *cx, const void *low, const void *high, 
 #include <link.h>
 #include <stddef.h>
 
+#if defined(RP_VALGRIND) /* it would complain: what stands there is what is asked */
+#include <valgrind/memcheck.h>
+#define DEFINED(p) ((void)VALGRIND_MAKE_MEM_DEFINED(p, sizeof *(p)))
+#else
+#define DEFINED(p) ((void)(p))
+#endif
+
 #if defined(__x86_64__)
 enum { REGS = 17, SP = 7, FP = 6, RA_BITS = 64 };
 #else
@@ -48,6 +55,7 @@ __attribute__((no_sanitize("address"))) static bool read_stack(const struct stac
     if (at < s->low || at > s->high - sizeof *ret || at % sizeof *ret != 0)
         return false;
     *ret = *(const uintptr_t *)at;
+    DEFINED(ret);
     return true;
 }
 
