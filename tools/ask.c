@@ -67,10 +67,12 @@ void target_find(struct target *t, const char *what)
 
 /* ---- asking -------------------------------------------------------------------------------------- */
 
+enum { PATIENCE_S = 10 };
+
 static int dial(struct target *t)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    struct timeval patient = {30, 0};
+    struct timeval patient = {PATIENCE_S, 0};
     struct ucred peer;
     socklen_t size = sizeof peer;
     strcpy(at.sun_path, t->path);
@@ -87,7 +89,8 @@ static int dial(struct target *t)
     return fd;
 }
 
-static char *read_all(int fd)
+/* `late`: it has said nothing for too long. */
+static char *read_all(int fd, bool *late)
 {
     size_t n = 0, room = 65536;
     char *text = need(malloc(room));
@@ -97,12 +100,13 @@ static char *read_all(int fd)
         if (n + 1 == room)
             text = need(realloc(text, room *= 2));
     }
+    *late = got < 0 && errno == EAGAIN;
     text[n] = 0;
     return text;
 }
 
 /* The last line says how it went. */
-static bool take_end(const struct target *t, char *text)
+static bool take_end(const struct target *t, char *text, bool late)
 {
     size_t n = strlen(text);
     char *last = n > 0 ? memrchr(text, '\n', n - 1) : NULL;
@@ -113,6 +117,9 @@ static bool take_end(const struct target *t, char *text)
     }
     if (strncmp(last, "error: ", 7) == 0)
         fprintf(stderr, "reparto: %s", last);
+    else if (late)
+        fprintf(stderr, "reparto: %s: no answer for %d s: a handler holds the program's loop 0; gdb -p %d shows which\n",
+                t->path, PATIENCE_S, (int)t->pid);
     else
         fprintf(stderr, "reparto: %s: the answer broke off\n", t->path);
     return false;
@@ -126,12 +133,13 @@ char *ask(struct target *t, const char *word, const char *rest)
         return NULL;
     int n = snprintf(line, sizeof line, "%s%s%s\n", word, *rest ? " " : "", rest);
     char *text = NULL;
+    bool late = false;
     if (n < (int)sizeof line && send(fd, line, (size_t)n, MSG_NOSIGNAL) == n)
-        text = read_all(fd);
+        text = read_all(fd, &late);
     else
         fprintf(stderr, "reparto: %s: could not ask\n", t->path);
     close(fd);
-    if (text && !take_end(t, text)) {
+    if (text && !take_end(t, text, late)) {
         free(text);
         text = NULL;
     }

@@ -128,6 +128,16 @@ idle() {
 }
 ok idle idle
 
+# A loop that a handler holds is shown as held, and the others all the same.
+held() {
+    printf h >&7
+    sleep 0.3
+    show ask "$pid" loops && has "$work/shown" '^0 .* ok$' '^1 - .* held$' &&
+        show wait "$pid" && has "$work/shown" '^# loop 1 is held' '^full 0\.3\.1 '
+}
+ok held held
+sleep 2
+
 # ---- gdb --------------------------------------------------------------------------------------------
 
 in_gdb() { gdb -nx -q -batch "$@" >"$work/shown" 2>&1; }

@@ -2,7 +2,8 @@
  *
  * planted.c - a program full of actors that stand still, for look.sh to look at.
  *
- *     planted [N]      N parked coroutines beside; says "ready" and goes on until its input ends
+ *     planted [N]      N parked coroutines beside; says "ready" and goes on until its input ends.
+ *                      An 'h' in it makes a handler hold loop 1 for five seconds.
  */
 #include "reparto/reparto.h"
 
@@ -128,6 +129,15 @@ static int fall_once(rp_self *me, void *arg)
 }
 static const rp_actor clumsy = {.name = "clumsy", .run = fall_once};
 
+/* Holds its loop. */
+static int hog_it(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    sleep(5);
+    return 0;
+}
+static const rp_actor hog = {.name = "hog", .handle = hog_it};
+
 /* ---- planting ------------------------------------------------------------------------------------ */
 
 static int plant_ring(rp_self *me)
@@ -163,13 +173,19 @@ static int plant(rp_self *me)
     return rc == 0 ? plant_ring(me) : rc;
 }
 
-static int wait_for_input(void *arg)
+static int read_one(void *arg) /* off the loop: 1, or 0 at the end */
 {
-    (void)arg;
+    return read(STDIN_FILENO, arg, 1) > 0;
+}
+
+static int obey(rp_self *me)
+{
+    rp_ref h;
     char c;
-    while (read(STDIN_FILENO, &c, 1) > 0)
-        ;
-    return 0;
+    int rc = rp_spawn(me, &hog, &(rp_spawn_opts){.on = RP_LOOP(1)}, &h);
+    while (rc == 0 && (rc = rp_offload(me, read_one, &c, RP_FOREVER)) > 0)
+        rc = c == 'h' ? tell(me, h, 0) : 0;
+    return rc;
 }
 
 static int root(rp_self *me, void *arg)
@@ -183,7 +199,7 @@ static int root(rp_self *me, void *arg)
     printf("%s\n", rc == 0 ? "ready" : rp_strerror(rc));
     fflush(stdout);
     if (rc == 0)
-        rc = rp_offload(me, wait_for_input, NULL, RP_FOREVER);
+        rc = obey(me);
     _exit(rc == 0 ? 0 : 1); /* nothing here ends by itself */
 }
 
