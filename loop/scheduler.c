@@ -81,10 +81,25 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
     struct rp__hook batch; /* those that become ready meanwhile belong to the next round */
     rp__list_init(&batch);
     rp__list_splice(&batch, &l->ready);
-    for (struct rp__hook *at; (at = rp__list_pop(&batch));) {
+    for (struct rp__hook *at; l->budget > 0 && (at = rp__list_pop(&batch));) {
         l->budget--;
         rp__switch(l, me, RP__OF(rp_self, ready, at));
     }
+    if (rp__list_empty(&batch))
+        return;
+    rp__list_splice(&batch, &l->ready); /* the rest is first in the next turn */
+    rp__list_splice(&l->ready, &batch);
+}
+
+/* Where those that are ready have used up the turn, messages have a share all the same, or they would starve. */
+static inline void dispatch(struct rp_loop *l)
+{
+    bool spent = l->budget <= 0;
+    if (spent)
+        l->budget = l->sys->chaos ? 1 : RP__QUANTUM;
+    l->sys->floor->dispatch(l);
+    if (spent)
+        l->budget = 0;
 }
 
 bool rp__work_left(struct rp_loop *l)
@@ -114,7 +129,7 @@ RP__NOIPA static void sched_main(rp_self *me)
                 run_ready(l, me);
                 l->quantum = RP__QUANTUM;
             } /* else a handler has just taken the stack that was here: on with its round */
-            l->sys->floor->dispatch(l);
+            dispatch(l);
             if (rp__forked(l))
                 rp__fork_strayed();
             l->quantum = 0;
