@@ -392,7 +392,7 @@ static int past_a_held_loop(rp_self *me, void *arg)
     rp_actor_info a;
     rp_loop_info l;
     unsigned seen = 0, gaps = 0;
-    check_eq(rp_inspect(me, 20, &i), 0);
+    check_eq(rp_inspect(me, 400, &i), 0);
     for (int rc; (rc = rp_inspect_next(me, i, &a)) != 0;) {
         check(rc == 1 || (rc == -ETIMEDOUT && a.loop == 1), "%d", rc);
         gaps += rc < 0;
