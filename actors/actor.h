@@ -114,6 +114,7 @@ struct rp__actors {
     struct rp__dead *dead;    /* dead.c; made on first use */
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
+    struct rp__talk *talk;    /* a mover listens; NULL: none does */
     struct rp__where_table where; /* those that do not live where they were born */
     uint32_t nmoving;         /* on their way from here or to here */
     uint64_t nbonds;          /* links, watches of names and requests to move ever made here */

@@ -13,6 +13,7 @@
 #include "actors/dead.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
+#include "actors/talk.h"
 #include "actors/trace.h"
 
 #include "loop/held.h"
@@ -387,11 +388,85 @@ RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__r
     }
 }
 
+/* ---- for a mover ---------------------------------------------------------------------------------- */
+
+/* A ring with something in it; NULL: none. They take turns. */
+static struct rp__ring *some_ring(struct rp_loop *l, uint64_t turn)
+{
+    unsigned n = l->sys->nloops;
+    for (unsigned i = 0; i < n; i++) {
+        struct rp__ring *r = atomic_load_explicit(&l->in[(turn + i) % n], memory_order_acquire);
+        if (r && rp__ring_ready(r) > 0 && rp__ring_at(r)->type != RP__PAD)
+            return r;
+    }
+    return 0;
+}
+
+enum { LEAST = 100 }; /* ns: simulated time stands still while handlers run */
+
+static void note_time(struct rp_loop *l, struct rp__talk *t, uint64_t who, rp_time from, uint64_t weight)
+{
+    rp_time took = l->world->now(l) - from;
+    if (l->actors->talk == t)
+        rp__talk_time(t, who, (uint64_t)(took > LEAST ? took : LEAST) * weight);
+}
+
+/* All that is due. Where a handler waits, this does not go on, and nor do the two below: the rest is another round's. */
+RP__NOIPA static void due_heard(struct rp_loop *l, rp_self *me, struct rp__talk *t)
+{
+    l->source = l->index;
+    for (struct rp__delayed *d; l->budget > 0 && (d = rp__timer_due(l));) {
+        rp_msg *m = rp__timer_take(l, d);
+        rp_time from = l->world->now(l);
+        uint64_t who = m ? m->slot.to : 0;
+        l->budget--;
+        if (!m)
+            continue;
+        deliver(l, me, &m->slot, OWNED);
+        note_time(l, t, who, from, 1);
+    }
+}
+
+/* The first message of the round is timed. */
+RP__NOIPA static void dispatch_heard(struct rp_loop *l, rp_self *me)
+{
+    rp_time from = l->world->now(l);
+    struct rp__talk *t = l->actors->talk;
+    if (from > t->until) {
+        rp__talk_close(l);
+        return;
+    }
+    due_heard(l, me, t);
+    from = l->world->now(l);
+    struct rp__ring *r = some_ring(l, t->rounds);
+    struct rp__slot *s = t->rounds++ % 2 && r ? 0 : rp__events_peek(&l->events);
+    uint64_t n = s ? l->events.count : r ? rp__ring_ready(r) : 0;
+    uint64_t weight = n < RP__QUANTUM ? n : RP__QUANTUM;
+    r = s ? 0 : r;
+    s = r ? rp__ring_at(r) : s;
+    if (!s || l->quantum <= 2)
+        return;
+    uint64_t who = s->type & RP__FLAG(RP__F_SYSTEM) ? 0 : s->to;
+    if (who && r && s->from && !(s->type & RP__FLAG(RP__F_NODE)))
+        rp__talk_pair(t, s->from, who, weight);
+    int32_t quantum = l->quantum;
+    l->quantum = 2;
+    if (r)
+        dispatch_ring(l, me, r, 1);
+    else
+        dispatch_events(l, me);
+    l->quantum = quantum - 1;
+    if (who)
+        note_time(l, t, who, from, weight);
+}
+
 void rp__dispatch(struct rp_loop *l)
 {
     rp_self *me = l->sched;
     if (!rp__reserve_ready(l))
         return; /* memory is out: nothing more is begun until some comes back */
+    if (__builtin_expect(l->actors->talk != 0, 0))
+        dispatch_heard(l, me);
     dispatch_due(l, me);
     dispatch_events(l, me);
     unsigned n = l->sys->nloops, first = (unsigned)(atomic_load_explicit(&l->turns, memory_order_relaxed) % n); /* a turn's budget may end before the last one */

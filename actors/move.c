@@ -348,10 +348,12 @@ static void install(struct rp__errand *e, struct rp_loop *l)
 /* ---- S: who asks ----------------------------------------------------------------------------------- */
 
 /* 1: it may move. */
-static int may_move(const struct rp_loop *l, const struct rp__actor *a, unsigned to)
+static int may_move(const struct rp_loop *l, const struct rp__actor *a, unsigned to, bool by_mover)
 {
     if (!a)
         return -ESRCH;
+    if (by_mover && !(a->kind->flags & RP_MOVABLE))
+        return -EPERM;
     if (a->flags & RP__A_MOVING || (a->extra && a->extra->leave))
         return -EALREADY;
     if (a->flags & RP__A_DOWN)
@@ -377,7 +379,7 @@ void rp__on_move(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__request *r = (struct rp__request *)(uintptr_t)s->body[0];
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
-    int rc = may_move(l, a, r->to);
+    int rc = may_move(l, a, r->to, r->by_mover);
     if (rc == 1)
         rc = a->flags & RP__A_BUSY ? when_idle(l, a, r) : begin(l, a, r) == 0 ? 1 : -ENOMEM;
     if (rc != 1)
@@ -445,14 +447,19 @@ int rp__move_unasked(struct rp_loop *l, uint64_t addr, unsigned to)
 static int move_self(rp_self *me, unsigned to)
 {
     struct rp__actor *a = me->actor;
-    int rc = a->flags & (RP__A_ENDING | RP__A_STOPPED) ? -ECANCELED : may_move(me->loop, a, to);
+    int rc = a->flags & (RP__A_ENDING | RP__A_STOPPED) ? -ECANCELED : may_move(me->loop, a, to, false);
     return rc == 1 ? rp__move_unasked(me->loop, a->addr, to) : rc;
 }
 
 int rp_move(rp_self *me, rp_ref who, unsigned on)
 {
+    return rp__move(me, who, on, false);
+}
+
+int rp__move(rp_self *me, rp_ref who, unsigned on, bool by_mover)
+{
     struct rp_loop *l = me->loop;
-    struct rp__request r = {.who = me, .loop = l->index};
+    struct rp__request r = {.who = me, .loop = l->index, .by_mover = by_mover};
     if (rp__forked(l))
         return -EPERM;
     if (!me->actor || rp_ref_none(who) || who.node != l->node || rp__loop_of(who.local) >= l->sys->nloops)

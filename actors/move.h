@@ -44,10 +44,14 @@ struct rp__request { /* on the stack of who waits; or of its own */
     unsigned loop; /* of who waits */
     unsigned to;
     bool withdrawn;
+    bool by_mover; /* only who is RP_MOVABLE */
     int rc;
 };
 
 enum { TO_PREPARE, TO_READY, TO_INSTALL, TO_ANSWER, RP__MOVE_SPILLS };
+
+/* As rp_move. `by_mover`: -EPERM, its kind does not say RP_MOVABLE. */
+int rp__move(rp_self *me, rp_ref who, unsigned on, bool by_mover);
 
 struct rp__move {
     struct rp__errand prepare, ready, change, changed, install; /* the steps, by who takes them: D, S, X, S, D */

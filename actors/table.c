@@ -6,6 +6,7 @@
 #include "actors/look.h"
 #include "actors/meter.h"
 #include "actors/move.h"
+#include "actors/talk.h"
 
 #include "loop/os.h"
 #include "loop/system.h"
@@ -42,6 +43,7 @@ void rp__actors_close(struct rp_loop *l)
     rp__reserve_fini(l);
     rp__looks_fini(l);
     rp__where_fini(l);
+    rp__talk_close(l);
     for (unsigned i = 0; t->chunk && i < RP__CHUNKS && t->chunk[i]; i++)
         rp__os_unmap(t->chunk[i], CHUNK_BYTES);
     if (t->chunk)

@@ -24,8 +24,9 @@ enum { RP_STOP = 1 }; /* what a handler returns to end normally */
 
 /* Flags of an actor. RP_NOWAIT: its handler never waits; calls that would return -EAGAIN.
  * RP_TRAP: it is not stopped, but gets RP_EXIT, and ends when it sees fit: by who waits for its end it is
- * waited for. Out of memory it is stopped like any other. */
-enum { RP_NOWAIT = 1, RP_TRAP = 2 };
+ * waited for. Out of memory it is stopped like any other. RP_MOVABLE: a mover (mover.h) may make it live on
+ * another loop, between two messages: nothing in its state belongs to a loop. */
+enum { RP_NOWAIT = 1, RP_TRAP = 2, RP_MOVABLE = 4 };
 
 typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle */
     const char *name;     /* of the kind, for reports */

@@ -15,6 +15,7 @@
 #include "reparto/loop.h"
 #include "reparto/mailbox.h"
 #include "reparto/metrics.h"
+#include "reparto/mover.h"
 #include "reparto/queue.h"
 #include "reparto/sim.h"
 #include "reparto/stall.h"

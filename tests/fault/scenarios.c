@@ -1074,6 +1074,21 @@ static int moves(rp_self *me, void *arg)
     return await_down(me);
 }
 
+static int movers(rp_self *me, void *arg)
+{
+    rp_ref m, a;
+    (void)arg;
+    fault_arm();
+    TRY(rp_spawn(me, &player, NULL, &a));
+    TRY(rp_mover_start(me, &(rp_mover){.period_ms = 2}, &(rp_spawn_opts){.monitor = true}, &m));
+    for (unsigned i = 0; i < 20; i++) {
+        TRY(tell_num(me, a, SPAWN));
+        TRY(rp_sleep(me, rp_in_ms(me, 1)));
+    }
+    TRY(rp_stop(me, m, "enough"));
+    return await_down(me);
+}
+
 static int links(rp_self *me, void *arg)
 {
     (void)arg;
@@ -1223,7 +1238,7 @@ const struct scenario scenarios[] = {
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
-    BOTH("supervises", supervises), BOTH("links", links), BOTH("moves", moves), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
+    BOTH("supervises", supervises), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
     BOTH("dead_letters", dead_letters), {"dead_letters", UV_2, dead_letters},
     {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},

@@ -112,6 +112,14 @@ static int w_spawn(rp_self *me, struct trial *t)
     return rc != 0 ? rc : rp_stop(me, r, "enough");
 }
 
+static int w_mover_start(rp_self *me, struct trial *t)
+{
+    rp_ref r;
+    int rc = rp_mover_start(me, NULL, &(rp_spawn_opts){.on = RP_LOOP(rp_loop_count(me) - 1)}, &r);
+    (void)t;
+    return rc != 0 ? rc : rp_stop(me, r, "enough");
+}
+
 /* There and back, until it is cancelled: then it is where it was before. */
 static int w_move(rp_self *me, struct trial *t)
 {
@@ -564,6 +572,7 @@ const struct wait actor_waits[] = {
     {"rp_offload", w_offload},
     {"rp_spawn", w_spawn},
     {"rp_move", w_move, .settle = all_come},
+    {"rp_mover_start", w_mover_start},
     {"rp_call", w_call},
     {"rp_call_many", w_call_many},
     {"rp_drain", w_drain},
