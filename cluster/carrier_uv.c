@@ -415,8 +415,9 @@ static void take_in(struct listener *ln, int fd)
 
 static void on_comers(uv_poll_t *h, int status, int events);
 
-static void try_again(struct rp__timer *t)
+static void try_again(struct rp__timer *t, struct rp__wheel *w)
 {
+    (void)w;
     struct listener *ln = RP__OF(struct listener, retry, t);
     (void)!uv_poll_start(&ln->poll, UV_READABLE, on_comers); /* it was started before: it cannot fail */
 }

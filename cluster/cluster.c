@@ -99,8 +99,9 @@ static int try_dial(struct rp__dial *d)
     return 0;
 }
 
-static void dial_again(struct rp__timer *t)
+static void dial_again(struct rp__timer *t, struct rp__wheel *w)
 {
+    (void)w;
     struct rp__dial *d = RP__OF(struct rp__dial, again, t);
     if (nobody_waits(d)) {
         dial_free(d);

@@ -54,7 +54,7 @@ bool rp__cluster_has_better(struct rp__link *k);
 void rp__dial_settled(struct rp__link *k, int rc); /* its link is up, or came to nothing */
 void rp__cluster_link_gone(struct rp__cluster *c);  /* one less: perhaps the last, when closing */
 
-void rp__taken_flush(struct rp__timer *t);      /* remote.c: tells the peers what has been taken */
+void rp__taken_flush(struct rp__timer *t, struct rp__wheel *w);    /* remote.c: tells the peers what has been taken */
 void rp__taken_forget(struct rp__cluster_loop *here);
 void rp__cluster_closing(struct rp_loop *l);
 

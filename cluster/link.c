@@ -177,7 +177,7 @@ int rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t t
 
 /* ---- birth and death ------------------------------------------------------------------------------ */
 
-static void on_beat(struct rp__timer *t);
+static void on_beat(struct rp__timer *t, struct rp__wheel *w);
 
 int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool dialler, bool ipc, struct rp__link **ret)
 {
@@ -553,8 +553,9 @@ void rp__link_dialled(struct rp__link *k, int rc)
 }
 
 /* The timer of a link: the end of patience while it is strange, the heartbeat while it is up. */
-static void on_beat(struct rp__timer *t)
+static void on_beat(struct rp__timer *t, struct rp__wheel *w)
 {
+    (void)w;
     struct rp__link *k = RP__OF(struct rp__link, beat, t);
     rp_time now = k->home->now;
     if (k->state == RP__L_DOWN) {

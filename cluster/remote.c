@@ -382,8 +382,9 @@ static void say_taken(struct rp_loop *l, const struct rp__taken *t)
         rp__link_lose(k);
 }
 
-void rp__taken_flush(struct rp__timer *timer)
+void rp__taken_flush(struct rp__timer *timer, struct rp__wheel *w)
 {
+    (void)w;
     struct rp__cluster_loop *here = RP__OF(struct rp__cluster_loop, flush, timer);
     struct rp_loop *l = here->l;
     uint64_t key;

@@ -61,7 +61,8 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
         sys->began = l->now;
     l->trace = sys->trace;
     l->slow |= l->trace & RP__T_SEND ? RP__SLOW_TRACE : 0;
-    rp__wheel_init(&l->wheel, l->now);
+    if ((rc = rp__wheel_init(&l->wheel, l->now)) != 0)
+        return rc;
     return sys->floor->open(l);
 }
 
@@ -78,6 +79,7 @@ void rp__loop_close(struct rp_loop *l)
     rp__free_mem(sys, l->out, sys->nloops * sizeof *l->out);
     rp__free_mem(sys, (void *)l->in, sys->nloops * sizeof *l->in);
     rp__events_fini(&l->events);
+    rp__wheel_fini(&l->wheel);
     rp__stacks_fini(&l->stacks);
 }
 

@@ -104,7 +104,8 @@ static inline void dispatch(struct rp_loop *l)
 
 bool rp__work_left(struct rp_loop *l)
 {
-    return !rp__list_empty(&l->ready) || !rp__list_empty(&l->due) || l->events.count > 0 || rp__anything_inbound(l);
+    return !rp__list_empty(&l->ready) || !rp__list_empty(&l->due) || l->events.count > 0 || rp__anything_inbound(l) ||
+           rp__wheel_behind(&l->wheel, l->now);
 }
 
 static void begin_turn(struct rp_loop *l)
@@ -125,7 +126,7 @@ RP__NOIPA static void sched_main(rp_self *me)
                 if (l->turn_end == 0)
                     begin_turn(l);
                 rp__inbox_drain(l);
-                rp__wheel_advance(&l->wheel, l->now);
+                rp__wheel_advance(&l->wheel, l->now, RP__QUANTUM);
                 run_ready(l, me);
                 l->quantum = RP__QUANTUM;
             } /* else a handler has just taken the stack that was here: on with its round */
@@ -166,7 +167,7 @@ int rp__may_wait(const rp_self *me)
     return rp_check(me);
 }
 
-static void deadline_fired(struct rp__timer *t)
+static void deadline_fired(struct rp__timer *t, struct rp__wheel *w)
 {
     rp_self *self = RP__OF(rp_self, timer, t);
     void (*overdue)(rp_self *) = self->overdue;
@@ -176,7 +177,7 @@ static void deadline_fired(struct rp__timer *t)
     }
     self->overdue = 0;
     if (self->until != RP_FOREVER)
-        rp__timer_start(&self->loop->wheel, t, self->until);
+        rp__timer_start(w, t, self->until);
     overdue(self);
 }
 

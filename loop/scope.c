@@ -18,8 +18,9 @@ static struct rp__scope *scope_of(rp_scope *s)
     return in;
 }
 
-static void deadline_fired(struct rp__timer *t)
+static void deadline_fired(struct rp__timer *t, struct rp__wheel *w)
 {
+    (void)w;
     rp__scope_cancel(RP__OF(struct rp__scope, deadline, t), RP__BY_DEADLINE, "deadline");
 }
 

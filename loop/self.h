@@ -11,6 +11,7 @@
 
 #include "loop/fiber.h"
 #include "loop/inbox.h"
+#include "loop/list.h"
 #include "loop/switch.h"
 #include "loop/wheel.h"
 

@@ -31,7 +31,8 @@ struct rp__uv {
     unsigned handles;   /* initialised and not yet closed; the floors above count theirs too, and requests */
     bool opened, asleep;
     rp_time armed;      /* what the uv timer is set for; RP_FOREVER: it is stopped */
-    rp_time idle_since; /* 0: there was work */
+    rp_time idle_since; /* 0: there was work, */
+    rp_time alone_since; /* and from others: not only timers */
     pthread_t thread;
     int rc;
 };

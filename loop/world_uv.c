@@ -93,14 +93,15 @@ static void cpu_relax(void)
 #endif
 }
 
-/* Work came: how long had there been none? */
+/* Work came: if from others, how long had there been none? A timer is not what one spins for. */
 static void note_gap(struct rp__uv *w)
 {
-    rp_time since = w->idle_since;
+    bool idle = w->idle_since != 0;
     w->idle_since = 0;
-    if (since == 0 || atomic_load_explicit(&w->l->sys->spin, memory_order_relaxed) == 0)
+    if (!idle || atomic_load_explicit(&w->l->sys->spin, memory_order_relaxed) == 0 || !rp__anything_new(w->l))
         return; /* or it will not spin anyway */
-    rp_time gap = rp__os_now() - since;
+    rp_time gap = rp__os_now() - w->alone_since;
+    w->alone_since = 0;
     w->l->idle_gap += ((gap < GAP_MAX ? gap : GAP_MAX) - w->l->idle_gap) / 4;
 }
 
@@ -114,9 +115,11 @@ static bool spin(struct rp__uv *w)
         w->idle_since = rp__os_now();
         rp__load_note(&l->load, w->idle_since, false);
     }
+    if (w->alone_since == 0)
+        w->alone_since = w->idle_since;
     if (w->host || w->handles > OWN_HANDLES || most == 0 || l->idle_gap > most || l->stopping)
         return false;
-    rp_time end = w->idle_since + most;
+    rp_time end = w->alone_since + most;
     rp_time due = rp__next_deadline(l);
     end = due < end ? due : end;
     do {
