@@ -165,7 +165,8 @@ RP_EXPORT RP_NODISCARD int rp_reply(rp_self *me, const rp_msg *m, const rp_type 
 RP_EXPORT RP_NODISCARD int rp_reply_error(rp_self *me, const rp_msg *m, int err);
 
 /* The right to reply, taken out of its message: store it, send it on, use it once. It fits an RP_RAW
- * field. Dropping it is rp_token_drop: the asker gets -EPIPE. */
+ * field. Dropping it is rp_token_drop: the asker gets -EPIPE. Who ends with one in its state has to drop it, in
+ * fini: nobody else knows of it. */
 typedef struct rp_token {
     rp_ref asker;
     uint64_t call; /* 0: used, or never one */
