@@ -36,7 +36,8 @@ struct wire {
     bool hurt;               /* libuv saw an error, and waits no more: read until it shows */
     bool posted;
     struct rp__post post;
-    /* The batch, until it has gone. Whoever sends writes it, and hands it over with `rest`. */
+    bool writing;            /* the batch is the home loop's */
+    /* The batch, until it has gone: of whoever sends, on any loop, until it is handed over by `rest`. */
     struct iovec iov[3];
     unsigned niov;
     bool rest_posted;
@@ -204,9 +205,10 @@ static void write_rest(struct wire *w)
     int rc = write_some(w);
     if (rc == 0)
         rc = uv_poll_start(&w->poll, UV_READABLE | (w->niov > 0 ? UV_WRITABLE : 0), on_ready);
+    w->writing = rc == 0 && w->niov > 0;
     if (rc != 0)
         rp__link_broken(k, rc);
-    else if (w->niov == 0)
+    else if (!w->writing)
         rp__link_sent(k, 0);
 }
 
@@ -264,7 +266,7 @@ static void on_post(struct rp__post *p, struct rp_loop *l)
         finish_dial(w);
         return;
     }
-    if (ready & UV_WRITABLE && w->niov > 0 && !w->rest_posted)
+    if (ready & UV_WRITABLE && w->writing)
         write_rest(w);
     if (ready & UV_READABLE && k->wire == w)
         read_some(w);
