@@ -2,6 +2,7 @@
  *
  * timers N - N one-shot timers spread over a second, each a message to its actor; CPU time for each,
  * starting, firing and handling.
+ * timers sleeping N - the same by N tasks that sleep: starting, sleeping, ending.
  */
 #include "bench.h"
 
@@ -47,9 +48,39 @@ static int root(rp_self *me, void *arg)
     return rc;
 }
 
+static uint64_t woken;
+
+static int sleeper(rp_self *me, void *arg)
+{
+    int rc = rp_sleep(me, (rp_time)(intptr_t)arg);
+    woken += rc == 0 && rp_now(me) >= (rp_time)(intptr_t)arg;
+    return rc;
+}
+
+static int sleeping_root(rp_self *me, void *arg)
+{
+    uint64_t n = *(uint64_t *)arg;
+    double from = cpu_seconds();
+    rp_time first = rp_now(me) + (rp_time)n * 8 * RP_US; /* by then all sleep */
+    rp_scope s;
+    rp_scope_open(me, &s, RP_FOREVER);
+    int rc = 0;
+    for (uint64_t i = 0; i < n && rc == 0; i++) {
+        rp_time until = first + (rp_time)(i * 7919 % n) * RP_S / (rp_time)n;
+        rc = rp_go(me, &s, sleeper, (void *)(intptr_t)until, NULL);
+        if (rc == 0 && i % 1000 == 999)
+            rc = rp_yield(me); /* so that they come to their rp_sleep */
+    }
+    rc = rp_scope_close(me, &s, rc);
+    say("timers_sleeping", (cpu_seconds() - from) * 1e9 / (double)n, "ns");
+    return rc == 0 && woken != n ? -EBADMSG : rc;
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t n = argc > 1 ? (uint64_t)atoll(argv[1]) : 1000000;
-    bench_run(root, &n, &(rp_system_opts){.loops = 1});
+    bool sleeping = argc > 1 && strcmp(argv[1], "sleeping") == 0;
+    const char *size = argc > 1 + sleeping ? argv[1 + sleeping] : "1000000";
+    uint64_t n = (uint64_t)atoll(size);
+    bench_run(sleeping ? sleeping_root : root, &n, &(rp_system_opts){.loops = 1});
     return 0;
 }
