@@ -87,7 +87,7 @@ static int act(rp_self *me, struct doer *d, const struct num *b, const rp_msg *m
     case LISTEN:
         return rp_watch_name(me, "moved");
     case CALL: /* asks another, that takes too long */
-        return ask_num(me, b->ref, NAP, (rp_ref){1, 30}, r, rp_in_ms(me, 2)) == -ETIMEDOUT ? 0 : -EBADMSG;
+        return ask_num(me, b->ref, NAP, (rp_ref){1, 200}, r, rp_in_ms(me, 2)) == -ETIMEDOUT ? 0 : -EBADMSG;
     case CALL_ON: /* and waits for it */
         return ask_num(me, b->ref, NAP, (rp_ref){1, 40}, r, RP_FOREVER);
     case NAP:
@@ -334,7 +334,7 @@ static int busy(rp_self *me, void *arg)
     check_eq(ask(me, a, WHERE, 0), n - 1);
     /* whose patience ends first: it stays */
     move(me, a, 0);
-    check_eq(rp_tell(me, a, NUM, &(struct num){NAP, {1, 10}}), 0);
+    check_eq(rp_tell(me, a, NUM, &(struct num){NAP, {1, 300}}), 0);
     rp_scope_open(me, &s, rp_in_ms(me, 2));
     int rc = rp_move(me, a, RP_LOOP(n - 1));
     check_eq(rc, n == 1 ? 0 : -ECANCELED);
