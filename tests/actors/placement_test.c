@@ -174,7 +174,7 @@ static int least_loaded(rp_self *me, void *arg)
     rp_ref b;
     (void)arg;
     check_eq(rp_spawn(me, &busy_actor, &(rp_spawn_opts){.on = RP_LOOP(busy)}, &b), 0);
-    while (rp_load(me, busy) < 900)
+    while (rp_load(me, busy) < 600)
         check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
     check_eq(rp_load(me, n), -EINVAL);
     for (unsigned i = 0; i < EACH * n; i++)
