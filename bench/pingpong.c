@@ -3,37 +3,7 @@
  * pingpong KIND WHERE - a message goes to and fro between two actors.
  * KIND: handlers, coroutines. WHERE: one loop, two loops, asleep (two loops that never spin).
  */
-#include "bench.h"
-
-static int handle(rp_self *me, void *state, const rp_msg *m)
-{
-    (void)state;
-    const struct num *b = rp_body(m, &num_type);
-    const struct link_to *first = rp_body(m, &link_to_type);
-    if (first)
-        return rp_tell(me, first->ref, &num_type, &(struct num){first->n});
-    if (b->n == 0)
-        return RP_STOP;
-    int rc = rp_tell(me, rp_from(me, m), &num_type, &(struct num){b->n - 1});
-    return rc != 0 ? rc : b->n == 1 ? RP_STOP : 0;
-}
-static const rp_actor handler = {.name = "handler", .handle = handle};
-
-static int run(rp_self *me, void *arg)
-{
-    (void)arg;
-    for (;;) {
-        rp_msg *m;
-        int rc = rp_recv(me, &m, RP_FOREVER);
-        if (rc != 0)
-            return rc;
-        rc = handle(me, NULL, m);
-        rp_msg_drop(me, m);
-        if (rc != 0)
-            return rc < 0 ? rc : 0;
-    }
-}
-static const rp_actor coroutine = {.name = "coroutine", .run = run};
+#include "player.h"
 
 struct question {
     const rp_actor *kind;
