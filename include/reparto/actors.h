@@ -126,12 +126,12 @@ RP_EXPORT RP_NODISCARD int rp_unstash(rp_self *me); /* -ENOMEM: the rest stays s
 /* A handler keeps its message beyond its return. Once; -EALREADY. */
 RP_EXPORT RP_NODISCARD int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret);
 
-/* Sends `body` and waits for the reply, which is yours. Suspends. -ETIMEDOUT after `deadline`, and
- * the reply, if it comes, is counted as late; and at once, when the line before the target moves so slowly that
- * its turn would come too late: then it has not run. -ESRCH: no such actor. -EPIPE: it ended, or ended the
- * message, without replying. -EDEADLK: whoever should reply waits for the caller, by whatever way; see
- * rp_blame. A handler that works on a call waits no longer than its asker does. -EHOSTUNREACH: the connection to its process was lost, the call may have
- * run. Or whatever the callee gave rp_reply_error. */
+/* Sends `body` and waits for the reply, which is yours. Suspends. -ETIMEDOUT after `deadline`, and the reply,
+ * if it comes, is counted as late; and at once, when the line before the target moves so slowly that its turn
+ * would come too late: then it has not run. -ESRCH: no such actor. -EPIPE: it ended, or ended the message,
+ * without replying. -EDEADLK: whoever should reply waits for the caller, by whatever way; see rp_blame. A
+ * handler that works on a call waits no longer than its asker does. -EHOSTUNREACH: the connection to its
+ * process was lost, the call may have run. Or whatever the callee gave rp_reply_error. */
 RP_EXPORT RP_NODISCARD int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret,
                                    rp_time deadline);
 
@@ -145,12 +145,12 @@ typedef struct rp_ask { /* one question of several */
     uint64_t opaque[2]; /* must stay where it is during the call */
 } rp_ask;
 
-/* Asks all `n` at once and waits until `enough` of them have replied; 0: all. Suspends. Who has not replied by then
- * is not waited for: a reply that still comes is counted as late. 0: enough are there. As soon as there
- * cannot be enough any more: the error of the one by whose failure that came. -ETIMEDOUT after `deadline`, and the other
- * errors of rp_call; a question that was not sent by then never is. Each ask says what became of it, always,
- * and replies that have come stay there, whatever is returned. A ring of waiting actors (-EDEADLK) is looked for only while none of
- * those missing can be spared, and along the first of them. */
+/* Asks all `n` at once and waits until `enough` of them have replied; 0: all. Suspends. Who has not replied by
+ * then is not waited for: a reply that still comes is counted as late. 0: enough are there. As soon as there
+ * cannot be enough any more: the error of the one by whose failure that came. -ETIMEDOUT after `deadline`, and
+ * the other errors of rp_call; a question that was not sent by then never is. Each ask says what became of it,
+ * always, and replies that have come stay there, whatever is returned. A ring of waiting actors (-EDEADLK) is
+ * looked for only while none of those missing can be spared, and along the first of them. */
 RP_EXPORT RP_NODISCARD int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time deadline);
 RP_EXPORT void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n); /* the replies that are still there */
 

@@ -27,15 +27,15 @@ typedef struct rp_undone { /* who has not finished */
     char kind[24], name[24]; /* cut off; name: "" if it has none. Or "loop 3", for a loop */
 } rp_undone;
 
-/* From here on and for good: other processes open no links to this one, their calls are answered with -ESHUTDOWN and
- * what they tell is dropped (replies and RP_DOWN still come). Then waits until all actors but the caller
- * have nothing left to do: no message waits anywhere or is worked on, nobody waits for a reply or for room.
- * Actors still spawn and send to each other meanwhile; a coroutine that sleeps, or waits for a message, an item
- * or a lock, has nothing to do. What comes from the caller's own threads is the caller's to close, before: rp_queue_close_put.
- * Suspends. 0: all is done. -ETIMEDOUT: not everything by `deadline`: the first *n of those who have not
- * finished are written to `left`, and *n is how many there are. At least one look is taken, at a `deadline` in the past too.
- * -EDEADLK: somebody waits for the caller, which would wait for it: see rp_blame. -ECANCELED, -EAGAIN, -ENOMEM.
- * `left` may be NULL, and `n` then too. */
+/* From here on and for good: other processes open no links to this one, their calls are answered with
+ * -ESHUTDOWN and what they tell is dropped (replies and RP_DOWN still come). Then waits until all actors but
+ * the caller have nothing left to do: no message waits anywhere or is worked on, nobody waits for a reply or
+ * for room. Actors still spawn and send to each other meanwhile; a coroutine that sleeps, or waits for a
+ * message, an item or a lock, has nothing to do. What comes from the caller's own threads is the caller's to
+ * close, before: rp_queue_close_put. Suspends. 0: all is done. -ETIMEDOUT: not everything by `deadline`: the
+ * first *n of those who have not finished are written to `left`, and *n is how many there are. At least one
+ * look is taken, at a `deadline` in the past too. -EDEADLK: somebody waits for the caller, which would wait
+ * for it: see rp_blame. -ECANCELED, -EAGAIN, -ENOMEM. `left` may be NULL, and `n` then too. */
 RP_EXPORT RP_NODISCARD int rp_drain(rp_self *me, rp_time deadline, rp_undone *left, unsigned *n);
 
 /* Has anybody called rp_drain? Who makes work of its own accord stops then. */

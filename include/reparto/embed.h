@@ -32,10 +32,11 @@ struct uv_loop_s; /* libuv's uv_loop_t */
  * have returned. It may attach another. */
 typedef void rp_ended_fn(void *ud, int result);
 
-/* Starts a system whose loop 0 is the host's; o->loops 0 is 1. What `o`, but not *o itself, points to must live until it has
- * ended. It begins when the host's loop next runs, and keeps that alive (rp_hold_host) until it has ended,
- * which is told by `ended` (may be NULL); `*ret` is valid until then. On error nothing has begun and `ended` is not called.
- * The uv_loop_t is the host's, and may be closed after `ended`. -EINVAL: no actor, or a simulation. -ENOMEM, ... */
+/* Starts a system whose loop 0 is the host's; o->loops 0 is 1. What `o`, but not *o itself, points to must
+ * live until it has ended. It begins when the host's loop next runs, and keeps that alive (rp_hold_host) until
+ * it has ended, which is told by `ended` (may be NULL); `*ret` is valid until then. On error nothing has begun
+ * and `ended` is not called. The uv_loop_t is the host's, and may be closed after `ended`. -EINVAL: no actor,
+ * or a simulation. -ENOMEM, ... */
 RP_EXPORT RP_NODISCARD int rp_attach(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp_system_opts *o,
                                      rp_ended_fn *ended, void *ud, rp_system **ret);
 
@@ -62,8 +63,9 @@ RP_EXPORT int rp_poll_ms(const rp_system *sys);
  * is not freed. */
 RP_EXPORT int rp_close(rp_system *sys);
 
-/* Stops the root, as rp_stop would: its waits fail and the result is -ECANCELED, or it gets RP_EXIT if it traps
- * and the result is its own; so the system ends. Also one that rp_run runs. From any thread and, outside simulations, from a signal handler too; while the system lives. `why` is a literal. */
+/* Stops the root, as rp_stop would: its waits fail and the result is -ECANCELED, or it gets RP_EXIT if it
+ * traps and the result is its own; so the system ends. Also one that rp_run runs. From any thread and, outside
+ * simulations, from a signal handler too; while the system lives. `why` is a literal. */
 RP_EXPORT void rp_quit(rp_system *sys, const char *why);
 
 #ifdef __cplusplus
