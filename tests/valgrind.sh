@@ -14,7 +14,8 @@ for t in $("$runner" --list "$@" | grep -vE 'a_million|thousands_at_once|overflo
         --max-stackframe=100000000 --suppressions="$(dirname "$0")/valgrind.supp" --trace-children=no \
         --log-file="$log/%p" "$runner" --here "$t" >"$log/out" 2>&1
     rc=$?
-    if [ $rc = 0 ] && ! cat "$log"/[0-9]* | grep -q .; then
+    # what begins with -- is valgrind about itself: it does not know process_madvise, and the library goes on without
+    if [ $rc = 0 ] && ! cat "$log"/[0-9]* | grep -qv '^--'; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
