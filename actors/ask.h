@@ -8,6 +8,8 @@
 
 #include "actors/actor.h"
 
+enum { RP__BLAME = 24 }; /* bytes of a name that an error carries */
+
 static inline void *rp__entry_of_ask(rp_ask *a)
 {
     return (char *)a + 1;
