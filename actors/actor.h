@@ -120,6 +120,8 @@ struct rp__actors {
     uint64_t nbonds;          /* links, watches of names and requests to move ever made here */
     uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
     bool ending;              /* somebody is at that list */
+    const char *hook;         /* that runs at present (hooks.h); NULL: none */
+    const struct rp__actor *hooked; /* whose it is */
     struct rp__hook looks;    /* struct rp__look, that are out */
 };
 

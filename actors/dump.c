@@ -68,9 +68,24 @@ static int64_t us(rp_time t)
     return t / RP_US;
 }
 
+/* A line of text as one word, of which nothing is lost: %20 is a blank, %25 a per cent. */
+static const char *as_word(char *to, size_t size, const char *from)
+{
+    size_t n = 0;
+    for (; *from && n + 4 <= size; from++) {
+        unsigned char c = (unsigned char)*from;
+        if (c == ' ' || c == '%')
+            n += (size_t)snprintf(to + n, 4, "%%%02X", c);
+        else
+            to[n++] = c > ' ' && c != 127 ? *from : '?';
+    }
+    to[n] = 0;
+    return n > 0 ? to : "-";
+}
+
 static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
 {
-    char ref[RP__REF_TEXT], up[RP__REF_TEXT], on[RP__REF_TEXT], kind[32], name[48], waits[32];
+    char ref[RP__REF_TEXT], up[RP__REF_TEXT], on[RP__REF_TEXT], kind[32], name[48], waits[32], info[3 * RP_INFO];
     rp_time now = rp_now(me);
     bool w = a->doing == RP_WAITING;
     for (size_t i = 0; i == 0 || waits[i - 1]; i++) /* a literal, of words with blanks between */
@@ -80,9 +95,9 @@ static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
             rp__word_of(name, sizeof name, a->name), doing_names[a->doing], w && *waits ? waits : "-",
             rp__ref_text(on, me, a->on), (uintptr_t)a->object, w ? us(now - a->since) : 0,
             w && a->until != RP_FOREVER ? us(a->until - now) : -1);
-    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu\n", a->depth, a->stashed, a->limit, a->bytes,
+    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu %s\n", a->depth, a->stashed, a->limit, a->bytes,
             us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
-            a->supervised || a->stopping ? "" : "-", a->stack, a->stack_used);
+            a->supervised || a->stopping ? "" : "-", a->stack, a->stack_used, as_word(info, sizeof info, a->info));
 }
 
 /* Gives each record to `say`. */
@@ -107,7 +122,7 @@ int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
     rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
-            "oldest_us tasks children restarts flags stack used\n");
+            "oldest_us tasks children restarts flags stack used info\n");
     return each_actor(me, t, say_actor);
 }
 
@@ -159,7 +174,7 @@ int rp__say_stack(rp_self *me, struct rp__text *t, const char *rest)
 
 static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info *a)
 {
-    char ref[RP__REF_TEXT], on[RP__REF_TEXT], name[48];
+    char ref[RP__REF_TEXT], on[RP__REF_TEXT], name[48], info[RP_INFO];
     rp_time now = rp_now(me);
     if (a->task)
         rp__say(me, t, "%14s task %-15u %-8s", "", a->task, doing_names[a->doing]);
@@ -175,6 +190,8 @@ static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info 
         rp__say(me, t, " %p", a->object);
     if (a->doing == RP_WAITING)
         rp__say(me, t, ", %.3f s", (double)(now - a->since) / RP_S);
+    if (a->info[0])
+        rp__say(me, t, " - %s", rp__plain(info, sizeof info, a->info));
     rp__say(me, t, "\n");
 }
 

@@ -8,6 +8,7 @@
  * An actor tree may be deep, and stacks are small: there is no recursion, but a list of actors with
  * something to be done, which the first caller works off.
  */
+#include "actors/hooks.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
 
@@ -107,19 +108,6 @@ static void leave_parent(struct rp_loop *l, struct rp__actor *a)
     one_child_less(l, parent);
 }
 
-static void run_fini(struct rp_loop *l, struct rp__actor *a)
-{
-    if (!a->kind->fini || !(a->flags & RP__A_INIT))
-        return;
-    rp_self *me = l->running;
-    struct rp__actor *was = me->actor;
-    me->actor = a;
-    me->nowait++;
-    a->kind->fini(me, a->state, a->reason);
-    me->nowait--;
-    me->actor = was;
-}
-
 /* A failure that nobody asked to hear of is not lost: it becomes the result of the run. */
 void rp__failure_noted(struct rp_loop *l, int reason)
 {
@@ -138,7 +126,7 @@ static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
 
 static void bury(struct rp_loop *l, struct rp__actor *a)
 {
-    run_fini(l, a);
+    rp__run_fini(l, a);
     rp__tally(l, RP__FAILED, a->reason < 0 && a->reason != -ECANCELED);
     if (rp__traces(l, RP__T_END))
         rp__trace_end(l, a);

@@ -7,6 +7,7 @@
  */
 #include "actors/inspect.h"
 
+#include "actors/hooks.h"
 #include "actors/move.h"
 #include "actors/runtime.h"
 #include "loop/scope.h"
@@ -17,7 +18,8 @@
 
 enum {
     ROOM = 400,          /* records of a portion, */
-    STEPS = 4096,        /* and steps */
+    STEPS = 4096,        /* and steps, */
+    TOLD = 200000,       /* and ns in which kinds describe their actors; and one of them more */
     TASKS_LISTED = 32, TASKS_COUNTED = 1000,
     READY_COUNTED = 10000
 };
@@ -26,6 +28,7 @@ struct portion {
     struct rp__look look;
     uint32_t slot;       /* the next to look at; then where to go on */
     bool last;
+    rp_time told;        /* what rp_actor.info has taken of the loop's time */
     unsigned n, at;
     rp_actor_info info[ROOM];
 };
@@ -160,7 +163,7 @@ static void begin(struct rp_loop *l, rp_actor_info *r, const struct rp__actor *a
     copy_name(r->name, sizeof r->name, a->extra ? a->extra->name : 0);
 }
 
-static void note_actor(struct rp_loop *l, rp_actor_info *r, const struct rp__actor *a)
+static rp_time note_actor(struct rp_loop *l, rp_actor_info *r, const struct rp__actor *a)
 {
     begin(l, r, a);
     note_box(l, r, a);
@@ -170,13 +173,14 @@ static void note_actor(struct rp_loop *l, rp_actor_info *r, const struct rp__act
     r->doing = without_stack(l, a);
     if (a->co && r->doing != RP_FALLEN && r->doing != RP_ENDING)
         note_coroutine(l, r, a->co);
+    return rp__run_info(l, a, r->info, sizeof r->info);
 }
 
 /* The actor and those of its tasks that are listed. How many were looked at. */
 static unsigned note_all(struct rp_loop *l, struct portion *p, const struct rp__actor *a)
 {
     rp_actor_info *self = &p->info[p->n++];
-    note_actor(l, self, a);
+    p->told += note_actor(l, self, a);
     for (rp_self *t = a->co ? rp__task_first(a->co) : 0; t && self->tasks < TASKS_COUNTED; t = rp__task_next(a->co, t)) {
         if (self->tasks++ >= TASKS_LISTED)
             continue;
@@ -192,7 +196,7 @@ static void see_portion(struct rp__look *k, struct rp_loop *l)
 {
     struct portion *p = (struct portion *)k;
     struct rp__actors *t = l->actors;
-    for (int steps = STEPS; steps > 0 && p->n + 1 + TASKS_LISTED <= ROOM && p->slot < t->count; steps--) {
+    for (int steps = STEPS; steps > 0 && p->told < TOLD && p->n + 1 + TASKS_LISTED <= ROOM && p->slot < t->count; steps--) {
         const struct rp__actor *a = rp__actor_at(t, p->slot++);
         bool shell = a->flags & RP__A_MOVING && a->move->to == l->index;
         if (a->addr != 0 && a->kind && !shell)

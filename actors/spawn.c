@@ -7,6 +7,7 @@
  * comes back as rp_spawn's result and the address is good when it returns. A kept actor's next
  * incarnation (kept.c) goes the same way.
  */
+#include "actors/hooks.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
 
@@ -119,22 +120,6 @@ static int build_kin(struct rp_loop *l, struct rp__actor *a, const struct rp__bi
     return b->o->monitor ? rp__watch_add(l, a->addr, b->parent, 0, 0) : 0;
 }
 
-/* Runs init as the actor itself; it may not wait. */
-static int run_init(struct rp_loop *l, struct rp__actor *a, void *arg)
-{
-    rp_self *me = l->running;
-    struct rp__actor *was = me->actor;
-    /* release: another loop may look whose lock this stack holds (inspect.c), and finds all of `a` */
-    __atomic_store_n(&me->actor, a, __ATOMIC_RELEASE);
-    me->nowait++;
-    int rc = a->kind->init ? a->kind->init(me, a->state, arg) : 0;
-    me->nowait--;
-    __atomic_store_n(&me->actor, was, __ATOMIC_RELEASE);
-    if (rc >= 0)
-        a->flags |= RP__A_INIT;
-    return rc < 0 ? rc : 0;
-}
-
 /* What stands of a half-built actor goes. Nobody has its address but what init told. */
 static void unbuild(struct rp_loop *l, struct rp__actor *a, bool monitored, int reason)
 {
@@ -193,7 +178,7 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
     if (rc == 0)
         rc = build_name(l, a, o->name);
     if (rc == 0)
-        rc = run_init(l, a, o->arg);
+        rc = rp__run_init(l, a, o->arg);
     if (rc != 0)
         b->stillborn = keep_stillborn(l, a, b, rc);
     else if (rp__traces(l, RP__T_SPAWN))
@@ -233,7 +218,7 @@ static int revive(struct rp_loop *l, uint64_t addr)
     if (rp__traces(l, RP__T_SUPERVISE))
         rp__trace_of(l, RP__T_SUPERVISE, a, "begins again", 0);
     (void)!build_state(l, a); /* the memory is there */
-    rc = run_init(l, a, k->arg);
+    rc = rp__run_init(l, a, k->arg);
     if (rc == 0) {
         start(l, a, 0);
         rp__drain(l, a);

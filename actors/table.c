@@ -130,12 +130,15 @@ const char *rp__name_of(const rp_self *me)
 
 void rp__stalled_at(const rp_self *me, struct rp_stall *ret)
 {
-    const struct rp__actor *a = me->actor;
+    const struct rp__actors *t = me->loop->actors;
+    const struct rp__actor *a = t->hook ? t->hooked : me->actor;
     if (!a)
         return;
     ret->actor = rp__ref(me->loop, a->addr);
     snprintf(ret->name, sizeof ret->name, "%s", a->kind && a->kind->name ? a->kind->name : "");
-    if (a->handle && !me->home && me->msg)
+    if (t->hook)
+        ret->hook = t->hook;
+    else if (a->handle && !me->home && me->msg)
         snprintf(ret->type, sizeof ret->type, "%s", rp__type(me->msg->type)->name);
 }
 

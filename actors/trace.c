@@ -74,3 +74,9 @@ void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint
     rp__trace(l, RP__T_DEAD, "%s %s -> %s %s, %" PRIu64, end, address(from, s->from), address(to, s->to),
               rp__type(s->type)->name, count);
 }
+
+void rp__trace_hook(struct rp_loop *l, const struct rp__actor *a, const char *hook, rp_time took)
+{
+    char name[WHO];
+    rp__trace(l, RP__T_HOOK, "%s %s %.3f ms", who(name, a), hook, (double)took / RP_MS);
+}

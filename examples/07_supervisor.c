@@ -39,8 +39,13 @@ static void fini(rp_self *me, void *state, int reason)
     (void)reason;
     (void)!rp_bequeath(me, &num_type, state); /* without memory the next one begins at 0 */
 }
+
+static void info(const void *state, char *to, size_t size) /* for `reparto tree` and the like */
+{
+    snprintf(to, size, "the sum is %d", (int)((const struct num *)state)->n);
+}
 static const rp_actor counter = {
-    .name = "counter", .init = init, .handle = count, .fini = fini, .state_size = sizeof(struct num),
+    .name = "counter", .init = init, .handle = count, .fini = fini, .info = info, .state_size = sizeof(struct num),
 };
 
 static void event(rp_self *me, void *arg, const rp_supervision *e)
@@ -48,6 +53,20 @@ static void event(rp_self *me, void *arg, const rp_supervision *e)
     (void)me, (void)arg;
     if (e->what == RP_CHILD_FELL)
         printf("%s fell: %s\n", e->name, e->why);
+}
+
+static int look(rp_self *me)
+{
+    rp_inspection *i;
+    rp_actor_info a;
+    int rc = rp_inspect(me, 1000, &i);
+    if (rc != 0)
+        return rc;
+    while ((rc = rp_inspect_next(me, i, &a)) > 0)
+        if (a.info[0])
+            printf("%s, begun anew %u times, says: %s\n", a.name, a.restarts, a.info);
+    rp_inspect_end(me, i);
+    return rc;
 }
 
 static int root(rp_self *me, void *arg)
@@ -68,7 +87,7 @@ static int root(rp_self *me, void *arg)
         return rc;
     printf("the sum without sevens: %d\n", (int)((const struct num *)rp_body(sum, &num_type))->n);
     rp_msg_drop(me, sum);
-    return 0;
+    return look(me);
 }
 
 int main(void)

@@ -202,6 +202,8 @@ __attribute__((noinline)) static void say(const struct rp__stall_seat *s, const 
                               (unsigned)(a & 0xffffff));
     if (r->type[0])
         n += (size_t)snprintf(line + n, LINE - n, " in %s", r->type);
+    if (r->hook[0])
+        n += (size_t)snprintf(line + n, LINE - n, " in its %s", r->hook);
     for (unsigned i = 0; i < r->depth && i < FRAMES; i++) /* so far at most 200 bytes */
         n += frame_text(line + n, LINE - 1 - n, r->stack[i]);
     if (rp__traces(s->l, RP__T_STALL)) {
@@ -215,7 +217,7 @@ __attribute__((noinline)) static void say(const struct rp__stall_seat *s, const 
 __attribute__((noinline)) static void report(struct rp__stall *w, struct rp__stall_seat *s, rp_time now)
 {
     void *pc[DEPTH];
-    rp_stall r = {.loop = s->l->index, .held = now - s->since, .times = s->times + 1, .stack = pc};
+    rp_stall r = {.loop = s->l->index, .held = now - s->since, .times = s->times + 1, .hook = "", .stack = pc};
     if (!step(s, RP__STALL_IDLE, RP__STALL_ASKED))
         return; /* it has not yet come out of the last one */
     pthread_mutex_lock(&w->lock);

@@ -11,7 +11,7 @@
 enum { LINE = 512, STDERR = 2 };
 
 static const char *const names[] = { /* by the bit's number */
-    "spawn", "end", "send", "recv", "supervise", "link", "timer", "stall", "dead",
+    "spawn", "end", "send", "recv", "supervise", "link", "timer", "stall", "dead", "hook",
 };
 enum { NAMES = sizeof names / sizeof *names };
 

@@ -17,7 +17,7 @@
 
 enum {
     RP__T_SPAWN = 1, RP__T_END = 2, RP__T_SEND = 4, RP__T_RECV = 8, RP__T_SUPERVISE = 16, RP__T_LINK = 32,
-    RP__T_TIMER = 64, RP__T_STALL = 128, RP__T_DEAD = 256
+    RP__T_TIMER = 64, RP__T_STALL = 128, RP__T_DEAD = 256, RP__T_HOOK = 512
 };
 
 /* Reads the environment. A name that is unknown is said on standard error, and ignored; so is a file that

@@ -41,7 +41,8 @@ ok bounded_buffer same "$(run "$bin/06_bounded_buffer")" "40000 items, sum 80002
 ok supervisor same "$(run "$bin/07_supervisor")" "counter fell: no sevens, please
 counter fell: no sevens, please
 counter fell: no sevens, please
-the sum without sevens: 414"
+the sum without sevens: 414
+counter, begun anew 3 times, says: the sum is 414"
 ok chat same "$(run "$bin/08_chat")" "4 guests heard 21 lines each, in one order"
 ok bank same "$(run "$bin/09_bank")" "1000 transfers, total 500000"
 ok philosophers same "$(run "$bin/10_philosophers" | sort)" "$(printf 'philosopher %d ate 200 times\n' 0 1 2 3 4)"

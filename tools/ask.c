@@ -176,12 +176,24 @@ static int64_t number(const struct heads *h, char *const *word, int n, const cha
     return strtoll(cell(h, word, n, name), NULL, 10);
 }
 
+/* A line of text came as one word: %20 is a blank, %25 a per cent. In place. */
+static void to_text(char *word)
+{
+    char *to = word;
+    for (; *word; word++) {
+        bool blank = strncmp(word, "%20", 3) == 0;
+        *to++ = blank ? ' ' : *word;
+        word += blank || strncmp(word, "%25", 3) == 0 ? 2 : 0;
+    }
+    *to = 0;
+}
+
 static void fill(struct actor *a, const struct heads *h, char *const *w, int n)
 {
     *a = (struct actor){
         .ref = cell(h, w, n, "ref"), .parent = cell(h, w, n, "parent"), .kind = cell(h, w, n, "kind"),
         .name = cell(h, w, n, "name"), .doing = cell(h, w, n, "doing"), .waits = cell(h, w, n, "waits"),
-        .on = cell(h, w, n, "on"), .object = cell(h, w, n, "object"), .flags = cell(h, w, n, "flags"),
+        .on = cell(h, w, n, "on"), .object = cell(h, w, n, "object"), .info = cell(h, w, n, "info"), .flags = cell(h, w, n, "flags"),
         .task = (unsigned)number(h, w, n, "task"), .loop = (unsigned)number(h, w, n, "loop"),
         .depth = (unsigned)number(h, w, n, "depth"), .tasks = (unsigned)number(h, w, n, "tasks"),
         .restarts = (unsigned)number(h, w, n, "restarts"), .since = number(h, w, n, "since_us"),
@@ -192,6 +204,8 @@ static void fill(struct actor *a, const struct heads *h, char *const *w, int n)
     for (char *c = (char *)(uintptr_t)a->waits; *c; c++)
         if (*c == '_')
             *c = ' ';
+    if (strchr(a->info, '%'))
+        to_text((char *)(uintptr_t)a->info);
 }
 
 bool actors_read(struct target *t, struct actors *ret)

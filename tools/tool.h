@@ -31,7 +31,7 @@ void target_find(struct target *t, const char *what);
 char *ask(struct target *t, const char *word, const char *rest);
 
 struct actor {
-    const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object;
+    const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object, *info;
     unsigned task, loop, depth, tasks, restarts;
     int64_t since, left, oldest; /* us; left < 0: no deadline */
     uint64_t bytes, stack, used;

@@ -212,6 +212,8 @@ static void print_node(const struct actor *a, int depth)
     printf("  %s%s%s", a->doing, strcmp(a->waits, "-") ? " for " : "", strcmp(a->waits, "-") ? a->waits : "");
     if (a->depth)
         printf("  %u waiting", a->depth);
+    if (strcmp(a->info, "-") != 0)
+        printf("  - %s", a->info);
     printf("\n");
 }
 

@@ -34,6 +34,9 @@ typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle
     int  (*handle)(rp_self *me, void *state, const rp_msg *m); /* m is the runtime's, until it returns */
     int  (*init)(rp_self *me, void *state, void *arg);         /* before the first message; < 0: no actor */
     void (*fini)(rp_self *me, void *state, int reason);        /* after the last; runs exactly once after init */
+    void (*info)(const void *state, char *to, size_t size);    /* its state in a line of text, for who looks inside
+                             (inspect.h). Called on its loop while it is idle, or suspended in the middle of a message,
+                             never while its code runs. It reads, and cannot wait; `to` is "" */
     size_t state_size;    /* zeroed memory that lives as long as the actor */
     unsigned flags;
 } rp_actor;

@@ -36,6 +36,8 @@ typedef enum rp_doing {
     RP_FALLEN    /* under a supervisor, between two incarnations */
 } rp_doing;
 
+enum { RP_INFO = 96 }; /* bytes that rp_actor.info may write, the last of them a NUL */
+
 typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
     rp_ref ref, parent;   /* parent: none, the root */
     uint32_t loop;
@@ -58,6 +60,7 @@ typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
     uint32_t restarts;    /* by its supervisor, */
     bool supervised;      /* which is its parent */
     bool stopping;        /* it has been told to end */
+    char info[RP_INFO];   /* what its kind says of its state (rp_actor.info), cut off. "": nothing; of tasks always */
     size_t stack;         /* bytes of the stack it has at present; 0: none */
     size_t stack_used;    /* of those, in use while it is suspended */
 } rp_actor_info;

@@ -25,6 +25,7 @@ typedef struct rp_stall {
     rp_ref actor;       /* whose code runs; none: not known, the thread did not answer */
     char name[32];      /* of its kind, cut off; "" */
     char type[64];      /* of the message that a handler works on; "": a coroutine, a task, or not known */
+    const char *hook;   /* "init", "fini" or "info": it is in this of its kind's; else "" */
     void *const *stack; /* return addresses, the innermost first; valid during the call */
     unsigned depth;
 } rp_stall;

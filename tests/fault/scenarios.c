@@ -59,7 +59,14 @@ static int play_next(rp_self *me)
 }
 
 static int play(rp_self *me, void *state, const rp_msg *m);
-static const rp_actor idle_player = {.name = "child", .handle = play, .state_size = sizeof(struct player)};
+
+static void tell_player(const void *state, char *to, size_t size)
+{
+    snprintf(to, size, "%llu seen", (unsigned long long)((const struct player *)state)->seen);
+}
+static const rp_actor idle_player = {
+    .name = "child", .handle = play, .info = tell_player, .state_size = sizeof(struct player),
+};
 
 static int play(rp_self *me, void *state, const rp_msg *m)
 {
@@ -1213,9 +1220,14 @@ static int inspects(rp_self *me, void *arg)
     fault_arm();
     TRY(rp_spawn(me, &idle_player, &(rp_spawn_opts){.on = RP_SPREAD, .name = "x"}, &a));
     rc = rp_inspect(me, fault_patience_ms, &i);
-    while (rc == 0 && (rc = rp_inspect_next(me, i, &info)) > 0)
+    bool said = false;
+    while (rc == 0 && (rc = rp_inspect_next(me, i, &info)) > 0) {
+        said |= strcmp(info.info, "0 seen") == 0;
         rc = 0;
+    }
     rp_inspect_end(me, i);
+    if (rc == 0 && !said)
+        rc = -ENOMSG;
     if (rc == 0)
         rc = rp_inspect_loop(me, rp_loop_count(me) - 1, patience(me), &l);
     if (rc == 0 && (rc = rp_backtrace(me, a, 0, pc, 8)) == -ENOENT)

@@ -84,7 +84,7 @@ keys() { python3 "$here/keys.py" nq "$reparto" top -d 0.2 "$pid" >"$work/shown" 
 ok top_on_a_terminal keys
 
 tree() {
-    show tree -t "$pid" && in_order "$work/shown" '^root  0\.0\.1 ' '^    post-office \(receiver\)  0' \
+    show tree -t "$pid" && has "$work/shown" '^    slow \(sleeper\)  1\.0\.1 .*  - 100% asleep$' && in_order "$work/shown" '^root  0\.0\.1 ' '^    post-office \(receiver\)  0' \
         '^    nurse \(supervisor\)' '^        clumsy .* supervised, 1 restarts' '^    ringer ' '^        task 1 '
 }
 ok tree tree
@@ -112,7 +112,7 @@ ok no_stack no_stack
 nobody() { ! show stack "$pid" nobody && has "$work/shown" 'error: No such process'; }
 ok nobody nobody
 
-dump() { show dump "$pid" && has "$work/shown" '^loop load%' '^0\.3\.1 +full +waiting +[0-9]+ in its mailbox, the oldest'; }
+dump() { show dump "$pid" && has "$work/shown" '^loop load%' '^0\.3\.1 +full +waiting +[0-9]+ in its mailbox, the oldest.* - 100% asleep$'; }
 ok dump dump
 words() { show ask "$pid" help && has "$work/shown" '^actors ' '^stack ' && ! show ask "$pid" nonsense; }
 ok words words

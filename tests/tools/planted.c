@@ -54,7 +54,12 @@ static int take_time(rp_self *me, void *state, const rp_msg *m)
     (void)state, (void)m;
     return rp_sleep(me, RP_FOREVER);
 }
-static const rp_actor slow = {.name = "sleeper", .handle = take_time};
+static void describe(const void *state, char *to, size_t size)
+{
+    (void)state;
+    snprintf(to, size, "100%% asleep");
+}
+static const rp_actor slow = {.name = "sleeper", .handle = take_time, .info = describe};
 
 /* Static and without frame pointers: named by the symbol table, found by the unwinding tables. */
 __attribute__((noinline)) static int ask_deeply(rp_self *me, unsigned depth)
