@@ -50,6 +50,7 @@ struct rp__extra { /* what few actors have */
     struct rp__hook timers;  /* struct rp__delayed */
     struct rp__hook due;     /* those whose time came while it was busy */
     struct rp__map keyed;    /* those with a key */
+    struct rp__map tokens;   /* struct rp__right, that it holds (token.h) */
     struct rp__hook bonds;   /* struct rp__bond, its half of each link */
     struct rp__hook names;   /* struct rp__name_watch */
     struct rp__kept *kept;   /* under a supervisor */

@@ -14,6 +14,7 @@
 #include "actors/meter.h"
 #include "actors/runtime.h"
 #include "actors/talk.h"
+#include "actors/token.h"
 #include "actors/trace.h"
 
 #include "loop/held.h"
@@ -34,6 +35,8 @@ void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
     if ((rp__flags(s->type) & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) == RP__F_CALL && how != RP__EXPIRED)
         rp__no_reply(l, s, how == RP__HANDLED ? -EPIPE : how == RP__DROPPED ? -EAGAIN : -ESRCH);
     rp__pay(l, s);
+    if (s->type & RP__RIGHTS && !(rp__flags(s->type) & (RP__F_TAKEN | RP__F_SYSTEM)))
+        rp__tokens_break(l, s);
     if (s->type & RP__FLAG(RP__F_TAKEN))
         ; /* moved on, and ends elsewhere */
     else if (how == RP__HANDLED)
@@ -100,7 +103,7 @@ rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 }
 
 /* What makes the end of a message more than a count. */
-static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_TAKEN) | RP__STAMP;
+static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_TAKEN) | RP__STAMP | RP__RIGHTS;
 
 static inline void done_with(struct rp_loop *l, struct rp__slot *s)
 {

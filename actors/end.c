@@ -10,6 +10,7 @@
  */
 #include "actors/hooks.h"
 #include "actors/runtime.h"
+#include "actors/token.h"
 #include "actors/trace.h"
 
 #include "loop/scope.h"
@@ -47,6 +48,7 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
         return;
     rp__leave_not(l, a, -ESRCH);
     rp__timers_end(l, a);
+    rp__tokens_end(l, a);
     rp__actor_unname(l, a);
     rp__kept_free(l, a);
     rp__name_watches_end(l, a);

@@ -135,7 +135,7 @@ static int publish(rp_self *me, struct group *g, const rp_msg *m)
     struct rp__out o = out_of(m);
     struct rp__big *own = 0;
     int rc = 0;
-    if (o.type->drop)
+    if (!rp__type_copies(o.type))
         return 0;
     for (unsigned i = 0; g->hub && i < l->sys->nloops && rc == 0; i++)
         if (!rp_ref_none(g->hub[i]))
@@ -311,7 +311,7 @@ int rp_group_leave(rp_self *me, rp_ref group)
 
 int rp_publish(rp_self *me, rp_ref group, const rp_type *t, const void *body)
 {
-    return t->drop ? -EINVAL : rp_tell(me, group, t, body);
+    return !rp__type_copies(t) ? -EINVAL : rp_tell(me, group, t, body);
 }
 
 int rp_group_members(rp_self *me, rp_ref group, rp_ref *to, size_t n)

@@ -13,6 +13,7 @@
  * whichever loop it lives, and nobody has to look it up anew.
  */
 #include "actors/runtime.h"
+#include "actors/token.h"
 #include "actors/trace.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ void rp__kept_free(struct rp_loop *l, struct rp__actor *a)
     if (!k)
         return;
     if (k->left)
-        rp__msg_release(l, &k->left->slot);
+        rp__msg_cancel(l, &k->left->slot);
     if (k->fell)
         rp__pool_free(&l->pool, k->fell, sizeof *k->fell + sizeof *k->fell->slot);
     rp__pool_free(&l->pool, k, sizeof *k);
@@ -66,6 +67,7 @@ void rp__kept_fall(struct rp_loop *l, struct rp__actor *a)
     struct rp__kept *k = a->extra->kept;
     rp__leave_not(l, a, -EBUSY);
     rp__timers_end(l, a);
+    rp__tokens_end(l, a);
     if (k->mail == RP_MAIL_KEEP)
         (void)!(a->box ? rp__mailbox_unstash(l, a->box) : 0); /* its successor knows of no stash */
     else
@@ -105,11 +107,14 @@ int rp_bequeath(rp_self *me, const rp_type *t, const void *body)
         return -ENOENT;
     rp_ref self = rp_self_ref(me);
     struct rp__out o = {.to = self, .from = self.local, .type = t, .body = body};
-    rp_msg *m = rp__msg_of(l, &o);
+    struct rp__pledge p;
+    int rc = rp__pledge(me, t, body, false, &p);
+    rp_msg *m = rc == 0 ? rp__msg_of(l, &o) : 0;
+    rp__pledge_end(me, &p, m != 0);
     if (!m)
-        return -ENOMEM;
+        return rc != 0 ? rc : -ENOMEM;
     if (k->left)
-        rp__msg_release(l, &k->left->slot);
+        rp__msg_cancel(l, &k->left->slot);
     k->left = m;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "actors/meter.h"
 #include "reparto/dead.h"
 #include "actors/runtime.h"
+#include "actors/token.h"
 #include "actors/trace.h"
 
 #include <assert.h>
@@ -63,7 +64,7 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
 {
     struct rp_loop *l = me->loop;
     const struct rp__shape *shape = rp__shape(&l->actors->types, t);
-    const uint64_t not_short = RP__FLAG(RP__F_BIG | RP__F_EXTRA);
+    const uint64_t not_short = RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS;
     if (__builtin_expect(to.node != l->node || l->slow != (moved ? (unsigned)RP__SLOW_MOVED : 0) || shape->word & not_short, 0))
         return false;
     uint32_t dst = moved ? rp__where_of(l, to.local) : rp__loop_of(to.local);
@@ -361,7 +362,11 @@ int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
         return -EPERM;
     if (!o->to.node)
         return -EINVAL;
-    int rc = o->to.node == l->node ? send_local(me, o, wait, until) : send_away(me, o, wait, until);
+    struct rp__pledge p;
+    int rc = rp__pledge(me, o->type, o->body, o->msg != 0, &p);
+    if (rc == 0)
+        rc = o->to.node == l->node ? send_local(me, o, wait, until) : send_away(me, o, wait, until);
+    rp__pledge_end(me, &p, rc == 0);
     if (rc == 0 && rp__traces(l, RP__T_SEND))
         rp__trace_send(l, o, o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG);
     return rc;
@@ -369,9 +374,8 @@ int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 
 static int send_sure(struct rp_loop *l, struct rp__out *o)
 {
-    if (o->to.node != l->node) {
-        const struct rp__route *route = rp__runtime(l)->route;
-        int sent = route ? route->send_sure(l, o) : -EHOSTUNREACH;
+    if (o->via != 0) {
+        int sent = rp__runtime(l)->route->send_sure(l, o);
         if (sent == 0) {
             rp__tally(l, RP__SENT, 1);
             rp__tally(l, RP__LEFT, 1);
@@ -394,7 +398,11 @@ static int send_sure(struct rp_loop *l, struct rp__out *o)
 
 int rp__send_sure(struct rp_loop *l, struct rp__out *o)
 {
-    int rc = send_sure(l, o);
+    struct rp__pledge p;
+    int rc = rp__pledge(l->running, o->type, o->body, false, &p);
+    if (rc == 0)
+        rc = send_sure(l, o);
+    rp__pledge_end(l->running, &p, rc == 0);
     if (rc == 0 && rp__traces(l, RP__T_SEND))
         rp__trace_send(l, o, false);
     return rc;

@@ -14,6 +14,7 @@
  * after rp_timer_stop the message cannot come; and a periodic one has at most one message waiting.
  */
 #include "actors/runtime.h"
+#include "actors/token.h"
 #include "actors/trace.h"
 
 #include <assert.h>
@@ -140,12 +141,17 @@ static int start(rp_self *me, rp_time when, rp_time period, const rp_type *t, co
 
 int rp_timer_start(rp_self *me, rp_time when, const rp_type *t, const void *body, rp_timer *ret)
 {
-    return start(me, when, 0, t, body, ret);
+    struct rp__pledge p;
+    int rc = rp__pledge(me, t, body, false, &p);
+    if (rc == 0)
+        rc = start(me, when, 0, t, body, ret);
+    rp__pledge_end(me, &p, rc == 0);
+    return rc;
 }
 
 int rp_timer_every(rp_self *me, rp_time first, rp_time period, const rp_type *t, const void *body, rp_timer *ret)
 {
-    return period >= RP_MS && !t->drop ? start(me, first, period, t, body, ret) : -EINVAL;
+    return period >= RP_MS && rp__type_copies(t) ? start(me, first, period, t, body, ret) : -EINVAL;
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------ */
@@ -174,7 +180,7 @@ static void retire(struct rp_loop *l, struct rp__actor *a, struct rp__delayed *d
 static void stop(struct rp_loop *l, struct rp__actor *a, struct rp__delayed *d)
 {
     retire(l, a, d);
-    rp__msg_release(l, slot_of(d));
+    rp__msg_cancel(l, slot_of(d));
 }
 
 /* The loop they were started on has forgotten their numbers, and no other loop gives the same. */
@@ -202,7 +208,7 @@ int rp_timer_stop(rp_self *me, rp_timer t)
     return 0;
 }
 
-int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, const void *body)
+static int start_keyed(rp_self *me, uint64_t key, rp_time when, const rp_type *t, const void *body)
 {
     struct rp_loop *l = me->loop;
     struct rp__delayed *d;
@@ -220,6 +226,16 @@ int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, cons
     d->key = key;
     begin(me, d, when);
     return 0;
+}
+
+int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, const void *body)
+{
+    struct rp__pledge p;
+    int rc = rp__pledge(me, t, body, false, &p);
+    if (rc == 0)
+        rc = start_keyed(me, key, when, t, body);
+    rp__pledge_end(me, &p, rc == 0);
+    return rc;
 }
 
 int rp_timer_key_stop(rp_self *me, uint64_t key)

@@ -101,6 +101,7 @@ static size_t width_of(unsigned kind, uint32_t raw)
     case RP_I64:
     case RP_U64:
     case RP_F64:
+    case RP_TOKEN: /* its number on the link */
         return 8;
     case RP_REF:
         return 16;
@@ -116,7 +117,7 @@ static size_t width_of(unsigned kind, uint32_t raw)
 
 static bool known_kind(unsigned k)
 {
-    return k >= RP_BOOL && k <= RP_BYTES;
+    return k >= RP_BOOL && k <= RP_TOKEN;
 }
 
 static rp_bytes bytes_at(const void *at)
@@ -181,6 +182,8 @@ void rp__pack(struct rp__w *w, const rp_type *t, const void *body)
         } else if (f->kind == RP_REF) {
             pack_fixed(w, at, 8);
             pack_fixed(w, at + 8, 8);
+        } else if (f->kind == RP_TOKEN) {
+            pack_fixed(w, at + offsetof(rp_token, call), 8);
         } else if (f->kind == RP_RAW) {
             rp__put_bytes(w, at, f->size);
         } else {
@@ -272,6 +275,7 @@ static int read_fields(struct rp__plan *p, struct rp__in *in)
         if (!get_name(in, name) || !known_kind(s->kind))
             return -EPROTO;
         fits &= place_field(p, s, name);
+        p->carries_tokens |= s->kind == RP_TOKEN;
     }
     if (!fits || (p->type && p->type->drop))
         p->type = 0;
@@ -316,6 +320,13 @@ static const unsigned char *next_value(struct rp__in *in, const struct rp__step 
     return rp__get_bytes(in, *n);
 }
 
+static rp_token token_at(const struct rp__plan *p, const unsigned char *at)
+{
+    rp_token t = {.asker = {p->peer, 0}, .via = p->link};
+    unpack_fixed(&t.call, at, 8);
+    return t;
+}
+
 int rp__unpack_check(const struct rp__plan *p, struct rp__in in, size_t *outside)
 {
     size_t total = 0, n;
@@ -358,8 +369,26 @@ void rp__unpack(const struct rp__plan *p, struct rp__in in, void *body, char *ou
         } else if (s->kind == RP_REF) {
             unpack_fixed(to, at, 8);
             unpack_fixed(to + 8, at + 8, 8);
+        } else if (s->kind == RP_TOKEN) {
+            rp_token t = token_at(p, at);
+            memcpy(to, &t, sizeof t);
         } else {
             unpack_fixed(to, at, n);
         }
     }
+}
+
+bool rp__unpack_token(const struct rp__plan *p, struct rp__in *in, unsigned *i, bool all, rp_token *ret)
+{
+    while (*i < p->nfields) {
+        const struct rp__step *s = &p->step[(*i)++];
+        size_t n;
+        const unsigned char *at = next_value(in, s, &n);
+        if (s->kind != RP_TOKEN || !(s->skip || all))
+            continue;
+        *ret = token_at(p, at);
+        if (ret->call != 0)
+            return true;
+    }
+    return false;
 }

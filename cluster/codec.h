@@ -52,6 +52,8 @@ struct rp__plan { /* what to do with each announced field */
     const rp_type *type; /* ours; NULL: we have none of that name, its messages are refused */
     char name[RP__WIRE_NAME + 1];
     uint16_t nfields;
+    bool carries_tokens;
+    uint64_t peer, link; /* who announced it: what it lends it hears of again */
     struct rp__step {
         uint8_t kind;    /* as announced */
         bool skip;
@@ -73,5 +75,8 @@ int rp__unpack_check(const struct rp__plan *p, struct rp__in in, size_t *outside
 
 /* Fills our struct (zeroed before); outside bytes go to `outside`. After rp__unpack_check. */
 void rp__unpack(const struct rp__plan *p, struct rp__in in, void *body, char *outside);
+
+/* The next token, from step *i of the plan on, that has no place in our struct, or with `all` any: false, none. */
+bool rp__unpack_token(const struct rp__plan *p, struct rp__in *in, unsigned *i, bool all, rp_token *ret);
 
 #endif

@@ -102,9 +102,9 @@ struct rp__credit { /* toward one actor of the peer */
     struct rp__hook waiters; /* rp_self, by `queue` */
 };
 
-struct rp__asked { /* a call that went over the link: who is to have the reply */
-    rp_ref asker;
-    uint64_t call;
+struct rp__asked { /* a call, or a token, that went over the link: who is to have the reply */
+    uint64_t asker, call;
+    uint64_t via; /* another link, whose peer asked, and by its number; 0: an actor of this process */
 };
 
 struct rp__watching { /* an actor or, at 0, the node itself is monitored from here */

@@ -10,6 +10,7 @@
  */
 #include "cluster/cluster.h"
 
+#include "actors/token.h"
 #include "loop/scope.h"
 
 #include <assert.h>
@@ -26,6 +27,11 @@ const rp_type rp_node_down_type = RP_TYPE("rp.node_down", struct rp_node_down, n
 static struct rp__link *link_of(struct rp_loop *l, uint64_t node)
 {
     return rp__map_find(&rp__cluster_here(l)->by_node, node);
+}
+
+static struct rp__link *link_by(struct rp_loop *l, uint64_t id)
+{
+    return rp__map_find(&rp__cluster_here(l)->by_id, id);
 }
 
 static const rp_alloc *mem_of(const struct rp__link *k)
@@ -78,12 +84,12 @@ static void credit_free(struct rp__link *k, struct rp__credit *c)
 }
 
 /* The number by which the peer will reply. 0: no memory. */
-static uint64_t asked_new(struct rp__link *k, rp_ref asker, uint64_t call)
+static uint64_t asked_new(struct rp__link *k, uint64_t asker, uint64_t call, uint64_t via)
 {
     struct rp__asked *a = mem_of(k)->alloc(mem_of(k)->ud, sizeof *a);
     if (!a)
         return 0;
-    *a = (struct rp__asked){asker, call};
+    *a = (struct rp__asked){asker, call, via};
     uint64_t id = rp__id_new(&k->asked, mem_of(k), a);
     if (!id)
         mem_of(k)->free(mem_of(k)->ud, a, sizeof *a);
@@ -107,21 +113,70 @@ static uint32_t ms_left(const struct rp_loop *l, rp_time deadline)
     return left <= 0 ? 0 : left > (rp_time)UINT32_MAX * RP_MS ? UINT32_MAX : (uint32_t)((left + RP_MS - 1) / RP_MS);
 }
 
+/* ---- tokens going out ------------------------------------------------------------------------------ */
+
+/* The peer will not use what stands in these fields. */
+static void take_back(struct rp__link *k, const rp_type *t, const void *lent, size_t nfields)
+{
+    for (size_t i = 0; i < nfields; i++) {
+        struct rp__asked forget;
+        if (t->fields[i].kind == RP_TOKEN)
+            asked_take(k, ((const rp_token *)(const void *)((const char *)lent + t->fields[i].offset))->call, &forget);
+    }
+}
+
+/* A body for the wire, whose tokens have the numbers by which the peer will use them: the body itself if it has none.
+ * NULL: no memory. */
+static const void *lend_tokens(struct rp_loop *l, struct rp__link *k, const rp_type *t, const void *body)
+{
+    if (!(rp__shape(&l->actors->types, t)->word & RP__RIGHTS))
+        return body;
+    char *lent = mem_of(k)->alloc(mem_of(k)->ud, t->size);
+    if (!lent)
+        return 0;
+    memcpy(lent, body, t->size);
+    for (size_t i = 0; i < t->nfields; i++) {
+        rp_token *at = (rp_token *)(void *)(lent + t->fields[i].offset);
+        if (t->fields[i].kind != RP_TOKEN || at->call == 0)
+            continue;
+        at->call = asked_new(k, at->asker.local, at->call, at->via);
+        if (at->call == 0) {
+            take_back(k, t, lent, i);
+            mem_of(k)->free(mem_of(k)->ud, lent, t->size);
+            return 0;
+        }
+    }
+    return lent;
+}
+
+/* `sent`: it is on the wire; else the tokens are the sender's still. */
+static void lent(struct rp__link *k, const struct rp__out *o, const void *copy, bool sent)
+{
+    if (!copy || copy == o->body)
+        return;
+    if (!sent)
+        take_back(k, o->type, copy, o->type->nfields);
+    mem_of(k)->free(mem_of(k)->ud, (void *)(uintptr_t)copy, o->type->size);
+}
+
+/* ---- messages going out ---------------------------------------------------------------------------- */
+
 /* Writes SEND or CALL. 0 or -ENOMEM. */
 static int write_message(struct rp_loop *l, struct rp__link *k, const struct rp__out *o, size_t body)
 {
     bool call = o->flags & RP__F_CALL, limited = call && o->flags & RP__F_DEADLINE, third = o->flags & RP__F_NODE;
     uint32_t number = number_of(k, o->type);
-    rp_ref asker = {third ? rp__runtime(l)->route->node_at(l, o->via >> 32) : l->node, o->from};
-    uint64_t id = number && call ? asked_new(k, asker, o->call) : 0;
+    uint64_t id = number && call ? asked_new(k, o->from, o->call, third ? o->via >> 32 : 0) : 0;
+    const void *lends = lend_tokens(l, k, o->type, o->body);
     size_t n = 16 + (third ? 8 : 0) + (call ? 8 : 0) + (limited ? 4 : 0) + body;
     unsigned flags = (third ? RP__W_NODE : 0) | (limited ? RP__W_DEADLINE : 0);
     unsigned char *to = 0;
-    if (number && (!call || id))
+    if (number && (!call || id) && lends)
         to = rp__link_frame(k, false, call ? RP__CALL : RP__SEND, (uint8_t)flags, (uint16_t)(number - 1), n);
     if (!to) {
         struct rp__asked forget;
         asked_take(k, id, &forget);
+        lent(k, o, lends, false);
         return -ENOMEM;
     }
     struct rp__w w = {to, 0, n};
@@ -133,7 +188,8 @@ static int write_message(struct rp_loop *l, struct rp__link *k, const struct rp_
         rp__put64(&w, id);
     if (limited)
         rp__put32(&w, ms_left(l, o->deadline));
-    rp__pack(&w, o->type, o->body);
+    rp__pack(&w, o->type, lends);
+    lent(k, o, lends, true);
     assert(w.n == n);
     return 0;
 }
@@ -216,7 +272,7 @@ static int route_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 
 static int route_send_sure(struct rp_loop *l, struct rp__out *o)
 {
-    struct rp__link *k = link_of(l, o->to.node);
+    struct rp__link *k = link_by(l, o->via >> 32);
     if (!can_leave(o->type))
         return -ENOTSUP;
     size_t body = rp__packed_size(o->type, o->body), n = 24 + body;
@@ -226,14 +282,16 @@ static int route_send_sure(struct rp_loop *l, struct rp__out *o)
         return -EHOSTUNREACH;
     pthread_mutex_lock(&k->lock);
     uint32_t number = k->down ? 0 : number_of(k, o->type);
-    unsigned char *to = number ? rp__link_frame(k, false, RP__REPLY, 0, (uint16_t)(number - 1), n) : 0;
+    const void *lends = number ? lend_tokens(l, k, o->type, o->body) : 0;
+    unsigned char *to = lends ? rp__link_frame(k, false, RP__REPLY, 0, (uint16_t)(number - 1), n) : 0;
     if (to) {
         struct rp__w w = {to, 0, n};
         rp__put64(&w, o->to.local);
         rp__put64(&w, o->from);
         rp__put64(&w, o->call);
-        rp__pack(&w, o->type, o->body);
+        rp__pack(&w, o->type, lends);
     }
+    lent(k, o, lends, to != 0);
     int rc = to ? 0 : k->down ? -EHOSTUNREACH : -ENOMEM;
     pthread_mutex_unlock(&k->lock);
     if (rc == 0)
@@ -243,9 +301,9 @@ static int route_send_sure(struct rp_loop *l, struct rp__out *o)
 
 /* ---- out: small frames ---------------------------------------------------------------------------- */
 
-static int route_no_reply(struct rp_loop *l, rp_ref asker, uint64_t call, int err)
+static int route_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err)
 {
-    struct rp__link *k = link_of(l, asker.node);
+    struct rp__link *k = link_by(l, link);
     unsigned char p[12];
     struct rp__w w = {p, 0, sizeof p};
     rp__put64(&w, call);
@@ -255,7 +313,7 @@ static int route_no_reply(struct rp_loop *l, rp_ref asker, uint64_t call, int er
 
 static uint64_t route_node_at(struct rp_loop *l, uint64_t link)
 {
-    struct rp__link *k = rp__map_find(&rp__cluster_here(l)->by_id, link);
+    struct rp__link *k = link_by(l, link);
     return k ? k->peer : 0;
 }
 
@@ -344,7 +402,7 @@ int rp_node_monitor(rp_self *me, rp_node node)
 
 static bool route_watched(struct rp_loop *l, struct rp__watch *w)
 {
-    struct rp__link *k = rp__map_find(&rp__cluster_here(l)->by_id, w->via);
+    struct rp__link *k = link_by(l, w->via);
     if (k)
         rp__list_push(&k->loops[l->index].watches, &w->peer);
     return k != 0;
@@ -352,7 +410,7 @@ static bool route_watched(struct rp_loop *l, struct rp__watch *w)
 
 static void route_down(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *d)
 {
-    struct rp__link *k = rp__map_find(&rp__cluster_here(l)->by_id, via);
+    struct rp__link *k = link_by(l, via);
     unsigned char p[13 + sizeof d->name];
     struct rp__w w = {p, 0, sizeof p};
     size_t n = strnlen(d->name, sizeof d->name);
@@ -373,7 +431,7 @@ struct rp__taken {
 
 static void say_taken(struct rp_loop *l, const struct rp__taken *t)
 {
-    struct rp__link *k = rp__map_find(&rp__cluster_here(l)->by_id, t->link);
+    struct rp__link *k = link_by(l, t->link);
     unsigned char p[16];
     struct rp__w w = {p, 0, sizeof p};
     rp__put64(&w, t->target);
@@ -480,6 +538,8 @@ static int on_type(struct rp__link *k, const struct rp__frame *f)
     int rc = rp__plan_new(mem_of(k), &in, k->c->rt->opts.types, &p);
     if (rc != 0)
         return rc;
+    p->peer = k->peer;
+    p->link = k->id;
     k->plans[k->nplans++] = p;
     return in.at == in.end ? 0 : -EPROTO;
 }
@@ -498,13 +558,23 @@ static bool is_here(struct rp__link *k, uint64_t addr)
     return rp__loop_of(addr) < k->c->rt->sys->nloops;
 }
 
+/* Who waits for a token that finds no place here, or for any of a message that ends here, hears of it. */
+static void break_tokens(struct rp__link *k, const struct arrival *a, bool all)
+{
+    struct rp__in in = a->body;
+    rp_token t;
+    for (unsigned i = 0; a->plan->carries_tokens && rp__unpack_token(a->plan, &in, &i, all, &t);)
+        (void)rp__send_error(k->home, &t, -EPIPE, 0);
+}
+
 /* The message cannot be made: it ends here, counted, and whoever asked hears of it. */
 static void refuse(struct rp__link *k, const struct arrival *a, int err)
 {
     struct rp_loop *l = k->home;
     rp__tally(l, RP__DROPPED, 1);
+    break_tokens(k, a, true);
     if (a->flags & RP__F_CALL)
-        (void)!route_no_reply(l, (rp_ref){k->peer, a->from}, a->call, err);
+        (void)!route_no_reply(l, k->id, a->call, err);
     if (a->flags & RP__F_REPLY)
         rp__signal(l, a->to, 0, RP__OP_NO_REPLY, a->call, (uint64_t)(int64_t)err);
     if (!(a->flags & RP__F_REPLY)) {
@@ -562,7 +632,9 @@ static int deliver(struct rp__link *k, const struct arrival *a)
         if (b)
             rp__big_free(l, b);
         refuse(k, a, -ENOMEM);
+        return 0;
     }
+    break_tokens(k, a, false);
     return 0;
 }
 
@@ -613,29 +685,30 @@ static int relay_reply(struct rp__link *k, const struct arrival *a, const struct
     if (body) {
         memset(body, 0, t->size);
         rp__unpack(a->plan, a->body, body, body + t->size);
-        struct rp__out o = {.to = who->asker, .from = a->from, .type = t, .body = body, .call = who->call};
+        struct rp__out o = {.from = a->from, .type = t, .body = body, .call = who->call, .via = who->via << 32};
         rc = route_send_sure(l, &o);
         rp__pool_free(&l->pool, body, t->size + outside + 1);
     }
     if (rc != 0)
-        (void)!route_no_reply(l, who->asker, who->call, rc);
+        (void)!route_no_reply(l, who->via, who->call, rc);
     return 0;
 }
 
 static void no_reply_to(struct rp_loop *l, const struct rp__asked *who, int err)
 {
-    if (who->asker.node == l->node)
-        rp__signal(l, who->asker.local, 0, RP__OP_NO_REPLY, who->call, (uint64_t)(int64_t)err);
+    if (who->via == 0)
+        rp__signal(l, who->asker, 0, RP__OP_NO_REPLY, who->call, (uint64_t)(int64_t)err);
     else
-        (void)!route_no_reply(l, who->asker, who->call, err);
+        (void)!route_no_reply(l, who->via, who->call, err);
 }
 
-static bool asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret)
+/* 1; or 0: it has been answered before, which a peer's actor may get wrong; -EPROTO: nobody asked that. */
+static int asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret)
 {
     pthread_mutex_lock(&k->lock);
-    bool found = asked_take(k, id, ret);
+    int rc = asked_take(k, id, ret) ? 1 : rp__id_past(&k->asked, id) ? 0 : -EPROTO;
     pthread_mutex_unlock(&k->lock);
-    return found;
+    return rc;
 }
 
 /* A reply finds who asked by the number we gave: one of ours, or another peer whose call we passed on. */
@@ -648,11 +721,17 @@ static int on_reply(struct rp__link *k, const struct rp__frame *f)
     if (rc != 0)
         return rc;
     /* all that can be wrong, before the question is taken out: the link's end answers those that stand there */
-    if (rp__unpack_check(a.plan, a.body, &outside) != 0 || !asked_by(k, a.call, &who))
+    if (rp__unpack_check(a.plan, a.body, &outside) != 0 || (rc = asked_by(k, a.call, &who)) < 0)
         return -EPROTO;
-    if (who.asker.node != k->home->node)
+    if (rc == 0) {
+        rp__tally(k->home, RP__ARRIVED, 1);
+        rp__tally(k->home, RP__LATE, 1);
+        break_tokens(k, &a, true);
+        return 0;
+    }
+    if (who.via != 0)
         return relay_reply(k, &a, &who);
-    a.to = who.asker.local;
+    a.to = who.asker;
     a.call = who.call;
     a.flags |= RP__F_PAID;
     return deliver(k, &a);
@@ -665,9 +744,11 @@ static int on_no_reply(struct rp__link *k, struct rp__in in)
     struct rp__asked who;
     uint64_t id = rp__get64(&in);
     int32_t err = (int32_t)rp__get32(&in);
-    if (in.bad || in.at != in.end || err >= 0 || err < -4095 || !asked_by(k, id, &who))
-        return -EPROTO;
-    no_reply_to(k->home, &who, err);
+    int rc = in.bad || in.at != in.end || err >= 0 || err < -4095 ? -EPROTO : asked_by(k, id, &who);
+    if (rc < 0)
+        return rc;
+    if (rc > 0)
+        no_reply_to(k->home, &who, err);
     return 0;
 }
 
@@ -808,7 +889,7 @@ struct asked_name {
 
 static int say_found(struct rp_loop *l, uint64_t link, uint64_t id, int rc, rp_ref ref)
 {
-    struct rp__link *k = rp__map_find(&rp__cluster_here(l)->by_id, link);
+    struct rp__link *k = link_by(l, link);
     unsigned char p[20];
     struct rp__w w = {p, 0, sizeof p};
     rp__put64(&w, id);
@@ -820,7 +901,7 @@ static int say_found(struct rp_loop *l, uint64_t link, uint64_t id, int rc, rp_r
 static void found_for_peer(struct rp__name_wait *w, struct rp_loop *l, rp_ref ref)
 {
     struct asked_name *a = RP__OF(struct asked_name, wait, w);
-    struct rp__link *k = rp__map_find(&rp__cluster_here(l)->by_id, w->link);
+    struct rp__link *k = link_by(l, w->link);
     if (say_found(l, w->link, a->id, 0, ref) == -ENOMEM)
         rp__link_lose(k);
     rp__free_mem(l->sys, a, sizeof *a);

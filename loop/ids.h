@@ -30,6 +30,13 @@ static inline void *rp__id_find(const struct rp__ids *t, uint64_t id) /* NULL: g
     return i < t->size && t->at[i].generation == rp__id_generation(t, id) ? t->at[i].p : 0;
 }
 
+/* It was given out once, and its slot has been freed since. */
+static inline bool rp__id_past(const struct rp__ids *t, uint64_t id)
+{
+    uint32_t i = (uint32_t)id - 1, g = rp__id_generation(t, id);
+    return i < t->size && g != 0 && (int32_t)(t->at[i].generation - g) > 0;
+}
+
 uint64_t rp__id_new(struct rp__ids *t, const rp_alloc *mem, void *p); /* 0: no memory */
 void rp__id_free(struct rp__ids *t, uint64_t id);
 void rp__ids_fini(struct rp__ids *t, const rp_alloc *mem);

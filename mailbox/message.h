@@ -51,6 +51,7 @@ enum {
 #define RP__LOW_MASK ((UINT64_C(1) << 48) - 1)
 #define RP__TYPE_MASK (RP__LOW_MASK & ~UINT64_C(7))
 #define RP__STAMP UINT64_C(4)  /* it is measured: word stamp (loop/sample.h) */
+#define RP__RIGHTS UINT64_C(1) /* its type has RP_TOKEN fields */
 #define RP__BOUNCE UINT64_C(2) /* its sender wants to know if it ends unread: word cookie */
 
 _Static_assert(_Alignof(rp_type) >= 8, "the low bits of a type's address are ours");

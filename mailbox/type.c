@@ -11,6 +11,19 @@
 
 enum { SIZE_MAX_TYPE = 65536, NAME_MAX_TYPE = 63, FIELDS_MAX = 255 };
 
+static bool carries_tokens(const rp_type *t)
+{
+    for (size_t i = 0; i < t->nfields; i++)
+        if (t->fields[i].kind == RP_TOKEN)
+            return true;
+    return false;
+}
+
+bool rp__type_copies(const rp_type *t)
+{
+    return !t->drop && !carries_tokens(t);
+}
+
 void rp__shape_of(struct rp__shape *s, const rp_type *t)
 {
     bool big = t->size > RP__INLINE_MAX;
@@ -20,6 +33,7 @@ void rp__shape_of(struct rp__shape *s, const rp_type *t)
     s->size = (uint32_t)t->size;
     s->slots = big ? 1 : rp__slots_for(t->size);
     s->word = rp__word(t, (big ? RP__F_BIG : 0) | (t->drop ? RP__F_DROP : 0) | (s->slots - 1));
+    s->word |= carries_tokens(t) ? RP__RIGHTS : 0;
 }
 
 /* ---- is it sound? -------------------------------------------------------------------------------- */
@@ -46,6 +60,8 @@ static size_t size_of(rp_kind k)
         return 8;
     case RP_REF:
         return sizeof(rp_ref);
+    case RP_TOKEN:
+        return sizeof(rp_token);
     case RP_TEXT:
     case RP_BYTES:
         return sizeof(rp_bytes);
@@ -118,7 +134,7 @@ static void put_field(struct out *o, const rp_field *f, const char *at)
     union {
         int8_t i8; int16_t i16; int32_t i32; int64_t i64;
         uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64;
-        float f32; double f64; bool b; rp_ref ref; rp_bytes bytes;
+        float f32; double f64; bool b; rp_ref ref; rp_bytes bytes; rp_token token;
     } v;
     memcpy(&v, at, f->size < sizeof v ? f->size : sizeof v);
     switch (f->kind) {
@@ -134,6 +150,7 @@ static void put_field(struct out *o, const rp_field *f, const char *at)
     case RP_F32:  put(o, "%g", (double)v.f32); return;
     case RP_F64:  put(o, "%g", v.f64); return;
     case RP_REF:  put(o, "<%" PRIx64 ".%" PRIx64 ">", v.ref.node, v.ref.local); return;
+    case RP_TOKEN: put(o, "<%" PRIx64 ".%" PRIx64 " %" PRIx64 ">", v.token.asker.node, v.token.asker.local, v.token.call); return;
     case RP_CHARS: put_text(o, at, strnlen(at, f->size)); return;
     case RP_TEXT: put_text(o, v.bytes.data, v.bytes.size); return;
     case RP_BYTES: put(o, "%zu bytes", v.bytes.size); return;

@@ -32,6 +32,8 @@ static inline const struct rp__shape *rp__shape(struct rp__types *c, const rp_ty
     return s;
 }
 
+bool rp__type_copies(const rp_type *t); /* a body may be copied: it owns nothing */
+
 static inline bool rp__kind_outside(rp_kind k) /* its value stands outside the struct */
 {
     return k == RP_TEXT || k == RP_BYTES;

@@ -167,15 +167,21 @@ RP_EXPORT const char *rp_blame(const rp_self *me);
 RP_EXPORT RP_NODISCARD int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body);
 RP_EXPORT RP_NODISCARD int rp_reply_error(rp_self *me, const rp_msg *m, int err);
 
-/* The right to reply, taken out of its message: store it, send it on, use it once. It fits an RP_RAW
- * field. Dropping it is rp_token_drop: the asker gets -EPIPE. Who ends with one in its state has to drop it, in
- * fini: nobody else knows of it. */
-typedef struct rp_token {
-    rp_ref asker;
-    uint64_t call; /* 0: used, or never one */
-} rp_token;
-
+/* The right to reply, taken out of its message: store it, send it on, use it once. It is linear: the actor that
+ * took it holds it, and copies of the struct are the same one token. If that actor ends, or an incarnation of it,
+ * the asker gets -EPIPE and its name at once; dropping it before is rp_token_drop. It goes to another actor, or
+ * process, in an RP_TOKEN field: when the message has been sent the token is the message's, and breaks if that
+ * ends and nobody has taken it out. A send with one that is not the sender's is -EINVAL. A link
+ * that is lost ends the calls of all tokens that went over it: their askers get -EHOSTUNREACH, and so does who uses
+ * one of them. -EALREADY: used, given away, or not a call. -ENOMEM: the message still has it. None of these
+ * waits. (Erlang's From, made linear.) */
 RP_EXPORT RP_NODISCARD int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret);
+/* Out of a received message: `field` is an RP_TOKEN field of m's body, empty from then on. -EINVAL: it is none. */
+RP_EXPORT RP_NODISCARD int rp_token_from(rp_self *me, const rp_msg *m, const rp_token *field, rp_token *ret);
+/* For ways that the runtime does not see, as a queue: from here on nobody answers for it, and whoever gets it can
+ * use it, or hold it again. -EALREADY: not this actor's; or somebody's. -ENOMEM. */
+RP_EXPORT RP_NODISCARD int rp_token_detach(rp_self *me, rp_token *k);
+RP_EXPORT RP_NODISCARD int rp_token_attach(rp_self *me, rp_token *k);
 RP_EXPORT RP_NODISCARD int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body);
 RP_EXPORT RP_NODISCARD int rp_token_error(rp_self *me, rp_token *k, int err);
 RP_EXPORT void rp_token_drop(rp_self *me, rp_token *k);
@@ -200,7 +206,7 @@ RP_EXPORT int rp_timer_key_stop(rp_self *me, uint64_t key); /* -ESRCH */
 
 /* A copy of `body` at `first` and every `period` after it, measured from `first` and not from when the last one
  * was taken: it does not drift. Who is late skips those that have passed; at most one waits. Until it is stopped,
- * which rp_timer_stop does. -EINVAL: less than 1 ms, or a type with drop. */
+ * which rp_timer_stop does. -EINVAL: less than 1 ms, or a type with drop or tokens. */
 RP_EXPORT RP_NODISCARD int rp_timer_every(rp_self *me, rp_time first, rp_time period, const rp_type *t,
                                           const void *body, rp_timer *ret);
 

@@ -43,7 +43,7 @@ RP_EXPORT RP_NODISCARD int rp_group_join(rp_self *me, rp_ref group);
 /* Nothing comes after it but what is in the mailbox. Suspends. -ESRCH: it was none. */
 RP_EXPORT int rp_group_leave(rp_self *me, rp_ref group);
 
-/* rp_tell(me, group, t, body), and suspends as that; but for -EINVAL: what a type with drop owns has one owner.
+/* rp_tell(me, group, t, body), and suspends as that; but for -EINVAL: what a type with drop, or with tokens, owns has one owner.
  * (Told to a group all the same, such a message ends there.) */
 RP_EXPORT RP_NODISCARD int rp_publish(rp_self *me, rp_ref group, const rp_type *t, const void *body);
 

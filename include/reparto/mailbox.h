@@ -40,6 +40,14 @@ static inline bool rp_ref_none(rp_ref a)
     return a.node == 0 && a.local == 0;
 }
 
+/* The right to reply to a call, taken out of its message: see reparto/actors.h. */
+typedef struct rp_token {
+    rp_ref asker;
+    uint64_t call; /* 0: used, or never one */
+    uint64_t via;  /* the runtime's: by which link its asker is reached, */
+    uint64_t held; /* and who answers for it */
+} rp_token;
+
 /* Bytes outside the struct. A sender points it at memory of its own, which is copied; in a received
  * message it points into the message and lives as long as that. */
 typedef struct rp_bytes {
@@ -56,7 +64,8 @@ typedef enum rp_kind {
     RP_RAW,      /* any array of bytes: all N travel, as they are */
     RP_REF,      /* rp_ref */
     RP_TEXT,     /* rp_bytes, UTF-8 by convention */
-    RP_BYTES     /* rp_bytes */
+    RP_BYTES,    /* rp_bytes */
+    RP_TOKEN     /* rp_token: goes over with the message, and breaks if that ends with it */
 } rp_kind;
 
 typedef struct rp_field {

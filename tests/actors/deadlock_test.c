@@ -247,12 +247,15 @@ TEST(call, errors_name_the_culprit_and_deadlines_are_inherited)
 struct relay {
     rp_token token;
 };
-static const rp_type relay_type = {.name = "deadlock.relay", .size = sizeof(struct relay)};
+static const rp_field relay_fields[] = {RP_FIELD(struct relay, token, RP_TOKEN)};
+static const rp_type relay_type = RP_TYPE("deadlock.relay", struct relay, relay_fields);
 
 static int reply_late(rp_self *me, void *state, const rp_msg *m)
 {
-    rp_token k = ((const struct relay *)rp_body(m, &relay_type))->token;
+    const struct relay *b = rp_body(m, &relay_type);
+    rp_token k;
     (void)state;
+    check_eq(rp_token_from(me, m, &b->token, &k), 0);
     int rc = rp_sleep(me, rp_in_ms(me, 150)); /* longer than it takes to be suspected */
     return rc != 0 ? rc : rp_token_reply(me, &k, NUM, &(struct num){.n = 1});
 }

@@ -14,6 +14,7 @@ struct rec {
     char name[9];
     uint8_t raw[5];
     rp_ref ref;
+    rp_token token;
     rp_bytes a, z;
 };
 static const rp_field rec_fields[] = {
@@ -21,6 +22,7 @@ static const rp_field rec_fields[] = {
     RP_FIELD(struct rec, i64, RP_I64),    RP_FIELD(struct rec, u16, RP_U16),
     RP_FIELD(struct rec, f64, RP_F64),    RP_FIELD(struct rec, name, RP_CHARS),
     RP_FIELD(struct rec, raw, RP_RAW),    RP_FIELD(struct rec, ref, RP_REF),
+    RP_FIELD(struct rec, token, RP_TOKEN),
     RP_FIELD(struct rec, a, RP_TEXT),     RP_FIELD(struct rec, z, RP_BYTES),
 };
 static const rp_type rec_type = RP_TYPE("test.rec", struct rec, rec_fields);
@@ -52,6 +54,8 @@ static struct rp__plan *plan_for(const rp_type *from, const rp_type *to)
     struct rp__plan *p = 0;
     check_eq(rp__plan_new(&mem.alloc, &in, types, &p), 0);
     check(in.at == in.end);
+    p->peer = 9;
+    p->link = 10;
     return p;
 }
 
@@ -60,7 +64,7 @@ static void plan_free(struct rp__plan *p)
     mem.alloc.free(mem.alloc.ud, p, rp__plan_size(p));
 }
 
-static const struct rec sample = {true, -7, INT64_MIN, 65535, 2.5, "12345678", {1, 2, 3, 4, 5}, {9, 8}, {"text", 4}, {"\0\1", 2}};
+static const struct rec sample = {true, -7, INT64_MIN, 65535, 2.5, "12345678", {1, 2, 3, 4, 5}, {9, 8}, {{9, 0}, 5, 0, 6}, {"text", 4}, {"\0\1", 2}};
 
 static size_t pack_sample(unsigned char *to, size_t size)
 {
@@ -87,6 +91,8 @@ TEST(codec, round_trip)
     rp_type_print(a, sizeof a, &rec_type, &sample);
     rp_type_print(b, sizeof b, &rec_type, &r);
     check_str(b, a);
+    check(r.token.call == 5 && r.token.asker.node == 9 && r.token.via == 10); /* by whom the plan came */
+    check_eq(r.token.held, 0); /* nobody's here */
     check(r.ref.node == 9 && memcmp(r.raw, sample.raw, 5) == 0 && memcmp(r.z.data, "\0\1", 2) == 0);
     plan_free(p);
     check_eq(mem.blocks, 0);
@@ -107,6 +113,12 @@ TEST(codec, versions_meet_by_name)
     rp__unpack(p, (struct rp__in){bytes, bytes + n, false}, &r, room);
     check(r.added == 0 && r.i64 == INT64_MIN && r.z.size == 2);
     check_str(r.name, "12345678");
+    struct rp__in in = {bytes, bytes + n, false};
+    rp_token k; /* one that has no place here is not lost sight of */
+    unsigned i = 0;
+    check(rp__unpack_token(p, &in, &i, false, &k));
+    check(k.call == 5 && k.asker.node == 9 && k.via == 10);
+    check(!rp__unpack_token(p, &in, &i, false, &k));
     plan_free(p);
 
     rp_field other[] = {RP_FIELD(struct rec_v2, i64, RP_U64)}; /* the same name, another meaning */
@@ -143,6 +155,9 @@ TEST(codec, damaged_bodies)
             memset(&r, 0, sizeof r);
             rp__unpack(p, in, &r, room);
             free(room);
+            rp_token k;
+            for (unsigned at = 0; rp__unpack_token(p, &in, &at, true, &k);)
+                check(k.call != 0);
         }
         free(copy);
     }

@@ -329,7 +329,13 @@ struct wide {
 static const rp_field wide_fields[] = {RP_FIELD(struct wide, raw, RP_RAW)};
 static const rp_type wide_type = RP_TYPE("fault.wide", struct wide, wide_fields);
 
-const rp_type *const fault_types[] = {&num_type, &text_type, &wide_type, NULL};
+struct errand {
+    rp_token token;
+};
+static const rp_field errand_fields[] = {RP_FIELD(struct errand, token, RP_TOKEN)};
+static const rp_type errand_type = RP_TYPE("fault.errand", struct errand, errand_fields);
+
+const rp_type *const fault_types[] = {&num_type, &text_type, &wide_type, &errand_type, NULL};
 
 static int tell_all_sizes(rp_self *me, rp_ref to)
 {
@@ -538,11 +544,35 @@ static int tokens(rp_self *me, void *arg)
     return wants(rc, -EPIPE);
 }
 
+/* Replies with the one that it is sent. */
+static int runs_errand(rp_self *me, const rp_msg *m, const struct errand *b)
+{
+    rp_token k;
+    struct num r = {1, {0, 0}};
+    TRY(rp_token_from(me, m, &b->token, &k)); /* else it breaks with its message */
+    TRY(rp_token_detach(me, &k));
+    TRY(rp_token_attach(me, &k));
+    return rp_token_reply(me, &k, NUM, &r);
+}
+
+/* Sends the right to reply to whom the question names. */
+static int sends_it(rp_self *me, void *state, const rp_msg *m)
+{
+    struct errand e;
+    (void)state;
+    TRY(rp_take_token(me, m, &e.token));
+    return rp_tell(me, ((const struct num *)rp_body(m, NUM))->ref, &errand_type, &e);
+}
+static const rp_actor sender = {.name = "sender", .handle = sends_it};
+
 /* Takes the right to reply to the first, and replies with it when the second comes. */
 static int holds(rp_self *me, void *state, const rp_msg *m)
 {
     rp_token *k = state;
     struct num r = {1, {0, 0}};
+    const struct errand *b = rp_body(m, &errand_type);
+    if (b)
+        return runs_errand(me, m, b);
     if (k->call == 0)
         return rp_take_token(me, m, k);
     int rc = rp_token_reply(me, k, NUM, &r);
@@ -565,6 +595,22 @@ static int token_replies(rp_self *me, void *arg)
     if (rc == 0)
         rc = rp_go(me, &s, ask, &q, NULL);
     return rp_scope_close(me, &s, rc);
+}
+
+static int send_token(rp_self *me, rp_ref to)
+{
+    rp_ref s;
+    TRY(spawn_on(me, &sender, 0, &s));
+    return call_n(me, s, 0, to);
+}
+
+static int tokens_sent(rp_self *me, void *arg)
+{
+    rp_ref p;
+    (void)arg;
+    fault_arm();
+    TRY(spawn_on(me, &holder, last(me), &p));
+    return send_token(me, p);
 }
 
 static int forwards(rp_self *me, void *arg)
@@ -985,6 +1031,14 @@ static int far_tokens(rp_self *me, void *arg)
     return rp_scope_close(me, &s, rc);
 }
 
+static int far_tokens_sent(rp_self *me, void *arg)
+{
+    struct peer p;
+    fault_arm();
+    TRY(meet(me, arg, &p));
+    return send_token(me, p.holder);
+}
+
 static int far_window(rp_self *me, void *arg) /* more than may be on its way */
 {
     struct peer p;
@@ -1245,7 +1299,8 @@ const struct scenario scenarios[] = {
     BOTH("waits", waits), BOTH("spawns", spawns), BOTH("places", places), BOTH("names", names), BOTH("waits_for_name", waits_for_name),
     BOTH("init_fails", init_fails), BOTH("tree", tree_root), BOTH("tells", tells), BOTH("own_messages", own_messages),
     BOTH("sends_on", sends_on), BOTH("keeps", keeps), BOTH("receives", receives), BOTH("calls", calls), BOTH("asks", asks), BOTH("drains", drains), {"drains", UV_2, drains},
-    BOTH("hurries", hurries), BOTH("tokens", tokens), BOTH("token_replies", token_replies), BOTH("forwards", forwards),
+    BOTH("hurries", hurries), BOTH("tokens", tokens), BOTH("token_replies", token_replies), BOTH("tokens_sent", tokens_sent),
+    BOTH("forwards", forwards),
     BOTH("timers", timers), BOTH("many_timers", many_timers), BOTH("tasks", tasks), BOTH("scopes", scopes),
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
@@ -1256,7 +1311,7 @@ const struct scenario scenarios[] = {
     {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},
     {"connects_to_nobody", SIM_1, connects_to_nobody},
     PAIR("meets", meets), PAIR("far_calls", far_calls), PAIR("far_ends", far_ends), PAIR("far_forwards", far_forwards),
-    PAIR("far_tokens", far_tokens), PAIR("far_window", far_window), PAIR("far_left", far_left),
+    PAIR("far_tokens", far_tokens), PAIR("far_tokens_sent", far_tokens_sent), PAIR("far_window", far_window), PAIR("far_left", far_left),
     PAIR("far_stranger", far_stranger), {"system_in_system", UV_2, system_in_system},
     {"far_calls", REAL_CLIENT, far_calls}, {"far_ends", REAL_CLIENT, far_ends}, {"far_calls", REAL_SERVER, far_calls},
     {"far_calls_uv", UV_CLIENT, far_calls}, {"far_ends_uv", UV_CLIENT, far_ends}, {"far_calls_uv", UV_SERVER, far_calls},

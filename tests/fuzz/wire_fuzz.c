@@ -17,12 +17,13 @@ struct all {
     char chars[12];
     unsigned char raw[6];
     rp_ref ref;
+    rp_token token;
     rp_bytes text, bytes;
 };
 static const rp_field fields[] = {
     RP_FIELD(struct all, b, RP_BOOL),     RP_FIELD(struct all, i16, RP_I16), RP_FIELD(struct all, u64, RP_U64),
     RP_FIELD(struct all, f64, RP_F64),    RP_FIELD(struct all, chars, RP_CHARS), RP_FIELD(struct all, raw, RP_RAW),
-    RP_FIELD(struct all, ref, RP_REF),    RP_FIELD(struct all, text, RP_TEXT), RP_FIELD(struct all, bytes, RP_BYTES),
+    RP_FIELD(struct all, ref, RP_REF),    RP_FIELD(struct all, token, RP_TOKEN), RP_FIELD(struct all, text, RP_TEXT), RP_FIELD(struct all, bytes, RP_BYTES),
 };
 static const rp_type all_type = RP_TYPE("all", struct all, fields);
 static const rp_type *const types[] = {&all_type, NULL};

@@ -141,7 +141,9 @@ struct question {
     rp_token token; /* LATER: answer by it */
 };
 enum kind { DOWN, PASS, BACK, LATER, QUESTIONS };
-static const rp_type question_type = {.name = "rings.question", .size = sizeof(struct question)};
+static const rp_field question_fields[] = {RP_FIELD(struct question, from, RP_U32), RP_FIELD(struct question, kind, RP_U32),
+                                           RP_FIELD(struct question, token, RP_TOKEN)};
+static const rp_type question_type = RP_TYPE("rings.question", struct question, question_fields);
 #define QUESTION (&question_type)
 
 struct rung {
@@ -183,12 +185,16 @@ static int ask_back(rp_self *me, struct rung *s, const rp_msg *m)
 static int on_question(rp_self *me, void *state, const rp_msg *m)
 {
     struct rung *s = state;
-    struct question q = *(const struct question *)rp_body(m, QUESTION);
+    const struct question *b = rp_body(m, QUESTION);
+    struct question q = *b;
     int rc = take_time(me);
     if (rc != 0)
         return rc;
-    if (q.kind == LATER)
-        return rp_token_reply(me, &q.token, QUESTION, &q);
+    if (q.kind == LATER) {
+        rp_token k;
+        check_eq(rp_token_from(me, m, &b->token, &k), 0);
+        return rp_token_reply(me, &k, QUESTION, &(struct question){.kind = LATER});
+    }
     if (s->at == RUNGS - 1)
         return rp_reply(me, m, QUESTION, &q);
     if (q.kind == PASS)

@@ -4,9 +4,10 @@
  * was meant for it, by an error somebody gave it, broken with the name of who broke it, by its deadline, or by
  * the loss of its node. One that is lost stands still, and the run says so; what comes too late is counted.
  *
- * Brokers on all loops do with each call, by chance: reply, reply twice, take the token, store it, send it on,
- * use it later, drop it, keep the whole message, pass it on, forget it, fail while they hold some, and are
- * started again by their supervisor. Askers wait with and without deadlines. Then all of it between two nodes,
+ * Brokers on all loops do with each call, by chance: reply, reply twice, take the token, store it, send it on (or in a
+ * timer, or to one that has ended, or through nobody's hands), use it later, drop it, forget the message it is
+ * in, keep the whole message, pass it on, fail while they hold some, and are started again by their supervisor.
+ * They clear up nothing. Askers wait with and without deadlines. Then all of it between two nodes,
  * one of which is killed in the middle.
  */
 #include "tests/audit.h"
@@ -37,7 +38,7 @@ struct work {
     uint64_t n;
     rp_token token; /* sent on; none in a call */
 };
-static const rp_field work_fields[] = {RP_FIELD(struct work, n, RP_U64), RP_FIELD(struct work, token, RP_RAW)};
+static const rp_field work_fields[] = {RP_FIELD(struct work, n, RP_U64), RP_FIELD(struct work, token, RP_TOKEN)};
 static const rp_type work_type = RP_TYPE("tokens.work", struct work, work_fields);
 #define WORK (&work_type)
 
@@ -77,7 +78,7 @@ static void use(rp_self *me, struct broker *s, struct work *w)
         rp_token_drop(me, &w->token);
     }
     if (rc != 0)
-        w->token.call = 0; /* nobody is there to be told */
+        rp_token_drop(me, &w->token); /* nobody is there to be told */
     check_eq(rp_token_reply(me, &w->token, WORK, &r), -EALREADY);
     check_eq(rp_token_error(me, &w->token, -EIO), -EALREADY);
     rp_token_drop(me, &w->token); /* nothing */
@@ -88,13 +89,28 @@ static rp_ref other(rp_self *me, struct broker *s)
     return s->market->broker[rp_random(me) % BROKERS];
 }
 
-/* To another, who may be at anything; only what was accepted is the other's. */
+/* To another, who may be at anything, or to oneself later; only what was accepted is not this one's any more. */
 static void send_on(rp_self *me, struct broker *s, struct work *w)
 {
-    int rc = rp_try_tell(me, other(me, s), WORK, w);
+    int rc = rp_random(me) % 4 ? rp_try_tell(me, other(me, s), WORK, w)
+                               : rp_timer_start(me, rp_now(me) + (rp_time)(rp_random(me) % (uint64_t)RP_MS), WORK, w, NULL);
     check(rc == 0 || rc == -EAGAIN, "%d", rc);
-    if (rc != 0)
+    if (rc != 0) {
         use(me, s, w);
+        return;
+    }
+    check_eq(rp_token_reply(me, &w->token, WORK, w), -EALREADY);
+    check_eq(rp_try_tell(me, rp_self_ref(me), WORK, w), -EINVAL);
+    rp_token_drop(me, &w->token); /* nothing */
+}
+
+/* By nobody's hands; whoever has it then uses it, or answers for it again. */
+static void hand_round(rp_self *me, struct broker *s, struct work *w)
+{
+    check_eq(rp_token_detach(me, &w->token), 0);
+    if (rp_random(me) % 2)
+        check_eq(rp_token_attach(me, &w->token), 0);
+    use(me, s, w);
 }
 
 static void store(rp_self *me, struct broker *s, const struct work *w)
@@ -109,7 +125,7 @@ static int take(rp_self *me, const rp_msg *m, struct work *w)
 {
     int rc = rp_take_token(me, m, &w->token);
     check_eq(rc, 0);
-    check_eq(rp_take_token(me, m, &(rp_token){{0, 0}, 0}), -EALREADY);
+    check_eq(rp_take_token(me, m, &(rp_token){0}), -EALREADY);
     check(!rp_wants_reply(m));
     return rc;
 }
@@ -165,19 +181,46 @@ static int on_call(rp_self *me, struct broker *s, const rp_msg *m, struct work w
     }
 }
 
+static int on_token(rp_self *me, struct broker *s, const rp_msg *m, struct work w)
+{
+    const struct work *b = rp_body(m, WORK);
+    check_eq(rp_token_from(me, m, &b->token, &w.token), 0);
+    check_eq(rp_token_from(me, m, &b->token, &(rp_token){0}), -EALREADY);
+    switch (rp_random(me) % 5) {
+    case 0:
+    case 1:
+        send_on(me, s, &w);
+        return 0;
+    case 2:
+        store(me, s, &w);
+        return 0;
+    case 3:
+        hand_round(me, s, &w);
+        return 0;
+    default:
+        use(me, s, &w);
+        return rp_random(me) % 8 ? 0 : -EIO;
+    }
+}
+
 static int on_work(rp_self *me, void *state, const rp_msg *m)
 {
     struct broker *s = state;
     struct work w = *(const struct work *)rp_body(m, WORK);
     if (rp_wants_reply(m))
         return on_call(me, s, m, w);
-    if (rp_random(me) % 2)
-        send_on(me, s, &w);
-    else if (rp_random(me) % 2)
-        store(me, s, &w);
-    else
-        use(me, s, &w);
-    return 0;
+    switch (rp_random(me) % 8) {
+    case 0: /* forgotten, and it breaks with its message */
+        return 0;
+    case 1: {
+        rp_ref to = other(me, s);
+        int rc = rp_ref_eq(to, rp_self_ref(me)) ? 0 : rp_forward(me, m, to);
+        check(rc == 0 || rc == -EDEADLK || rc == -ECANCELED, "%d", rc);
+        return rc == -ECANCELED ? rc : 0;
+    }
+    default:
+        return on_token(me, s, m, w);
+    }
 }
 
 static int broker_init(rp_self *me, void *state, void *arg)
@@ -187,13 +230,11 @@ static int broker_init(rp_self *me, void *state, void *arg)
     return 0;
 }
 
-/* What an actor owns it gives back, a right to reply too. */
+/* What an actor owns it gives back: a message. For the tokens it holds the runtime answers. */
 static void broker_fini(rp_self *me, void *state, int reason)
 {
     struct broker *s = state;
     (void)reason;
-    for (unsigned i = 0; i < STORE; i++)
-        rp_token_drop(me, &s->held[i].token);
     rp_msg_drop(me, s->kept);
 }
 static const rp_actor broker = {

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * token.h - who holds which right to reply.
+ *
+ *   rp_take_token ---> held by an actor ---> rp_token_reply, _error, _drop
+ *                       |     ^       |
+ *   sent in an RP_TOKEN |     |       +----> the actor, or its incarnation, ends: broken
+ *   field               v     | rp_token_from
+ *                      a message ----------> it ends: broken
+ *
+ * An actor has a record of each right it holds, and a token is its number; numbers are not used again, so that
+ * copies of a token that has been used or given away find nothing. In a message there is no record: the token in
+ * its body is the right, and empty when it has been taken out. On a link it is a call like any other (remote.c).
+ */
+#ifndef RP__TOKEN_H
+#define RP__TOKEN_H
+
+#include "actors/actor.h"
+
+/* ---- the right itself (reply.c) ------------------------------------------------------------------ */
+
+int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *ret); /* it is still the message's. 0, -EALREADY, -EPERM */
+int rp__send_reply(struct rp_loop *l, const rp_token *k, uint64_t from, const rp_type *t, const void *body);
+int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const char *blame);
+
+/* ---- tokens in what is sent ---------------------------------------------------------------------- */
+
+/* The rights that a body carries, for as long as it is not known whether it has gone: nobody can use them meanwhile. */
+struct rp__pledge {
+    struct rp__right *first;
+};
+
+int rp__pledge_tokens(rp_self *me, const rp_type *t, const void *body, bool moves, struct rp__pledge *p);
+void rp__pledge_settle(rp_self *me, struct rp__pledge *p, bool gone);
+
+/* `moves`: it is a message's body, whose tokens may be its own already. 0, or -EINVAL: one is not this actor's. */
+static inline int rp__pledge(rp_self *me, const rp_type *t, const void *body, bool moves, struct rp__pledge *p)
+{
+    p->first = 0;
+    if (__builtin_expect((rp__shape(&me->loop->actors->types, t)->word & RP__RIGHTS) == 0, 1))
+        return 0;
+    return rp__pledge_tokens(me, t, body, moves, p);
+}
+
+/* It has gone, and they with it; or it has not. */
+static inline void rp__pledge_end(rp_self *me, struct rp__pledge *p, bool gone)
+{
+    if (__builtin_expect(p->first != 0, 0))
+        rp__pledge_settle(me, p, gone);
+}
+
+/* ---- ends ---------------------------------------------------------------------------------------- */
+
+/* A message ends: whoever waits for the tokens that are left in it hears so. */
+void rp__tokens_break(struct rp_loop *l, struct rp__slot *s);
+
+/* The same of one that was never sent, and is not counted; with all that it owns. */
+void rp__msg_cancel(struct rp_loop *l, struct rp__slot *s);
+
+/* An actor ends, or an incarnation of it: the same for those it holds. */
+void rp__tokens_end(struct rp_loop *l, struct rp__actor *a);
+
+#endif
