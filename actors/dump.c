@@ -85,7 +85,8 @@ static const char *as_word(char *to, size_t size, const char *from)
 
 static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
 {
-    char ref[RP__REF_TEXT], up[RP__REF_TEXT], on[RP__REF_TEXT], kind[32], name[48], waits[32], info[3 * RP_INFO];
+    char ref[RP__REF_TEXT], up[RP__REF_TEXT], on[RP__REF_TEXT], kind[32], name[48], waits[32];
+    char object[32], info[3 * RP_INFO];
     rp_time now = rp_now(me);
     bool w = a->doing == RP_WAITING;
     for (size_t i = 0; i == 0 || waits[i - 1]; i++) /* a literal, of words with blanks between */
@@ -95,9 +96,10 @@ static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
             rp__word_of(name, sizeof name, a->name), doing_names[a->doing], w && *waits ? waits : "-",
             rp__ref_text(on, me, a->on), (uintptr_t)a->object, w ? us(now - a->since) : 0,
             w && a->until != RP_FOREVER ? us(a->until - now) : -1);
-    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu %s\n", a->depth, a->stashed, a->limit, a->bytes,
-            us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
-            a->supervised || a->stopping ? "" : "-", a->stack, a->stack_used, as_word(info, sizeof info, a->info));
+    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu %u %s %s\n", a->depth,
+            a->stashed, a->limit, a->bytes, us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
+            a->supervised || a->stopping ? "" : "-", a->stack, a->stack_used, a->holders,
+            rp__word_of(object, sizeof object, a->object_name), as_word(info, sizeof info, a->info));
 }
 
 /* Gives each record to `say`. */
@@ -122,7 +124,7 @@ int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
     rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
-            "oldest_us tasks children restarts flags stack used info\n");
+            "oldest_us tasks children restarts flags stack used holders called info\n");
     return each_actor(me, t, say_actor);
 }
 
@@ -186,10 +188,12 @@ static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info 
         rp__say(me, t, " for %s", a->waits);
     if (!rp_ref_none(a->on))
         rp__say(me, t, " of %s", rp__ref_text(on, me, a->on));
+    else if (a->object_name[0])
+        rp__say(me, t, " %s", rp__plain(name, sizeof name, a->object_name));
     else if (a->object)
         rp__say(me, t, " %p", a->object);
     if (a->doing == RP_WAITING)
-        rp__say(me, t, ", %.3f s", (double)(now - a->since) / RP_S);
+        rp__say(me, t, "%s, %.3f s", a->holders > 1 ? " and others" : "", (double)(now - a->since) / RP_S);
     if (a->info[0])
         rp__say(me, t, " - %s", rp__plain(info, sizeof info, a->info));
     rp__say(me, t, "\n");

@@ -11,7 +11,7 @@
 #include "actors/move.h"
 #include "actors/runtime.h"
 #include "loop/scope.h"
-#include "mailbox/lock.h"
+#include "mailbox/holder.h"
 
 #include <errno.h>
 #include <string.h>
@@ -83,17 +83,27 @@ size_t rp__stack_used(const rp_self *co)
 #endif
 }
 
-/* The lock is there: somebody waits for it. Its owner may belong to another loop, and stays its owner, alive,
- * while the latch is held. */
-static uint64_t owner_of(struct rp__lock *k)
+static void see_holder(const rp_self *holder, void *arg)
 {
-    rp__latch(&k->latch);
-    const rp_self *owner = k->owner;
-    /* acquire: pairs with the release in spawn.c; all else about the actor came with the latch */
-    const struct rp__actor *a = owner ? __atomic_load_n(&owner->actor, __ATOMIC_ACQUIRE) : 0;
-    uint64_t addr = a ? a->addr : 0;
-    rp__unlatch(&k->latch);
-    return addr;
+    /* acquire: pairs with the release in hooks.c; all else about the actor came with the latch */
+    const struct rp__actor *a = __atomic_load_n(&holder->actor, __ATOMIC_ACQUIRE);
+    *(uint64_t *)arg = a ? a->addr : 0;
+}
+
+static void copy_name(char *to, size_t size, const char *from)
+{
+    size_t n = from ? strnlen(from, size - 1) : 0;
+    memcpy(to, from ? from : "", n);
+    to[n] = 0;
+}
+
+static void note_object(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
+{
+    uint64_t holder = 0;
+    r->object = co->waits_on;
+    r->holders = rp__holders(co, see_holder, &holder);
+    r->on = rp__ref(l, holder);
+    copy_name(r->object_name, sizeof r->object_name, rp__object_name(co));
 }
 
 static void note_wait(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
@@ -106,11 +116,8 @@ static void note_wait(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
         r->until = co->until;
     if (co->waits_node)
         r->on = (rp_ref){co->waits_node, (uint64_t)(uintptr_t)on};
-    else if (co->waits == rp__for_lock || co->waits == rp__for_lock_again)
-        r->on = rp__ref(l, owner_of((struct rp__lock *)(uintptr_t)on));
-    r->object = co->waits_node ? 0 : on;
-    if (co->actor && co->is_actor && co->actor->flags & RP__A_RECV)
-        r->object = 0;
+    else if (!co->actor || !co->is_actor || !(co->actor->flags & RP__A_RECV))
+        note_object(l, r, co);
 }
 
 static void note_coroutine(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
@@ -133,13 +140,6 @@ static void note_box(const struct rp_loop *l, rp_actor_info *r, const struct rp_
     r->stashed = a->box->stashed;
     r->bytes = a->box->bytes;
     r->oldest = rp__mailbox_age(a->box, l->now);
-}
-
-static void copy_name(char *to, size_t size, const char *from)
-{
-    size_t n = from ? strnlen(from, size - 1) : 0;
-    memcpy(to, from ? from : "", n);
-    to[n] = 0;
 }
 
 static rp_doing without_stack(const struct rp_loop *l, const struct rp__actor *a)
@@ -196,11 +196,13 @@ static void see_portion(struct rp__look *k, struct rp_loop *l)
 {
     struct portion *p = (struct portion *)k;
     struct rp__actors *t = l->actors;
-    for (int steps = STEPS; steps > 0 && p->told < TOLD && p->n + 1 + TASKS_LISTED <= ROOM && p->slot < t->count; steps--) {
+    bool room = true;
+    for (int steps = STEPS; steps > 0 && room && p->told < TOLD && p->slot < t->count; steps--) {
         const struct rp__actor *a = rp__actor_at(t, p->slot++);
         bool shell = a->flags & RP__A_MOVING && a->move->to == l->index;
         if (a->addr != 0 && a->kind && !shell)
             steps -= (int)note_all(l, p, a);
+        room = p->n + 1 + TASKS_LISTED <= ROOM;
     }
     p->last = p->slot >= t->count;
 }

@@ -15,6 +15,17 @@ static int give(struct rp__lock *k, rp_self *self)
     return rc;
 }
 
+uint32_t rp__lock_holders(void *lock, rp__see *see, void *arg)
+{
+    struct rp__lock *k = lock;
+    rp__latch(&k->latch);
+    uint32_t n = k->owner != 0;
+    if (n)
+        see(k->owner, arg);
+    rp__unlatch(&k->latch);
+    return n;
+}
+
 void rp__lock_pass_on(rp_self *me, struct rp__lock *k, bool dead)
 {
     int rc = 0;

@@ -6,6 +6,7 @@
 #define RP__LOCK_H
 
 #include "loop/held.h"
+#include "mailbox/holder.h"
 #include "mailbox/park.h"
 #include "reparto/sync.h"
 
@@ -18,9 +19,6 @@ struct rp__lock {
 };
 
 _Static_assert(sizeof(struct rp__lock) <= sizeof(rp_lock), "the public struct holds it");
-
-/* What a wait for one is called: by that it is known for what it is. */
-extern const char rp__for_lock[], rp__for_lock_again[];
 
 static inline struct rp__lock *rp__lock_of(rp_lock *k)
 {

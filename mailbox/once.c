@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "mailbox/holder.h"
 #include "mailbox/park.h"
 #include "reparto/sync.h"
 
@@ -17,6 +18,8 @@ struct want {
     struct rp__waiter w;
     rp_self *me;
 };
+
+const char rp__for_first_run[] = "its first run";
 
 _Static_assert(sizeof(struct once) <= sizeof(rp_once), "the public struct holds it");
 
@@ -48,6 +51,17 @@ static void ran(struct once *o, bool well, struct rp_loop *here)
         rp__unpark(next, YOURS, here);
 }
 
+uint32_t rp__once_holders(void *once, rp__see *see, void *arg)
+{
+    struct once *o = once;
+    rp__latch(&o->latch);
+    uint32_t n = o->runner != 0;
+    if (n)
+        see(o->runner, arg);
+    rp__unlatch(&o->latch);
+    return n;
+}
+
 int rp_once_run(rp_self *me, rp_once *once, rp_task_fn *fn, void *arg, rp_time deadline)
 {
     struct once *o = (struct once *)(void *)once;
@@ -59,7 +73,7 @@ int rp_once_run(rp_self *me, rp_once *once, rp_task_fn *fn, void *arg, rp_time d
     rp__unlatch(&o->latch);
     if (within)
         return -EDEADLK;
-    int rc = rp__wait_for(me, &o->latch, &o->line, &want.w, try_run, o, "its first run", deadline);
+    int rc = rp__wait_for(me, &o->latch, &o->line, &want.w, try_run, o, rp__for_first_run, deadline);
     if (rc != YOURS)
         return rc;
     rc = fn(me, arg);

@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+const char rp__for_room[] = "room in a queue", rp__for_item[] = "an item", rp__for_queue_done[] = "a queue to be done";
+
 /* ---- life ---------------------------------------------------------------------------------------- */
 
 int rp_queue_new(size_t item, uint32_t capacity, const rp_queue_opts *given, rp_queue **ret)
@@ -21,7 +23,8 @@ int rp_queue_new(size_t item, uint32_t capacity, const rp_queue_opts *given, rp_
     rp_queue *q = mem.alloc(mem.ud, sizeof *q);
     if (!q)
         return -ENOMEM;
-    *q = (rp_queue){.plain = o.order == RP_FIFO, .fd = -1, .item = item, .priority = o.priority, .drop = o.drop, .mem = mem};
+    *q = (rp_queue){.plain = o.order == RP_FIFO, .fd = -1, .item = item, .priority = o.priority, .drop = o.drop,
+                    .name = o.name, .mem = mem};
     int rc = rp__store_init(&q->store, &mem, o.order, item, capacity);
     if (rc != 0) {
         mem.free(mem.ud, q, sizeof *q);
@@ -180,7 +183,7 @@ static int64_t key_of(const rp_queue *q, const void *item)
 __attribute__((noinline)) static int put_long(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
 {
     struct rp__putter p = {.item = item, .key = key_of(q, item)};
-    int rc = rp__wait_for(me, &q->latch, &q->putters, &p.w, try_put, q, "room in a queue", deadline);
+    int rc = rp__wait_for(me, &q->latch, &q->putters, &p.w, try_put, q, rp__for_room, deadline);
     rp__queue_wake(&p.woken, me->loop);
     if (rc == 0 && !p.w.self)
         rp__rest(me);
@@ -260,7 +263,7 @@ static int try_get(void *object, struct rp__waiter *w)
 
 int rp__queue_get(rp_self *me, rp_queue *q, struct rp__getter *g, rp_time deadline)
 {
-    int rc = rp__wait_for(me, &q->latch, &q->getters, &g->w, try_get, q, "an item", deadline);
+    int rc = rp__wait_for(me, &q->latch, &q->getters, &g->w, try_get, q, rp__for_item, deadline);
     rp__queue_wake(&g->woken, me->loop);
     if (rc == 0 && !g->w.self)
         rp__rest(me);
@@ -304,7 +307,7 @@ static int try_join(void *object, struct rp__waiter *w)
 int rp_queue_join(rp_self *me, rp_queue *q, rp_time deadline)
 {
     struct rp__waiter w = {0};
-    return rp__wait_for(me, &q->latch, &q->joiners, &w, try_join, q, "a queue to be done", deadline);
+    return rp__wait_for(me, &q->latch, &q->joiners, &w, try_join, q, rp__for_queue_done, deadline);
 }
 
 void rp_queue_close_put(rp_queue *q)

@@ -15,6 +15,7 @@
 #define RP__QUEUE_H
 
 #include "loop/held.h"
+#include "mailbox/holder.h"
 #include "mailbox/park.h"
 #include "mailbox/store.h"
 
@@ -44,6 +45,7 @@ struct rp_queue {
     int fd;                 /* -1: nobody has asked for it */
     int64_t (*priority)(const void *item);
     void (*drop)(void *item);
+    const char *name;       /* the maker's; NULL */
     rp_alloc mem;
 };
 

@@ -4,6 +4,7 @@
  * writer gives up waiting, the readers behind it may come in, so its leaving is looked after.
  */
 #include "loop/held.h"
+#include "mailbox/holder.h"
 #include "mailbox/park.h"
 #include "reparto/sync.h"
 
@@ -13,18 +14,23 @@ struct rwlock {
     bool dead;        /* a holder ended without releasing it, and nobody has been told yet */
     uint32_t readers; /* that are in */
     struct rp__line line;
+    struct hold *holds; /* of the writer, or of the readers */
 };
 
 struct hold { /* one coroutine's holding it; from its loop's pool */
     struct rp__held held;
     struct rwlock *lock;
+    const rp_self *self;
+    struct hold *next, *prev; /* in `holds` */
     bool write;
 };
 
 struct want {
     struct rp__waiter w;
-    bool write;
+    struct hold *hold; /* it will have */
 };
+
+const char rp__for_reading[] = "a lock, to read", rp__for_writing[] = "a lock, to write";
 
 _Static_assert(sizeof(struct rwlock) <= sizeof(rp_rwlock), "the public struct holds it");
 
@@ -37,7 +43,7 @@ static struct rwlock *rwlock_of(rp_rwlock *k)
 
 static bool may_enter(const struct rwlock *k, const struct want *want)
 {
-    return !k->writer && (!want->write || k->readers == 0);
+    return !k->writer && (!want->hold->write || k->readers == 0);
 }
 
 static bool first_may_enter(const struct rwlock *k)
@@ -47,11 +53,24 @@ static bool first_may_enter(const struct rwlock *k)
 
 static int enter(struct rwlock *k, const struct want *want) /* what it is to be told */
 {
+    struct hold *h = want->hold;
     int rc = k->dead ? -EOWNERDEAD : 0;
     k->dead = false;
-    k->writer = want->write;
-    k->readers += !want->write;
+    k->writer = h->write;
+    k->readers += !h->write;
+    h->prev = 0;
+    h->next = k->holds;
+    if (h->next)
+        h->next->prev = h;
+    k->holds = h;
     return rc;
+}
+
+static void take_out(struct rwlock *k, struct hold *h)
+{
+    *(h->prev ? &h->prev->next : &k->holds) = h->next;
+    if (h->next)
+        h->next->prev = h->prev;
 }
 
 static int try_enter(void *object, struct rp__waiter *w)
@@ -59,6 +78,17 @@ static int try_enter(void *object, struct rp__waiter *w)
     struct rwlock *k = object;
     struct want *want = (struct want *)w;
     return k->line.first || !may_enter(k, want) ? -EAGAIN : enter(k, want);
+}
+
+uint32_t rp__rwlock_holders(void *lock, rp__see *see, void *arg)
+{
+    struct rwlock *k = lock;
+    rp__latch(&k->latch);
+    uint32_t n = k->readers + k->writer;
+    if (n)
+        see(k->holds->self, arg);
+    rp__unlatch(&k->latch);
+    return n;
 }
 
 /* ---- passing on ----------------------------------------------------------------------------------- */
@@ -91,6 +121,7 @@ static void leave(rp_self *me, struct hold *h, bool dead)
     k->dead |= dead;
     k->readers -= !h->write;
     k->writer = false; /* there was none, or it was this one */
+    take_out(k, h);
     bool more = first_may_enter(k);
     rp__unlatch(&k->latch);
     rp__pool_free(&me->loop->pool, h, sizeof *h);
@@ -112,9 +143,9 @@ static int acquire(rp_self *me, struct rwlock *k, bool write, rp_time deadline)
     struct hold *h = rp__pool_get(&me->loop->pool, sizeof *h);
     if (!h)
         return -ENOMEM;
-    *h = (struct hold){{.what = k, .abandon = holder_ended}, k, write};
-    struct want want = {.w.left = one_left, .write = write};
-    const char *what = write ? "a lock, to write" : "a lock, to read";
+    *h = (struct hold){.held = {.what = k, .abandon = holder_ended}, .lock = k, .self = me, .write = write};
+    struct want want = {.w.left = one_left, .hold = h};
+    const char *what = write ? rp__for_writing : rp__for_reading;
     int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_enter, k, what, deadline);
     if (rc == 0 || rc == -EOWNERDEAD)
         rp__hold(me, &h->held);

@@ -193,9 +193,10 @@ static void fill(struct actor *a, const struct heads *h, char *const *w, int n)
     *a = (struct actor){
         .ref = cell(h, w, n, "ref"), .parent = cell(h, w, n, "parent"), .kind = cell(h, w, n, "kind"),
         .name = cell(h, w, n, "name"), .doing = cell(h, w, n, "doing"), .waits = cell(h, w, n, "waits"),
-        .on = cell(h, w, n, "on"), .object = cell(h, w, n, "object"), .info = cell(h, w, n, "info"), .flags = cell(h, w, n, "flags"),
+        .on = cell(h, w, n, "on"), .object = cell(h, w, n, "object"), .called = cell(h, w, n, "called"), .info = cell(h, w, n, "info"), .flags = cell(h, w, n, "flags"),
         .task = (unsigned)number(h, w, n, "task"), .loop = (unsigned)number(h, w, n, "loop"),
         .depth = (unsigned)number(h, w, n, "depth"), .tasks = (unsigned)number(h, w, n, "tasks"),
+        .holders = (unsigned)number(h, w, n, "holders"),
         .restarts = (unsigned)number(h, w, n, "restarts"), .since = number(h, w, n, "since_us"),
         .left = number(h, w, n, "left_us"), .oldest = number(h, w, n, "oldest_us"),
         .bytes = (uint64_t)number(h, w, n, "bytes"), .stack = (uint64_t)number(h, w, n, "stack"),

@@ -145,12 +145,14 @@ def state_of(co):
     if co.waits_node:
         return doing, what, ref_text(co.waits_on)
     if what in ("a lock", "a lock, again"):
-        return doing, what, owner_of(co.waits_on)
+        return doing, what, owner_of(Struct("struct rp__lock", co.waits_on).owner)
+    if what in ("a lock, to read", "a lock, to write"):
+        hold = Struct("struct rwlock", co.waits_on).holds
+        return doing, what, owner_of(Struct("struct hold", hold).self if hold else 0)
     return doing, what, ""
 
 
-def owner_of(lock):
-    owner = Struct("struct rp__lock", lock).owner
+def owner_of(owner):
     actor = Struct("struct rp_self", owner).actor if owner else 0
     return ref_text(Struct("struct rp__actor", actor).addr) if actor else ""
 

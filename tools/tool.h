@@ -31,8 +31,8 @@ void target_find(struct target *t, const char *what);
 char *ask(struct target *t, const char *word, const char *rest);
 
 struct actor {
-    const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object, *info;
-    unsigned task, loop, depth, tasks, restarts;
+    const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object, *called, *info;
+    unsigned task, loop, depth, tasks, restarts, holders;
     int64_t since, left, oldest; /* us; left < 0: no deadline */
     uint64_t bytes, stack, used;
     const char *flags;

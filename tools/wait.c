@@ -53,15 +53,25 @@ static void build(struct graph *g)
         }
 }
 
+static void print_waiting(const struct actor *x)
+{
+    char since[16];
+    printf("  waits for %s", x->waits);
+    if (strcmp(x->called, "-") != 0)
+        printf(" %s", x->called);
+    printf(", %s", duration(since, x->since));
+    if (x->holders > 1)
+        printf("; %u have it", x->holders);
+}
+
 static void print_wait(const struct graph *g, int record, int depth)
 {
     const struct actor *x = &g->a->at[record];
-    char since[16];
     printf("%*s%s %s", 4 * depth, "", title(x), x->ref);
     if (x->task)
         printf(" task %u", x->task);
     if (strcmp(x->doing, "waiting") == 0)
-        printf("  waits for %s, %s", x->waits, duration(since, x->since));
+        print_waiting(x);
     else
         printf("  %s", x->doing);
     if (x->depth)
@@ -168,13 +178,14 @@ static void print_objects(const struct graph *g)
             all[n++] = &g->a->at[i];
     qsort(all, n, sizeof *all, by_object);
     for (size_t i = 0; i < n; i++) {
-        char since[16];
+        bool named = strcmp(all[i]->called, "-") != 0;
         if (i == 0 || strcmp(all[i]->object, all[i - 1]->object) != 0)
-            printf("0x%s\n", all[i]->object);
+            printf("0x%s%s%s\n", all[i]->object, named ? " " : "", named ? all[i]->called : "");
         printf("    %s %s", title(all[i]), all[i]->ref);
         if (all[i]->task)
             printf(" task %u", all[i]->task);
-        printf("  waits for %s, %s\n", all[i]->waits, duration(since, all[i]->since));
+        print_waiting(all[i]);
+        printf("\n");
     }
     free(all);
 }

@@ -48,7 +48,10 @@ typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
 
     const char *waits;    /* for what, in a word or two; a literal. "": it does not wait */
     const void *object;   /* the lock, queue, scope, type; NULL: none */
-    rp_ref on;            /* whom: who is to reply, whose mailbox is full, who owns the lock. None: nobody known */
+    char object_name[32]; /* of a queue: rp_queue_opts.name, cut off; "" */
+    rp_ref on;            /* whom: who is to reply, whose mailbox is full, who owns the lock or has it to read or write,
+                             who runs the first run. None: nobody known. Whose a semaphore's units are, none knows */
+    uint32_t holders;     /* how many have the lock, of whom `on` is one; 0: it waits for something else */
     rp_time since, until; /* of the wait. RP_FOREVER: it has no deadline of its own (its scopes may) */
 
     uint32_t depth, stashed, limit; /* messages in its mailbox; of those set aside; its bound */

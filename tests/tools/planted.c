@@ -20,7 +20,10 @@ static const rp_type num_type = {.name = "planted.num", .size = sizeof(struct nu
 
 static struct {
     rp_lock lock;
+    rp_lock left;
+    rp_rwlock right;
     rp_event never;
+    rp_queue *orders;
     rp_ref slow, full, ring[3];
 } all;
 
@@ -126,6 +129,35 @@ static int take_number(rp_self *me, void *state, void *arg)
 }
 static const rp_actor ringer = {.name = "ringer", .handle = go_round, .init = take_number, .state_size = sizeof(uint64_t)};
 
+/* Two, each of whom holds what the other wants; a reader beside; and one who waits for an item. */
+static int cross(rp_self *me, void *arg)
+{
+    (void)arg;
+    int rc = rp_lock_acquire(me, &all.left, RP_FOREVER);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 20));
+    return rc != 0 ? rc : rp_rwlock_write(me, &all.right, RP_FOREVER);
+}
+static const rp_actor crosser = {.name = "crosser", .run = cross};
+
+static int cross_back(rp_self *me, void *arg)
+{
+    int rc = rp_rwlock_read(me, &all.right, RP_FOREVER);
+    if (rc != 0 || arg)
+        return rc != 0 ? rc : rp_sleep(me, RP_FOREVER);
+    rc = rp_sleep(me, rp_in_ms(me, 20));
+    return rc != 0 ? rc : rp_lock_acquire(me, &all.left, RP_FOREVER);
+}
+static const rp_actor backer = {.name = "backer", .run = cross_back};
+
+static int take_item(rp_self *me, void *arg)
+{
+    int item;
+    (void)arg;
+    return rp_get(me, all.orders, &item, RP_FOREVER);
+}
+static const rp_actor taker = {.name = "taker", .run = take_item};
+
 /* Falls once, then stands still. */
 static int fall_once(rp_self *me, void *arg)
 {
@@ -153,6 +185,21 @@ static int plant_ring(rp_self *me)
     return rc == 0 ? tell(me, all.ring[0], 0) : rc;
 }
 
+static int plant_locks(rp_self *me)
+{
+    rp_ref r;
+    int rc = rp_queue_new(sizeof(int), 1, &(rp_queue_opts){.name = "orders"}, &all.orders);
+    if (rc == 0)
+        rc = rp_spawn(me, &backer, &(rp_spawn_opts){.arg = me}, &r);
+    if (rc == 0)
+        rc = rp_yield(me); /* it is in first: the last that came in is named */
+    if (rc == 0)
+        rc = rp_spawn(me, &backer, NULL, &r);
+    if (rc == 0)
+        rc = rp_spawn(me, &crosser, &(rp_spawn_opts){.on = RP_LOOP(1)}, &r);
+    return rc != 0 ? rc : rp_spawn(me, &taker, NULL, &r);
+}
+
 static int plant(rp_self *me)
 {
     static const rp_child child = {.actor = &clumsy};
@@ -175,7 +222,9 @@ static int plant(rp_self *me)
         rc = rp_spawn(me, &wanter, NULL, &r);
     if (rc == 0)
         rc = rp_supervise(me, &sup, &(rp_spawn_opts){.name = "nurse"}, &r);
-    return rc == 0 ? plant_ring(me) : rc;
+    if (rc == 0)
+        rc = plant_ring(me);
+    return rc == 0 ? plant_locks(me) : rc;
 }
 
 static int read_one(void *arg) /* off the loop: 1, or 0 at the end */
