@@ -220,8 +220,10 @@ static inline enum rp__op rp__op_of(uint64_t word)
     return (enum rp__op)((word & RP__LOW_MASK) >> 1);
 }
 
-struct rp__errand {
+struct rp__errand { /* one of these is called, once, by whoever has it then */
     void (*fn)(struct rp__errand *e, struct rp_loop *l);
+    void (*undone)(struct rp__errand *e, struct rp_loop *l); /* its system has ended before: frees it, and sends nothing.
+                                              NULL: it is part of what is not let go before it has run */
 };
 
 /* Never fails: what can be sent at no other time. Takes from the reserve when memory is out; dispatch
@@ -234,6 +236,7 @@ bool rp__reserve_ready(struct rp_loop *l);
 struct rp__spill *rp__reserve_take(struct rp_loop *l); /* NULL: it is spent, and a signal lost */
 void rp__reserve_fini(struct rp_loop *l);
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
+void rp__signal_undone(struct rp_loop *l, struct rp__slot *s); /* its system has ended: what it brought is freed */
 
 /* ---- messages ------------------------------------------------------------------------------------ */
 
@@ -365,6 +368,7 @@ void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d);
 
 void rp__failure_noted(struct rp_loop *l, int reason); /* nobody asked to hear of it */
 void rp__on_link(struct rp_loop *l, struct rp__slot *s);
+void rp__link_undone(struct rp_loop *l, struct rp__slot *s);
 void rp__on_unlink(struct rp_loop *l, struct rp__slot *s);
 void rp__on_exit(struct rp_loop *l, struct rp__slot *s);
 void rp__bonds_end(struct rp_loop *l, struct rp__actor *a, bool known);
@@ -373,6 +377,7 @@ void rp__bonds_end(struct rp_loop *l, struct rp__actor *a, bool known);
 
 void rp__on_move(struct rp_loop *l, struct rp__slot *s);
 void rp__on_stay(struct rp_loop *l, struct rp__slot *s);
+void rp__move_undone(struct rp_loop *l, struct rp__slot *s);
 void rp__on_forget(struct rp_loop *l, uint64_t addr);
 bool rp__move_hold(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s); /* a signal to one that moves: false, it is not for later */
 void rp__leave(struct rp_loop *l, struct rp__actor *a);              /* it has done with its message: it moves */

@@ -91,6 +91,11 @@ static void visit(struct rp__errand *e, struct rp_loop *l)
     rp__pool_free(&l->pool, p, sizeof *p);
 }
 
+static void give_up(struct rp__errand *e, struct rp_loop *l)
+{
+    rp__pool_free(&l->pool, RP__OF(struct probe, errand, e), sizeof(struct probe));
+}
+
 static void set_out(rp_self *me)
 {
     struct rp_loop *l = me->loop;
@@ -98,7 +103,7 @@ static void set_out(rp_self *me)
     struct probe *p = rp__pool_get(&l->pool, sizeof *p);
     if (!p)
         return; /* it waits on, as it would without */
-    *p = (struct probe){.errand.fn = visit, .first = a->addr, .wait = me->wait};
+    *p = (struct probe){.errand = {visit, give_up}, .first = a->addr, .wait = me->wait};
     note(p, a, "");
     go_on(l, p, a);
 }

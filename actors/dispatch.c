@@ -124,8 +124,10 @@ void rp_msg_drop(rp_self *me, rp_msg *m)
 
 void rp__discard(struct rp_loop *l, struct rp__slot *s)
 {
-    if (s->type & RP__FLAG(RP__F_SYSTEM))
+    if (s->type & RP__FLAG(RP__F_SYSTEM)) {
+        rp__signal_undone(l, s);
         return;
+    }
     s->type |= s->type & RP__FLAG(RP__F_CALL) ? RP__FLAG(RP__F_SPENT) : 0; /* nobody waits any more */
     rp__msg_end(l, s, RP__DEAD);
 }

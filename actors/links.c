@@ -122,6 +122,11 @@ void rp__on_link(struct rp_loop *l, struct rp__slot *s)
     }
 }
 
+void rp__link_undone(struct rp_loop *l, struct rp__slot *s)
+{
+    bond_free(l, (struct rp__bond *)(uintptr_t)s->body[0]);
+}
+
 void rp__on_unlink(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__bond *b = find(rp__actor_find(l->actors, s->to), s->from);

@@ -386,6 +386,13 @@ void rp__on_move(struct rp_loop *l, struct rp__slot *s)
         answer(l, r, rc, 0);
 }
 
+void rp__move_undone(struct rp_loop *l, struct rp__slot *s)
+{
+    struct rp__request *r = (struct rp__request *)(uintptr_t)s->body[0];
+    if (!r->who)
+        rp__pool_free(&l->pool, r, sizeof *r);
+}
+
 void rp__on_stay(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);

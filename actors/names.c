@@ -89,11 +89,16 @@ static void hear(struct rp__errand *errand, struct rp_loop *l)
     event_free(l, e);
 }
 
+static void unheard(struct rp__errand *errand, struct rp_loop *l)
+{
+    event_free(l, RP__OF(struct rp__name_event, errand, errand));
+}
+
 /* Where it was born: always there first, so that the order stays whatever way it goes on. */
 static void arrive(struct rp__post *p, struct rp_loop *l)
 {
     struct rp__name_event *e = RP__OF(struct rp__name_event, post, p);
-    e->errand.fn = hear;
+    e->errand = (struct rp__errand){hear, unheard};
     if (rp__route_of(l, e->slot.to) == l->index)
         hear(&e->errand, l);
     else

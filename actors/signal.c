@@ -169,3 +169,16 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
     }
     }
 }
+
+void rp__signal_undone(struct rp_loop *l, struct rp__slot *s)
+{
+    if (rp__op_of(s->type) == RP__OP_LINK) {
+        rp__link_undone(l, s);
+    } else if (rp__op_of(s->type) == RP__OP_MOVE) {
+        rp__move_undone(l, s);
+    } else if (rp__op_of(s->type) == RP__OP_RUN) {
+        struct rp__errand *e = (struct rp__errand *)(uintptr_t)s->body[0];
+        if (e->undone)
+            e->undone(e, l);
+    }
+}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/fault/fault.h"
 
+#include "actors/actor.h"
+#include "loop/system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -1262,6 +1265,29 @@ static int endpoint(rp_self *me, void *arg)
     return rp_offload(me, ask_endpoint, (void *)(uintptr_t) "dump\n", RP_FOREVER);
 }
 
+static void passes(void *arg)
+{
+    (void)arg;
+}
+
+/* Loop 1 has ended before the root: what is sent there then is freed by who clears up. */
+static int left_behind(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_system *sys = rp_system_of(me);
+    rp_ref gone = {rp_self_ref(me).node, rp__loop_addr(1) | 77 << 24 | 1};
+    fault_arm();
+    rp__system_stop(sys);
+    while (rp_post(sys, 1, passes, NULL) == 0)
+        TRY(rp_yield(me));
+    for (int i = 0; i < 20; i++) {
+        gone.local++;
+        TRY(rp_link(me, gone));
+        TRY(rp__move_unasked(me->loop, gone.local, 0));
+    }
+    return 0;
+}
+
 static int inspects(rp_self *me, void *arg)
 {
     (void)arg;
@@ -1306,6 +1332,7 @@ const struct scenario scenarios[] = {
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
     BOTH("supervises", supervises), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
+    {"left_behind", UV_2, left_behind},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
     BOTH("dead_letters", dead_letters), {"dead_letters", UV_2, dead_letters},
     {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},
