@@ -351,12 +351,21 @@ RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
     }
 }
 
+/* What handlers have sent to other loops does not wait for the round's end: who has nothing else to do there waits for
+ * it, and what it answers is waited for here. */
+static inline void release(struct rp_loop *l, int32_t quantum)
+{
+    if (__builtin_expect(l->dirty != 0, 0) && quantum % RP__RELEASE_AFTER == 0)
+        rp__release_rings(l);
+}
+
 RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
 {
     struct rp__events *e = &l->events;
     l->source = l->index;
     for (struct rp__slot *s; l->quantum > 1 && l->budget > 0 && (s = rp__events_peek(e));) {
         l->quantum--;
+        release(l, l->quantum);
         if (s + AHEAD < e->head_end)
             PREFETCH(l, s + AHEAD);
         l->budget--;
@@ -384,6 +393,7 @@ RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__r
         unsigned n = rp__slots(s->type);
         ready -= n;
         quantum--;
+        release(l, quantum);
         l->budget--;
         /* the head moves on before the handler runs: on its return this stack may not be the scheduler's.
          * The slot is not handed back before the next message is taken, so it may still be read. */

@@ -247,6 +247,15 @@ static void look_for_room(struct rp_loop *l)
 }
 
 /* Producer: P1 for every ring written to. Consumer: hands back what was read, wakes who waits. */
+void rp__release_rings(struct rp_loop *l)
+{
+    for (struct rp__ring *r = l->dirty; r; r = r->dirty_next)
+        if (r->released != r->ptail) {
+            r->released = r->ptail;
+            atomic_store_explicit(&r->tail, r->ptail, memory_order_release);
+        }
+}
+
 void rp__publish(struct rp_loop *l)
 {
     if (l->waiting)

@@ -25,6 +25,7 @@
 
 enum {
     RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
+    RP__RELEASE_AFTER = 8,     /* messages, between two plain publications of all rings; a power of two */
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
     RP__TURN_NS = 100000,      /* or this long (rp_loop.slice): then the world polls I/O */
     RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all */
@@ -143,6 +144,7 @@ bool rp__turn(struct rp_loop *l);          /* true: work is left */
 bool rp__sleep_begin(struct rp_loop *l);   /* false: something came in, take a turn instead */
 void rp__sleep_end(struct rp_loop *l);
 int  rp__sched_open(struct rp_loop *l);
+void rp__release_rings(struct rp_loop *l); /* what is written so far may be read; wakes nobody: the round's end does */
 void rp__publish(struct rp_loop *l);      /* rings, freed blocks; at the end of a round */
 bool rp__anything_inbound(struct rp_loop *l);
 bool rp__anything_new(struct rp_loop *l);     /* that, or room on the way to another loop that was waited for */

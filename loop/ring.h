@@ -57,7 +57,7 @@ enum {
     RP__CHUNK_SPARES = 4,
     RP__RING_SLOTS = 1024,
     RP__RING_RESERVE = 64, /* slots of a ring that only replies and system messages may take */
-    RP__RELEASE_EVERY = 32 /* slots between two plain publications in the middle of a round */
+    RP__RELEASE_EVERY = 32 /* slots of one ring between two plain publications in the middle of a round (RP__RELEASE_AFTER) */
 };
 
 _Static_assert(sizeof(struct rp__slot) == RP__SLOT, "a slot is a cache line");
@@ -178,8 +178,8 @@ struct rp__ring {
     bool waiting;             /* on its loop's list of rings with spills or waiters */
     struct rp__ring *waiting_next;
 
-    /* Stored by the producer: release every RP__RELEASE_EVERY slots, which hands the slots over to a
-     * consumer that looks; seq_cst once per round (P1). Loaded by the consumer: acquire, and seq_cst
+    /* Stored by the producer: release every RP__RELEASE_EVERY slots, and when RP__RELEASE_AFTER messages have been
+     * handled, which hands the slots over to a consumer that looks; seq_cst once per round (P1). Loaded by the consumer: acquire, and seq_cst
      * before it blocks (C2). */
     _Alignas(128) _Atomic uint32_t tail;
     /* Stored by the consumer when it has done with slots: release hands them back for writing, and
@@ -196,7 +196,7 @@ struct rp__ring {
     uint32_t csettled;        /* and a waiting producer looked for */
 };
 
-enum { RP__PAD = 1 }; /* `type` of the filler before a ring's end; no real type is odd */
+enum { RP__PAD = 1 }; /* `type` of the filler before a ring's end; no message has this word */
 
 struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct rp_loop *dst, struct rp__sampler *sampler);
 void rp__ring_free(const rp_alloc *mem, struct rp__ring *r);
