@@ -5,21 +5,10 @@
 set -u
 bin=$1
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/ok.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
 
-ok() { # ok NAME CONDITION...
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "FAILED $name"
-    fi
-}
 same() { [ "$1" = "$2" ] || { printf 'is:\n%s\nnot:\n%s\n' "$1" "$2"; return 1; }; }
 run() { timeout -s KILL 60 "$@"; }
 
@@ -105,5 +94,4 @@ killed() {
 }
 ok pipeline_killed_worker killed
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+all_told

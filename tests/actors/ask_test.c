@@ -48,113 +48,81 @@ static void replied(const rp_ask *a, uint64_t n)
     check_eq(((const struct num *)rp_body(a->reply, NUM))->n, n);
 }
 
-static int all_of(rp_self *me, void *arg)
+/* ---- how many are enough ------------------------------------------------------------------------------- */
+
+struct round { /* one rp_call_many, and what must become of it */
+    unsigned n;
+    uint64_t what[MOST];
+    unsigned enough;
+    int64_t within_ms; /* 0: for ever */
+    int rc, or_rc;     /* its result; 0: there is only one */
+    int each[MOST];    /* of each question; 0: its number has come back */
+    int64_t at_most_ms;
+};
+
+static int ask(rp_self *me, void *arg)
 {
+    const struct round *r = arg;
     struct group g;
-    const uint64_t what[] = {0, 2, 1, 0, 3};
-    (void)arg;
-    prepare(me, &g, 5, what);
-    for (int again = 0; again < 2; again++) {
-        check_eq(rp_call_many(me, g.asks, 5, again ? 5 : 0, RP_FOREVER), 0);
-        for (unsigned i = 0; i < 5; i++)
-            replied(&g.asks[i], what[i]);
-        rp_asks_drop(me, g.asks, 5);
-        rp_asks_drop(me, g.asks, 5); /* once is enough */
+    prepare(me, &g, r->n, r->what);
+    rp_time from = rp_now(me);
+    int rc = rp_call_many(me, g.asks, r->n, r->enough, r->within_ms ? rp_in_ms(me, r->within_ms) : RP_FOREVER);
+    check(rc == r->rc || (r->or_rc && rc == r->or_rc), "%d", rc);
+    check(!r->at_most_ms || rp_now(me) - from < r->at_most_ms * RP_MS, "it waited for one that is of no use");
+    for (unsigned i = 0; i < r->n; i++) {
+        if (r->each[i] == 0) {
+            replied(&g.asks[i], r->what[i]);
+            continue;
+        }
+        check_eq(g.asks[i].rc, r->each[i]);
+        check(g.asks[i].reply == NULL);
+        if (r->each[i] == -EPIPE)
+            check_str(g.asks[i].blame, "server");
     }
+    rp_asks_drop(me, g.asks, r->n);
+    rp_asks_drop(me, g.asks, r->n); /* once is enough */
     return 0;
 }
 
 TEST(ask, all_of)
 {
-    everywhere(all_of, 0);
-}
-
-static int first_of(rp_self *me, void *arg)
-{
-    struct group g;
-    const uint64_t what[] = {30, 0, 30};
-    rp_ledger l;
-    (void)arg;
-    prepare(me, &g, 3, what);
-    check_eq(rp_call_many(me, g.asks, 3, 1, RP_FOREVER), 0);
-    replied(&g.asks[1], 0);
-    check(g.asks[0].reply == NULL && g.asks[2].reply == NULL);
-    check_eq(g.asks[0].rc, -ECANCELED);
-    rp_asks_drop(me, g.asks, 3);
-    rp_msg *m;
-    check_eq(rp_recv(me, &m, rp_in_ms(me, 100)), -ETIMEDOUT); /* what comes late is no message */
-    rp_ledger_read(me, &l);
-    check_eq(l.late, 2);
-    return 0;
-}
-
-TEST(ask, first_of_and_the_losers_are_late)
-{
-    everywhere(first_of, 0);
-}
-
-static int quorum(rp_self *me, void *arg)
-{
-    struct group g;
-    const uint64_t what[] = {FORGET, 1, QUIT, REFUSE, 2};
-    (void)arg;
-    prepare(me, &g, 5, what);
-    check_eq(rp_call_many(me, g.asks, 5, 2, RP_FOREVER), 0);
-    replied(&g.asks[1], 1);
-    replied(&g.asks[4], 2);
-    check_eq(g.asks[0].rc, -EPIPE);
-    check_str(g.asks[0].blame, "server");
-    check_eq(g.asks[2].rc, -EPIPE);
-    check_eq(g.asks[3].rc, -EACCES);
-    rp_asks_drop(me, g.asks, 5);
-    return 0;
+    everywhere(ask, &(struct round){.n = 5, .what = {0, 2, 1, 0, 3}});
+    everywhere(ask, &(struct round){.n = 5, .what = {0, 2, 1, 0, 3}, .enough = 5});
 }
 
 TEST(ask, quorum_and_each_failure_has_its_reason)
 {
-    everywhere(quorum, 0);
-}
-
-static int cannot(rp_self *me, void *arg)
-{
-    struct group g;
-    const uint64_t what[] = {0, FORGET, 500, REFUSE};
-    (void)arg;
-    prepare(me, &g, 4, what);
-    rp_time from = rp_now(me);
-    int rc = rp_call_many(me, g.asks, 4, 3, RP_FOREVER);
-    check(rc == -EPIPE || rc == -EACCES, "%d", rc);
-    check(rp_now(me) - from < 400 * RP_MS, "it waited for one that is of no use");
-    check_eq(g.asks[2].rc, -ECANCELED);
-    rp_asks_drop(me, g.asks, 4);
-    g.asks[1].to = (rp_ref){0, 0};
-    check_eq(rp_call_many(me, g.asks, 2, 0, RP_FOREVER), -EINVAL);
-    rp_asks_drop(me, g.asks, 2);
-    return 0;
+    everywhere(ask, &(struct round){.n = 5, .what = {FORGET, 1, QUIT, REFUSE, 2}, .enough = 2,
+                                    .each = {-EPIPE, 0, -EPIPE, -EACCES, 0}});
 }
 
 TEST(ask, ends_when_it_cannot_be_enough)
 {
-    everywhere(cannot, 0);
-}
-
-static int by_deadline(rp_self *me, void *arg)
-{
-    struct group g;
-    const uint64_t what[] = {0, 900, 1};
-    (void)arg;
-    prepare(me, &g, 3, what);
-    check_eq(rp_call_many(me, g.asks, 3, 0, rp_in_ms(me, 150)), -ETIMEDOUT);
-    replied(&g.asks[0], 0);
-    replied(&g.asks[2], 1);
-    check_eq(g.asks[1].rc, -ETIMEDOUT);
-    rp_asks_drop(me, g.asks, 3);
-    return 0;
+    everywhere(ask, &(struct round){.n = 3, .what = {500, FORGET, REFUSE}, .enough = 2, .rc = -EPIPE, .or_rc = -EACCES,
+                                    .each = {-ECANCELED, -EPIPE, -EACCES}, .at_most_ms = 400});
 }
 
 TEST(ask, one_deadline_and_what_came_is_there)
 {
-    everywhere(by_deadline, 0);
+    everywhere(ask, &(struct round){.n = 3, .what = {0, 3600000, 1}, .within_ms = 300, .rc = -ETIMEDOUT,
+                                    .each = {0, -ETIMEDOUT, 0}});
+}
+
+/* Who is not waited for any more replies all the same: that is late, and no message. */
+static int losers(rp_self *me, void *arg)
+{
+    rp_ledger l;
+    rp_msg *m;
+    int rc = ask(me, arg);
+    check_eq(rp_recv(me, &m, rp_in_ms(me, 100)), -ETIMEDOUT);
+    rp_ledger_read(me, &l);
+    check_eq(l.late, 2);
+    return rc;
+}
+
+TEST(ask, first_of_and_the_losers_are_late)
+{
+    everywhere(losers, &(struct round){.n = 3, .what = {30, 0, 30}, .enough = 1, .each = {-ECANCELED, 0, -ECANCELED}});
 }
 
 static int wrong(rp_self *me, void *arg)
@@ -166,6 +134,8 @@ static int wrong(rp_self *me, void *arg)
     check_eq(rp_call_many(me, g.asks, 0, 0, RP_FOREVER), -EINVAL);
     check_eq(rp_call_many(me, g.asks, 2, 3, RP_FOREVER), -EINVAL);
     check_eq(g.asks[1].rc, -EINVAL);
+    g.asks[1].to = (rp_ref){0, 0};
+    check_eq(rp_call_many(me, g.asks, 2, 0, RP_FOREVER), -EINVAL);
     rp_asks_drop(me, g.asks, 2);
     return 0;
 }

@@ -4,28 +4,17 @@
 set -u
 bin=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../ok.sh"
 work=$(mktemp -d)
 reparto=$bin/tools/reparto
 pid=
-passed=0 failed=0 skipped=
+skipped=
 
 finish() {
     [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
     rm -rf "$work"
 }
 trap finish EXIT
-
-ok() { # ok NAME CONDITION...
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "FAILED $name"
-    fi
-}
 
 # begin N: planted, with N more; it answers in $work.
 begin() {
@@ -198,5 +187,4 @@ rude() {
 ok rude rude
 end
 [ -z "$skipped" ] || echo "note: $skipped"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+all_told
