@@ -59,6 +59,15 @@ static inline struct rp__slot *place_away(rp_self *me, struct rp_loop *l, uint32
     return rp__ring_push_short(r);
 }
 
+static inline void gone_short(struct rp_loop *l, struct rp__ring *r)
+{
+    if (r) {
+        rp__ring_commit(r, 1);
+        rp__ring_touch(l, r);
+    }
+    rp__tally(l, RP__SENT, 1);
+}
+
 /* `moved`: some actor does not live where its address says, and that is all that makes it slow. */
 __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool moved)
 {
@@ -80,11 +89,35 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
     s->from = me->actor ? me->actor->addr : 0;
     s->type = shape->word;
     copy_small(s->body, body, shape->size);
-    if (r) {
-        rp__ring_commit(r, 1);
-        rp__ring_touch(l, r);
-    }
-    rp__tally(l, RP__SENT, 1);
+    gone_short(l, r);
+    return true;
+}
+
+/* A call or, `sure`, a reply of this process that fits a slot with its words. */
+static inline bool words_short(rp_self *me, struct rp_loop *l, const struct rp__out *o, bool sure)
+{
+    const struct rp__shape *shape = rp__shape(&l->actors->types, o->type);
+    unsigned words = 1 + ((o->flags & RP__F_DEADLINE) != 0);
+    uint32_t dst = rp__route_of(l, o->to.local);
+    struct rp__ring *r = 0;
+    struct rp__slot *s = 0;
+    if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body)
+        return false;
+    if (dst == l->index)
+        s = sure || may_burst(me, l) ? rp__events_push_short(&l->events) : 0;
+    else
+        s = place_away(me, l, dst, &r);
+    if (__builtin_expect(!s, 0))
+        return false;
+    s->to = o->to.local;
+    s->from = o->from;
+    s->type = shape->word | RP__FLAG(o->flags);
+    s->body[0] = o->call;
+    s->body[1] = (uint64_t)o->deadline; /* or the body's first word */
+    uint64_t *at = s->body + words;
+    __asm__("" : "+r"(at)); /* gcc does not see that no more than fits comes here, and warns */
+    copy_small(at, o->body, shape->size);
+    gone_short(l, r);
     return true;
 }
 
@@ -358,6 +391,9 @@ static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
+    if (o->flags & RP__F_CALL && !(o->flags & RP__F_NODE) && !o->msg && !o->bounce && o->to.node == l->node &&
+        (l->slow & ~(uint32_t)RP__SLOW_MOVED) == 0 && words_short(me, l, o, false))
+        return 0;
     if (rp__forked(l))
         return -EPERM;
     if (!o->to.node)
@@ -398,6 +434,8 @@ static int send_sure(struct rp_loop *l, struct rp__out *o)
 
 int rp__send_sure(struct rp_loop *l, struct rp__out *o)
 {
+    if (o->via == 0 && (l->slow & (RP__SLOW_FORKED | RP__SLOW_TRACE)) == 0 && words_short(l->running, l, o, true))
+        return 0;
     struct rp__pledge p;
     int rc = rp__pledge(l->running, o->type, o->body, false, &p);
     if (rc == 0)
