@@ -298,6 +298,12 @@ void rp__discard(struct rp_loop *l, struct rp__slot *s);
 /* Ends a message whose reader is done with it, or has ended: settles its right to reply. */
 void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how);
 
+static inline void rp__drop(struct rp_loop *l, struct rp__slot *s, rp_dropped why)
+{
+    rp__tally(l, RP__DROPPED_WHY + why, 1);
+    rp__finish(l, s, RP__DROPPED);
+}
+
 void rp__pay(struct rp_loop *l, struct rp__slot *s);
 
 void rp__no_reply(struct rp_loop *l, struct rp__slot *call, int err);

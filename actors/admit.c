@@ -45,7 +45,7 @@ void rp__box_tell(struct rp__actor *a, struct rp__slot *s)
 static void redirect(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
 {
     if (!a->extra || rp__forward(l->sched, s, a->extra->redirect, false) != 0)
-        rp__finish(l, s, RP__DROPPED);
+        rp__drop(l, s, RP_DROPPED_NEW);
     else
         rp__finish(l, s, RP__HANDLED); /* an empty shell: it has moved on */
 }
@@ -62,7 +62,7 @@ static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp
     case RP_DROP_OLD:
     case RP_CONFLATE:
         if ((oldest = rp__mailbox_take_oldest(l, a->box)))
-            rp__finish(l, &oldest->slot, RP__DROPPED);
+            rp__drop(l, &oldest->slot, RP_DROPPED_OLD);
         return true;
     case RP_REDIRECT:
         redirect(l, a, s);
@@ -73,7 +73,7 @@ static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp
     case RP_DROP_NEW:
         break;
     }
-    rp__finish(l, s, RP__DROPPED);
+    rp__drop(l, s, RP_DROPPED_NEW);
     return false;
 }
 
@@ -87,7 +87,7 @@ static bool comes_too_late(struct rp_loop *l, const struct rp__actor *a, struct 
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned)
 {
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr))) {
-        rp__finish(l, s, RP__DROPPED);
+        rp__drop(l, s, RP_DROPPED_MEMORY);
         return;
     }
     rp_overflow policy = policy_of(a, s);
@@ -101,18 +101,18 @@ void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, boo
         return;
     rp_msg *m = owned ? (rp_msg *)s : rp__msg_hold(l, s);
     if (!m) {
-        rp__finish(l, s, RP__DROPPED);
+        rp__drop(l, s, RP_DROPPED_MEMORY);
         return;
     }
     rp_msg *old = policy == RP_CONFLATE ? rp__mailbox_replace(l, a->box, m) : 0;
     if (old) {
-        rp__finish(l, &old->slot, RP__DROPPED);
+        rp__drop(l, &old->slot, RP_DROPPED_REPLACED);
         return;
     }
     if (policy == RP_CONFLATE && !sure && rp__box_is_full(a))
         admit(l, a, &m->slot, policy);
     if (rp__mailbox_put(l, a->box, m, policy == RP_CONFLATE) != 0)
-        rp__finish(l, &m->slot, RP__DROPPED);
+        rp__drop(l, &m->slot, RP_DROPPED_MEMORY);
     else
         tell_waiter(a, comes);
 }

@@ -74,7 +74,7 @@ struct rp__mailbox *rp__boxes_join(struct rp_loop *l, struct rp__mailbox *first,
     if (!first || !then)
         return first ? first : then;
     for (rp_msg *m; (m = rp__mailbox_join(l, first, then));)
-        rp__finish(l, &m->slot, RP__DROPPED);
+        rp__drop(l, &m->slot, RP_DROPPED_MEMORY);
     rp__mailbox_free(l, then);
     return first;
 }

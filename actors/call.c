@@ -86,7 +86,7 @@ RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
     rp_msg *m = rp__msg_hold(l, s);
     int rc = m ? 0 : -ENOMEM;
     if (!m)
-        rp__finish(l, s, RP__DROPPED);
+        rp__drop(l, s, RP_DROPPED_MEMORY);
     if (rp__entry_is_ask(entry)) {
         rp__ask_settled(entry, rc, m, "");
         return true;

@@ -140,7 +140,7 @@ static void meet_ended(struct rp_loop *l, struct rp__actor *a, struct rp__slot *
         rp__box_put(l, a, s, place == OWNED);
         return;
     case RP_MAIL_DROP:
-        rp__finish(l, s, RP__DROPPED);
+        rp__drop(l, s, RP_DROPPED_RESTART);
         return;
     case RP_MAIL_DEAD:
         rp__finish(l, s, RP__DEAD);
@@ -229,7 +229,7 @@ __attribute__((noinline)) static void call_with_copy(struct rp_loop *l, rp_self 
     if (rp__slots(s->type) > 1) {
         rp_msg *m = rp__msg_hold(l, s);
         if (!m)
-            rp__finish(l, s, RP__DROPPED);
+            rp__drop(l, s, RP_DROPPED_MEMORY);
         else
             call_handler(l, me, a, &m->slot);
         return;
@@ -264,7 +264,7 @@ __attribute__((always_inline)) static inline void hand_over(struct rp_loop *l, r
 {
     rp_msg *m = place == OWNED ? (rp_msg *)s : rp__msg_hold(l, s);
     if (!m) {
-        rp__finish(l, s, RP__DROPPED);
+        rp__drop(l, s, RP_DROPPED_MEMORY);
         return;
     }
     rp__pay(l, &m->slot);

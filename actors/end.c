@@ -26,7 +26,7 @@ void rp__actor_empty(struct rp_loop *l, struct rp__actor *a, enum rp__tally how)
         return;
     rp__box_gone(l, a);
     for (rp_msg *m; (m = rp__mailbox_take_next(l, a->box)) || (m = rp__mailbox_take_stashed(a->box));)
-        rp__finish(l, &m->slot, how);
+        how == RP__DROPPED ? rp__drop(l, &m->slot, RP_DROPPED_RESTART) : rp__finish(l, &m->slot, how);
     rp__mailbox_free(l, a->box);
     a->box = 0;
 }

@@ -4,15 +4,19 @@
  */
 #include "reparto/metrics.h"
 
+#include "actors/census.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
 #include "actors/words.h"
 #include "loop/stall.h"
+#include "loop/system.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+
+_Static_assert(sizeof(rp_time) == sizeof(uint64_t), "figures of a kind are all eight bytes");
 
 /* ---- counters ------------------------------------------------------------------------------------ */
 
@@ -24,6 +28,8 @@ static uint64_t counted(const _Atomic uint64_t *of)
 static void add_loop(rp_metrics *m, const struct rp_loop *l)
 {
     rp__ledger_add(&m->messages, l);
+    for (unsigned i = 0; i < RP_DROPPED_WHYS; i++)
+        m->dropped[i] += counted(&l->tally[RP__DROPPED_WHY + i]);
     m->turns += counted(&l->turns);
     m->wakeups += counted(&l->wakeups);
     m->spawned += counted(&l->tally[RP__SPAWNED]);
@@ -126,6 +132,10 @@ static const struct row of_system[] = {
     ROW("pool_blocks", "gauge", pool_blocks, "Pool blocks in use."),
     ROW("pool_bytes", "gauge", pool_bytes, "Bytes that the pools have taken from the allocator."),
 };
+static const char *const whys[RP_DROPPED_WHYS] = {
+    [RP_DROPPED_NEW] = "new", [RP_DROPPED_OLD] = "old", [RP_DROPPED_REPLACED] = "replaced",
+    [RP_DROPPED_RESTART] = "restart", [RP_DROPPED_MEMORY] = "memory", [RP_DROPPED_REFUSED] = "refused",
+};
 static const struct row of_messages[] = { /* by what became of them */
     ROW("sent", "", messages.sent, ""),
     ROW("arrived", "", messages.arrived, ""),
@@ -160,6 +170,11 @@ static void put_loops(rp_self *me, struct rp__text *t)
         for (unsigned k = 0; k < ROWS_OF_MESSAGES; k++)
             rp__say(me, t, "reparto_messages_total{loop=\"%u\",event=\"%s\"} %" PRIu64 "\n", i, of_messages[k].name,
                     value(&m, &of_messages[k]));
+    head(me, t, "messages_dropped_total", "counter", "Messages that were dropped, by why.");
+    for (unsigned i = 0; rp_metrics_read(me, i, &m) == 0; i++)
+        for (unsigned k = 0; k < RP_DROPPED_WHYS; k++)
+            rp__say(me, t, "reparto_messages_dropped_total{loop=\"%u\",why=\"%s\"} %" PRIu64 "\n", i, whys[k],
+                    m.dropped[k]);
     for (unsigned k = 0; k < ROWS_OF_LOOP; k++) {
         head(me, t, of_loop[k].name, of_loop[k].kind, of_loop[k].help);
         for (unsigned i = 0; rp_metrics_read(me, i, &m) == 0; i++)
@@ -241,11 +256,87 @@ static void put_histograms(rp_self *me, struct rp__text *t, const char *name, co
     }
 }
 
+/* ---- what has to be counted ------------------------------------------------------------------------ */
+
+static void put_kind(rp_self *me, struct rp__text *t, const char *name, const struct rp__kind *k, double value)
+{
+    rp__say(me, t, "reparto_%s{kind=\"", name);
+    put_label(me, t, k->name);
+    rp__say(me, t, "\"} %.15g\n", value);
+}
+
+static const struct kind_row {
+    const char *name, *help;
+    size_t offset; /* in struct rp__kind */
+    double unit;
+} of_kind[] = {
+    {"actors", "Actors that live.", offsetof(struct rp__kind, actors), 1},
+    {"mailbox_messages", "Messages that stand in mailboxes.", offsetof(struct rp__kind, messages), 1},
+    {"mailbox_messages_max", "Messages in the longest mailbox.", offsetof(struct rp__kind, most), 1},
+    {"mailbox_bytes", "Bytes of the messages in mailboxes.", offsetof(struct rp__kind, bytes), 1},
+    {"mailbox_oldest_seconds", "For how long, at least, the oldest message has stood in a mailbox.",
+     offsetof(struct rp__kind, oldest), 1e9},
+};
+
+static int put_kinds(rp_self *me, struct rp__text *t)
+{
+    struct rp__kinds *k;
+    int rc = rp__census_kinds(me, &k);
+    if (rc != 0)
+        return rc;
+    struct rp__kind *others = &k->of[RP__KINDS];
+    strcpy(others->name, "(others)");
+    for (unsigned r = 0; r < sizeof of_kind / sizeof *of_kind; r++) {
+        uint64_t v;
+        head(me, t, of_kind[r].name, "gauge", of_kind[r].help);
+        for (unsigned i = 0; i <= RP__KINDS; i++) {
+            memcpy(&v, (const char *)&k->of[i] + of_kind[r].offset, sizeof v);
+            if (i < k->n || (i == RP__KINDS && others->actors > 0))
+                put_kind(me, t, of_kind[r].name, &k->of[i], (double)v / of_kind[r].unit);
+        }
+    }
+    head(me, t, "loops_held", "gauge", "Loops that did not say what their actors have; those are missing above.");
+    rp__say(me, t, "reparto_loops_held %u\n", k->held);
+    rp__free_mem(me->loop->sys, k, sizeof *k);
+    return 0;
+}
+
+static const struct row of_link[] = {
+    {"link_queued_bytes", "gauge", "Bytes that wait to go out.", offsetof(struct rp__link_figures, queued)},
+    {"link_credit_used_bytes", "gauge", "Bytes sent to the peer's actors that they have not taken yet.",
+     offsetof(struct rp__link_figures, credit)},
+    {"link_targets", "gauge", "Actors of the peer that have such bytes.", offsetof(struct rp__link_figures, targets)},
+};
+
+static int put_links(rp_self *me, struct rp__text *t)
+{
+    struct rp__links *k;
+    int rc = rp__census_links(me, &k);
+    for (unsigned r = 0; rc == 0 && k && r < sizeof of_link / sizeof *of_link; r++) {
+        uint64_t v;
+        head(me, t, of_link[r].name, of_link[r].kind, of_link[r].help);
+        for (unsigned i = 0; i < k->n; i++) {
+            memcpy(&v, (const char *)&k->of[i] + of_link[r].offset, sizeof v);
+            rp__say(me, t, "reparto_%s{link=\"%" PRIu64 "\",peer=\"", of_link[r].name, k->of[i].id);
+            put_label(me, t, k->of[i].peer);
+            rp__say(me, t, "\"} %" PRIu64 "\n", v);
+        }
+    }
+    if (rc == 0)
+        rp__free_mem(me->loop->sys, k, sizeof *k);
+    return rc;
+}
+
 int rp__say_metrics(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
     put_loops(me, t);
     put_system(me, t);
+    int rc = put_kinds(me, t);
+    if (rc == 0)
+        rc = put_links(me, t);
+    if (rc != 0)
+        return rc;
     put_histograms(me, t, "message_wait_seconds", "From being sent to its actor beginning with it.", false);
     put_histograms(me, t, "message_service_seconds", "From there to its actor having done with it.", true);
     return t->rc;
@@ -274,8 +365,9 @@ int rp_metrics_text(rp_self *me, char *to, size_t size)
     int rc = rp__text_open(me, &m.text);
     if (rc != 0)
         return rc;
-    rp__say_metrics(me, &m.text, "");
-    rc = rp__text_close(me, &m.text);
+    rc = rp__say_metrics(me, &m.text, "");
+    int end = rp__text_close(me, &m.text);
+    rc = rc != 0 ? rc : end;
     if (size > 0)
         to[m.n < size ? m.n : size - 1] = 0;
     return rc != 0 ? rc : m.n < INT_MAX ? (int)m.n : INT_MAX;

@@ -11,6 +11,14 @@
 
 #include <pthread.h>
 
+struct rp__link_figures { /* of one link that is up */
+    uint64_t id;
+    char peer[64];
+    uint64_t queued;  /* bytes that wait to go out */
+    uint64_t credit;  /* bytes sent to actors there that they have not taken yet, as far as the peer has said */
+    uint64_t targets; /* to how many actors */
+};
+
 /* How a ref of another process is reached: installed by the cluster, called on any loop. */
 struct rp__route {
     /* As rp__send; takes the message on success. */
@@ -23,6 +31,7 @@ struct rp__route {
     bool (*watched)(struct rp_loop *l, struct rp__watch *w);            /* false: its link is gone */
     void (*down)(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *down);
     void (*consumed)(struct rp_loop *l, uint64_t via, uint64_t target); /* a message that came by a link is taken */
+    unsigned (*figures)(struct rp_loop *l, struct rp__link_figures *to, unsigned most); /* on loop 0; how many */
     void (*closing)(struct rp_loop *l); /* the root has ended: let go of the peers; calls rp__route_closed */
 };
 

@@ -70,6 +70,15 @@ static int by_call(rp_self *me, uint64_t *ret)
     return rc;
 }
 
+static int by_metrics(rp_self *me, uint64_t *ret) /* how many messages each kind has in its mailboxes */
+{
+    static char text[1 << 16];
+    int n = rp_metrics_text(me, text, sizeof text);
+    const char *line = n > 0 ? strstr(text, "reparto_actors{kind=\"parked\"} ") : 0;
+    *ret = line ? strtoull(strchr(line, ' '), NULL, 10) : 0;
+    return n < 0 ? n : 0;
+}
+
 static int read_lines(void *arg) /* off the loop */
 {
     uint64_t *lines = arg;
@@ -132,7 +141,9 @@ static int root(rp_self *me, void *arg)
         rc = measure(me, "inspect_nothing", NULL, 0);
     if (rc == 0)
         rc = measure(me, "inspect_call", by_call, n);
-    return rc == 0 ? measure(me, "inspect_socket", by_socket, n) : rc;
+    if (rc == 0)
+        rc = measure(me, "inspect_socket", by_socket, n);
+    return rc == 0 ? measure(me, "inspect_metrics", by_metrics, n) : rc;
 }
 
 int main(int argc, char **argv)

@@ -154,6 +154,7 @@ struct rp__link {
     struct rp__map numbers;      /* rp_type -> number + 1 */
     uint32_t next_number;
     struct rp__map credits;      /* target -> struct rp__credit */
+    uint64_t out;                /* the sum of theirs */
     struct rp__hook room;        /* rp_self that wait for the queue to shrink */
     struct rp__ids asked;        /* struct rp__asked */
     struct rp__ids watching;     /* struct rp__watching */

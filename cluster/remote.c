@@ -235,6 +235,7 @@ static int try_send(rp_self *me, struct rp__link *k, struct rp__out *o, size_t b
         rc = 1;
     } else if (rc == 0 && (rc = write_message(l, k, o, body)) == 0) {
         c->out += body + 16;
+        k->out += body + 16;
     }
     pthread_mutex_unlock(&k->lock);
     return rc;
@@ -502,7 +503,9 @@ static int on_credit(struct rp__link *k, struct rp__in in)
     pthread_mutex_lock(&k->lock);
     struct rp__credit *c = rp__map_find(&k->credits, target);
     if (c) {
-        c->out -= bytes < c->out ? bytes : c->out;
+        bytes = bytes < c->out ? bytes : c->out;
+        c->out -= bytes;
+        k->out -= bytes;
         struct rp__hook *at;
         /* who is woken sends before others may; one that finds it full again stands at the end */
         if (c->out < k->peer_window)
@@ -571,6 +574,7 @@ static void break_tokens(struct rp__link *k, const struct arrival *a, bool all)
 static void refuse(struct rp__link *k, const struct arrival *a, int err)
 {
     struct rp_loop *l = k->home;
+    rp__tally(l, RP__DROPPED_WHY + RP_DROPPED_REFUSED, 1);
     rp__tally(l, RP__DROPPED, 1);
     break_tokens(k, a, true);
     if (a->flags & RP__F_CALL)
@@ -1026,6 +1030,23 @@ void rp__remote_down(struct rp__link *k, int reason)
         }
 }
 
+static unsigned route_figures(struct rp_loop *l, struct rp__link_figures *to, unsigned most)
+{
+    struct rp__hook *all = &rp__cluster_of(l)->links;
+    unsigned n = 0;
+    for (struct rp__hook *at = all->next; at != all && n < most; at = at->next) {
+        struct rp__link *k = RP__OF(struct rp__link, all, at);
+        if (k->state != RP__L_UP)
+            continue;
+        struct rp__link_figures *f = &to[n++];
+        pthread_mutex_lock(&k->lock);
+        *f = (struct rp__link_figures){.id = k->id, .queued = k->queued, .credit = k->out, .targets = k->credits.used};
+        pthread_mutex_unlock(&k->lock);
+        memcpy(f->peer, k->name, sizeof f->peer - 1);
+    }
+    return n;
+}
+
 const struct rp__route rp__route_links = {
     .send = route_send,
     .send_sure = route_send_sure,
@@ -1036,5 +1057,6 @@ const struct rp__route rp__route_links = {
     .watched = route_watched,
     .down = route_down,
     .consumed = route_consumed,
+    .figures = route_figures,
     .closing = rp__cluster_closing,
 };

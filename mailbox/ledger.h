@@ -25,10 +25,12 @@ enum rp__tally {
     RP__SPAWNED,      /* actors, */
     RP__ENDED,
     RP__FAILED,       /* and incarnations of them */
-    RP__RESTARTED
+    RP__RESTARTED,
+    RP__DROPPED_WHY,  /* by rp_dropped: each message that is DROPPED is counted here too */
+    RP__TALLIES_USED = RP__DROPPED_WHY + RP_DROPPED_WHYS
 };
 
-_Static_assert((int)RP__RESTARTED < (int)RP__TALLIES, "the loop has room for the books");
+_Static_assert((int)RP__TALLIES_USED <= (int)RP__TALLIES, "the loop has room for the books");
 
 void rp__ledger_add(rp_ledger *to, const struct rp_loop *l);
 void rp__ledger_sum(rp_system *sys, rp_ledger *ret);

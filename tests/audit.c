@@ -84,6 +84,10 @@ static void audit(rp_system *sys, int64_t held)
     for (unsigned i = 0; i < sys->nloops; i++)
         found += of_loop(sys->loops[i]);
     rp__ledger_sum(sys, &l);
+    uint64_t dropped = 0;
+    for (unsigned i = 0; i < sys->nloops * RP_DROPPED_WHYS; i++)
+        dropped += sys->loops[i / RP_DROPPED_WHYS]->tally[RP__DROPPED_WHY + i % RP_DROPPED_WHYS];
+    check_eq(dropped, l.dropped);
     int64_t books = (int64_t)(l.sent + l.arrived - l.handled - l.left - l.dead - l.dropped - l.late - l.expired);
     int64_t rest = books - (int64_t)found;
     check(held == HELD_ANY ? rest >= 0 : rest == held, "by the books %lld are in flight, %llu are found and %lld held",

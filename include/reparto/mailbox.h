@@ -137,6 +137,17 @@ RP_EXPORT void rp_msg_drop(rp_self *me, rp_msg *m);
  * Every message ends exactly once. At every instant, over all loops of a process:
  *     sent + arrived == handled + left + dead + dropped + late + expired + in flight
  */
+typedef enum rp_dropped { /* why a message was dropped */
+    RP_DROPPED_NEW,      /* the mailbox was full, and the policy is to turn away what comes (also: to redirect, and there
+                            was no room either) */
+    RP_DROPPED_OLD,      /* a newer one needed its place */
+    RP_DROPPED_REPLACED, /* a newer one with its key took its place */
+    RP_DROPPED_RESTART,  /* its actor was between two incarnations, or fell: RP_MAIL_DROP */
+    RP_DROPPED_MEMORY,   /* there was none to keep it */
+    RP_DROPPED_REFUSED,  /* it came from another process, and could not be made here */
+    RP_DROPPED_WHYS
+} rp_dropped;
+
 typedef struct rp_ledger {
     uint64_t sent;     /* accepted from an actor of this process */
     uint64_t arrived;  /* accepted from another process */

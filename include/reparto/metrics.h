@@ -3,8 +3,8 @@
  * metrics.h - how a running system fares: what it has counted, how long messages take, and all of it as the
  * text that Prometheus reads. docs/metrics.md says what is measured and how.
  *
- * Nothing here suspends or holds another loop: each loop writes figures of its own, and whoever reads adds
- * them up as they stand.
+ * Each loop writes figures of its own, and whoever reads adds them up as they stand. What nobody keeps (how many
+ * messages stand in mailboxes) is in the text only: each loop counts, some thousands of actors at a time.
  */
 #ifndef REPARTO_METRICS_H
 #define REPARTO_METRICS_H
@@ -19,6 +19,7 @@ enum { RP_ALL_LOOPS = 0xffff };
 
 typedef struct rp_metrics {
     rp_ledger messages;
+    uint64_t dropped[RP_DROPPED_WHYS]; /* by why; together messages.dropped */
     uint64_t turns;      /* of the loop */
     uint64_t wakeups;    /* after it had blocked */
     uint64_t spawned, ended; /* actors; the difference is alive */
@@ -44,9 +45,11 @@ typedef struct rp_times { /* of messages of a type; each within an eighth of the
  * messages sent in it. Either may be NULL. -ENOENT: none has been measured yet. */
 RP_EXPORT RP_NODISCARD int rp_times_read(const rp_self *me, const rp_type *t, rp_times *wait, rp_times *service);
 
-/* All of it in Prometheus' text format (0.0.4). Writes at most `size` bytes, the last of them a NUL; returns how many
- * there are without it, as snprintf; or -ENOMEM. */
-RP_EXPORT int rp_metrics_text(rp_self *me, char *to, size_t size);
+/* All of it in Prometheus' text format (0.0.4), and the mailboxes of each kind of actor, and the links. Writes at most
+ * `size` bytes, the last of them a NUL; returns how many there are without it, as snprintf. Suspends; a loop that does not
+ * answer within 2 s is left out, and counted in reparto_loops_held. -ENOMEM, -ECANCELED, -EAGAIN in who may not
+ * wait. */
+RP_EXPORT RP_NODISCARD int rp_metrics_text(rp_self *me, char *to, size_t size);
 
 #ifdef __cplusplus
 }

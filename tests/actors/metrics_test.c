@@ -78,6 +78,8 @@ struct reading { /* what has been seen so far */
     char family[128], kind[16];
     char seen[64][128]; /* families, each once */
     unsigned families;
+    char series[256][256]; /* of the family, each once */
+    unsigned nseries;
     struct sample last; /* bucket */
     bool in_buckets;
     double inf;
@@ -96,6 +98,7 @@ static const char *read_head(const char *at, struct reading *r)
         check(strcmp(r->seen[i], family) != 0, "%s twice", family);
     check(r->families < 64);
     strcpy(r->seen[r->families++], family);
+    r->nseries = 0;
     return at + n + 1;
 }
 
@@ -117,6 +120,10 @@ static void take(struct reading *r, const struct sample *s)
     check(s->value >= 0);
     if (strcmp(r->kind, "histogram") != 0) {
         check_str(s->name, r->family);
+        for (unsigned i = 0; i < r->nseries; i++)
+            check(strcmp(r->series[i], s->labels) != 0, "%s{%s} twice", s->name, s->labels);
+        check(r->nseries < 256);
+        strcpy(r->series[r->nseries++], s->labels);
         check(strcmp(r->kind, "counter") != 0 || strcmp(s->name + n - 6, "_total") == 0, "%s", s->name);
     } else if (strcmp(s->name + n, "_bucket") == 0) {
         take_bucket(r, s);
@@ -345,4 +352,110 @@ static int written(rp_self *me, void *arg)
 TEST(metrics, text_that_prometheus_reads)
 {
     everywhere(written, 0);
+}
+
+/* ---- mailboxes by kind, drops by why --------------------------------------------------------------- */
+
+static double now_says(rp_self *me, const char *name, const char *labels)
+{
+    static char text[1 << 18];
+    int n = rp_metrics_text(me, text, sizeof text);
+    check(n > 0 && n < (int)sizeof text, "%d", n);
+    return in_text(text, name, labels);
+}
+
+static int hangs(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor hanging = {.name = "a \"hanging\" one", .handle = hangs};
+static const rp_actor hanging_too = {.name = "a \"hanging\" one", .handle = hangs}; /* one kind to who reads it */
+
+static void fill(rp_self *me, rp_ref who, const rp_type *t, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        check_eq(rp_tell(me, who, t, &(struct num){i}), 0);
+}
+
+static int mailboxes(rp_self *me, void *arg)
+{
+    static const rp_field key_fields[] = {RP_FIELD(struct num, n, RP_U64)};
+    static const rp_type latest = {.name = "test.latest", .size = sizeof(struct num), .fields = key_fields, .nfields = 1,
+                                   .overflow = RP_CONFLATE};
+    rp_ref a, b, drops_new, drops_old;
+    const char *kind = "kind=a \"hanging\" one;";
+    (void)arg;
+    check_eq(rp_spawn(me, &hanging, &(rp_spawn_opts){.on = RP_SPREAD}, &a), 0);
+    check_eq(rp_spawn(me, &hanging_too, &(rp_spawn_opts){.on = RP_SPREAD}, &b), 0);
+    check_eq(rp_spawn(me, &hanging, &(rp_spawn_opts){.on = RP_SPREAD, .mailbox = 2, .overflow = RP_DROP_NEW}, &drops_new), 0);
+    check_eq(rp_spawn(me, &hanging, &(rp_spawn_opts){.on = RP_SPREAD, .mailbox = 2, .overflow = RP_DROP_OLD}, &drops_old), 0);
+    check_eq(now_says(me, "reparto_actors", kind), 4);
+    check_eq(now_says(me, "reparto_mailbox_messages", kind), 0);
+    fill(me, a, NUM, 6); /* one is at work */
+    fill(me, b, NUM, 11);
+    fill(me, drops_new, NUM, 6);
+    fill(me, drops_old, NUM, 7);
+    while (now_says(me, "reparto_mailbox_messages", kind) < 5 + 10 + 2 + 2)
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 30)), 0);
+    check_eq(now_says(me, "reparto_mailbox_messages", kind), 5 + 10 + 2 + 2);
+    check_eq(now_says(me, "reparto_mailbox_messages_max", kind), 10);
+    check(now_says(me, "reparto_mailbox_bytes", kind) >= 19 * 8);
+    double oldest = now_says(me, "reparto_mailbox_oldest_seconds", kind);
+    check(oldest >= 0.025 && oldest < 30, "%g", oldest);
+    check_eq(now_says(me, "reparto_loops_held", ""), 0);
+    fill(me, a, &latest, 4); /* each but the first takes the place of the one before */
+    rp_metrics m;
+    do {
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+        check_eq(rp_metrics_read(me, RP_ALL_LOOPS, &m), 0);
+    } while (m.messages.dropped < 3 + 4 + 3);
+    check_eq(m.dropped[RP_DROPPED_NEW], 3);
+    check_eq(m.dropped[RP_DROPPED_OLD], 4);
+    check_eq(m.dropped[RP_DROPPED_REPLACED], 3);
+    check_eq(m.messages.dropped, 10);
+    double in_lines = 0;
+    for (unsigned i = 0; i < rp_loop_count(me); i++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "loop=%u;why=replaced;", i);
+        in_lines += now_says(me, "reparto_messages_dropped_total", labels);
+    }
+    check_eq(in_lines, 3);
+    check_eq(rp_stop(me, a, "enough"), 0);
+    return 0;
+}
+
+TEST(metrics, mailboxes_by_kind_and_drops_by_why)
+{
+    everywhere(mailboxes, 0);
+}
+
+/* However many kinds a program makes, the text is bounded, and nobody is missing. */
+static int many_kinds(rp_self *me, void *arg)
+{
+    enum { N = 200 };
+    static char name[N][16];
+    static rp_actor kind[N];
+    (void)arg;
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(name[i], sizeof name[i], "kind %u", i);
+        kind[i] = (rp_actor){.name = name[i], .handle = hangs};
+        check_eq(rp_spawn(me, &kind[i], &(rp_spawn_opts){.on = RP_SPREAD}, NULL), 0);
+    }
+    double n = now_says(me, "reparto_actors", "kind=(others);");
+    check(n >= N - 64, "%g", n);
+    for (unsigned i = 0; i < N; i++) {
+        char labels[32];
+        snprintf(labels, sizeof labels, "kind=kind %u;", i);
+        double one = now_says(me, "reparto_actors", labels);
+        n += one > 0 ? one : 0;
+    }
+    check_eq(n, N);
+    return 0;
+}
+
+TEST(metrics, kinds_beyond_a_number_are_others)
+{
+    check_eq(run_with(many_kinds, 0, &(rp_system_opts){.loops = 2}), 0);
 }

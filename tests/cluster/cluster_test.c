@@ -119,6 +119,13 @@ static int client_everything(rp_self *me, void *arg)
     ghost.local ^= 0xffff;
     check_eq(call_num(me, ghost, 1, &n, RP_FOREVER), -ESRCH);
 
+    static char text[1 << 16];
+    check(rp_metrics_text(me, text, sizeof text) > 0);
+    const char *credit = strstr(text, "reparto_link_credit_used_bytes{link=\"");
+    unsigned long long bytes = ~0ull;
+    check(credit && sscanf(credit, "%*[^}]} %llu", &bytes) == 1 && bytes <= 2 * 256 * 1024, "%llu", bytes);
+    check(strstr(text, ",peer=\"the-server\"} "));
+
     char big[5000];
     memset(big, 'x', sizeof big);
     struct text t = {1, {big, sizeof big}};

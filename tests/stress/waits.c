@@ -532,6 +532,15 @@ static int w_inspect_next(rp_self *me, struct trial *t)
     return rc;
 }
 
+static int w_metrics_text(rp_self *me, struct trial *t)
+{
+    (void)t;
+    static char text[65536];
+    int n = rp_metrics_text(me, text, sizeof text);
+    check(n < 0 || strstr(text, "reparto_actors{kind="));
+    return n < 0 ? n : 0;
+}
+
 static int w_inspect_loop(rp_self *me, struct trial *t)
 {
     (void)t;
@@ -594,6 +603,7 @@ const struct wait actor_waits[] = {
     {"rp_supervise_child", w_supervise_child, .prepare = make_supervisor, .settle = none_or_all},
     {"rp_inspect_next", w_inspect_next},
     {"rp_inspect_loop", w_inspect_loop},
+    {"rp_metrics_text", w_metrics_text},
     {"rp_backtrace", w_backtrace},
     {"rp_dump", w_dump},
     {"rp_supervise_add", w_supervise_add, .prepare = make_supervisor, .settle = none_or_all},
