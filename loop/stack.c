@@ -16,8 +16,13 @@ enum {
     CARVE = 32, /* stacks whose guards go in at once */
 #endif
     COLOUR = 256,
-    KEEP = 64        /* free stacks that are never trimmed, per class */
+    KEEP = 64,       /* free stacks that are never trimmed, per class */
+    PROTECTED = 8192 /* stacks of this process with a guard by mprotect: a quarter of the maps that a process may
+                        have by default. The program needs some too, and without one its malloc fails */
 };
+
+/* How many there are; of all systems. relaxed: it orders nothing. */
+static _Atomic unsigned protected;
 
 static const uint64_t CANARY = 0x7265706172746f21;
 
@@ -82,6 +87,19 @@ static bool new_slab(struct rp__stacks *s, unsigned class)
     return true;
 }
 
+/* Guards the first of them, and says how many: all, where guards are free. */
+static unsigned guard(struct rp__stacks *s, void *const *low, unsigned n, size_t size)
+{
+    if (s->guard != RP__GUARD_PROTECT)
+        return rp__os_guard(low, n, size, &s->guard);
+    unsigned before = atomic_fetch_add_explicit(&protected, n, memory_order_relaxed);
+    unsigned left = before < PROTECTED ? PROTECTED - before : 0;
+    unsigned done = rp__os_guard(low, n < left ? n : left, size, &s->guard);
+    atomic_fetch_sub_explicit(&protected, n - done, memory_order_relaxed);
+    s->protected += done;
+    return done;
+}
+
 /* Cuts up to CARVE stacks, lowest first out, and guards them in one call. */
 static bool carve(struct rp_loop *l, unsigned class)
 {
@@ -95,7 +113,7 @@ static bool carve(struct rp_loop *l, unsigned class)
     for (unsigned i = 0; i < n; i++)
         low[i] = s->cut[class] + i * spacing;
     s->cut[class] += n * spacing;
-    unsigned guarded = rp__os_guard(low, n, guard_of(class), &s->guard);
+    unsigned guarded = guard(s, low, n, guard_of(class));
     for (unsigned i = n; i-- > 0;) {
         rp_self *self = self_at(low[i], class, s->carved + i);
         self->low = low[i];
@@ -208,5 +226,6 @@ void rp__stacks_fini(struct rp__stacks *s)
         rp__os_unmap(slab->at, SLAB);
         s->mem->free(s->mem->ud, slab, sizeof *slab);
     }
+    atomic_fetch_sub_explicit(&protected, s->protected, memory_order_relaxed);
     memset(s, 0, sizeof *s);
 }

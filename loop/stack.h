@@ -29,6 +29,7 @@ struct rp__stacks {
     struct rp__slab_list *slabs;
     const rp_alloc *mem;
     enum rp__guard guard;
+    unsigned protected; /* that have one by mprotect */
     unsigned long carved;
     size_t bytes; /* of address space that stacks have been carved from */
 };

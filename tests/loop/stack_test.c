@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "loop/os.h"
 #include "loop/switch.h"
 #include "tests/support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -181,6 +185,70 @@ TEST(stack, a_failed_start_takes_nothing_from_others)
 TEST(stack, thousands_at_once)
 {
     check_eq(run_with(thousands, 0, 0), 0);
+}
+
+/* ---- maps ----------------------------------------------------------------------------------------
+ * A process has 65,530 by default, and a guard by mprotect takes two: who used them up would leave the program
+ * without memory.
+ */
+static unsigned maps(void)
+{
+    char piece[4096];
+    unsigned lines = 0;
+    int fd = open("/proc/self/maps", O_RDONLY);
+    for (ssize_t n; (n = read(fd, piece, sizeof piece)) > 0;)
+        for (ssize_t i = 0; i < n; i++)
+            lines += piece[i] == '\n';
+    close(fd);
+    return lines;
+}
+
+static int park_many(rp_self *me, void *arg)
+{
+    enum { N = 12000 };
+    unsigned before = maps(), *grown = arg;
+    rp_scope s;
+    rp_scope_open(me, &s, RP_FOREVER);
+    for (int i = 0; i < N; i++)
+        check_eq(rp_go(me, &s, parks, 0, NULL), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
+    *grown = maps() - before;
+    rp_scope_cancel(&s, "enough");
+    return rp_scope_close(me, &s, 0);
+}
+
+static bool free_guards(void) /* the kernel has guards that take no map */
+{
+#if defined(RP_VALGRIND)
+    return false;
+#else
+    enum { GUARD_INSTALL = 102 };
+    void *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool has = madvise(p, 4096, GUARD_INSTALL) == 0;
+    munmap(p, 4096);
+    return has;
+#endif
+}
+
+static int no_free_guards(const char *call)
+{
+    return strcmp(call, "process_madvise") == 0 || strcmp(call, "madvise") == 0;
+}
+
+TEST(stack, guards_leave_the_program_its_maps)
+{
+    enum { OTHERS = 500 }; /* slabs, and what the allocator has taken */
+    unsigned grown, before = maps();
+    check_eq(run_with(park_many, &grown, 0), 0);
+    check(grown < (free_guards() ? OTHERS : 2 * 8192 + OTHERS), "%u more maps", grown);
+    rp__os_fault = no_free_guards; /* as on a kernel before 6.13 */
+    for (int again = 0; again < 2; again++) {
+        int rc = run_with(park_many, &grown, 0);
+        check_eq(rc, 0);
+        check(grown > 2 * 8000 && grown < 2 * 8192 + OTHERS, "%u more maps", grown); /* bounded, and given back */
+    }
+    rp__os_fault = 0;
+    check(maps() < before + OTHERS, "%u maps are left of %u", maps(), before);
 }
 #endif
 
