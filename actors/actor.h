@@ -260,6 +260,8 @@ struct rp__out { /* one on its way out */
  * unless it is a message that moves. */
 int  rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until);
 
+int  rp__send_call(rp_self *me, struct rp__out *o, bool wait, rp_time until); /* the same of a question that is not a message yet */
+
 /* Passes a message on; it is an empty shell then. */
 int  rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait);
 

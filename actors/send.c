@@ -59,6 +59,16 @@ static inline struct rp__slot *place_away(rp_self *me, struct rp_loop *l, uint32
     return rp__ring_push_short(r);
 }
 
+/* The slot for a small message to loop `dst`, and the ring it is in, if any; NULL: it may not go at once. `sure`: a reply,
+ * which waits for nobody's turn. */
+__attribute__((always_inline)) static inline struct rp__slot *place_short(rp_self *me, struct rp_loop *l, uint32_t dst, bool sure,
+                                                                          struct rp__ring **ret)
+{
+    if (dst == l->index)
+        return sure || __builtin_expect(may_burst(me, l), 1) ? rp__events_push_short(&l->events) : 0;
+    return place_away(me, l, dst, ret);
+}
+
 static inline void gone_short(struct rp_loop *l, struct rp__ring *r)
 {
     if (r) {
@@ -78,11 +88,7 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
         return false;
     uint32_t dst = moved ? rp__where_of(l, to.local) : rp__loop_of(to.local);
     struct rp__ring *r = 0;
-    struct rp__slot *s;
-    if (dst == l->index)
-        s = __builtin_expect(may_burst(me, l), 1) ? rp__events_push_short(&l->events) : 0;
-    else
-        s = place_away(me, l, dst, &r);
+    struct rp__slot *s = place_short(me, l, dst, false, &r);
     if (__builtin_expect(!s, 0))
         return false;
     s->to = to.local;
@@ -98,16 +104,11 @@ static inline bool words_short(rp_self *me, struct rp_loop *l, const struct rp__
 {
     const struct rp__shape *shape = rp__shape(&l->actors->types, o->type);
     unsigned words = 1 + ((o->flags & RP__F_DEADLINE) != 0);
-    uint32_t dst = rp__route_of(l, o->to.local);
     struct rp__ring *r = 0;
-    struct rp__slot *s = 0;
-    if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body)
+    struct rp__slot *s;
+    if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body || !o->to.local)
         return false;
-    if (dst == l->index)
-        s = sure || may_burst(me, l) ? rp__events_push_short(&l->events) : 0;
-    else
-        s = place_away(me, l, dst, &r);
-    if (__builtin_expect(!s, 0))
+    if (__builtin_expect(!(s = place_short(me, l, rp__route_of(l, o->to.local), sure, &r)), 0))
         return false;
     s->to = o->to.local;
     s->from = o->from;
@@ -391,9 +392,6 @@ static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
-    if (o->flags & RP__F_CALL && !(o->flags & RP__F_NODE) && !o->msg && !o->bounce && o->to.node == l->node &&
-        (l->slow & ~(uint32_t)RP__SLOW_MOVED) == 0 && words_short(me, l, o, false))
-        return 0;
     if (rp__forked(l))
         return -EPERM;
     if (!o->to.node)
@@ -406,6 +404,13 @@ int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     if (rc == 0 && rp__traces(l, RP__T_SEND))
         rp__trace_send(l, o, o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG);
     return rc;
+}
+
+int rp__send_call(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+{
+    struct rp_loop *l = me->loop;
+    bool easy = o->to.node == l->node && (l->slow & ~(uint32_t)RP__SLOW_MOVED) == 0;
+    return easy && words_short(me, l, o, false) ? 0 : rp__send(me, o, wait, until);
 }
 
 static int send_sure(struct rp_loop *l, struct rp__out *o)

@@ -7,8 +7,8 @@
 
 /* ---- bodies of every size ------------------------------------------------------------------------ */
 
-enum { BLOB_SIZES = 7 };
-static const size_t blob_size[BLOB_SIZES] = {1, 40, 41, 104, 900, 976, 4000};
+enum { BLOB_SIZES = 11 }; /* on both sides of what fits a slot: with two words before it, with one, with none */
+static const size_t blob_size[BLOB_SIZES] = {1, 24, 25, 32, 33, 40, 41, 104, 900, 976, 4000};
 static rp_type blob_type[BLOB_SIZES];
 static rp_field blob_field[BLOB_SIZES];
 
@@ -53,15 +53,49 @@ static int sizes(rp_self *me, void *arg)
             check(b[0] == (unsigned char)(i + 1) && b[t->size - 1] == b[0]);
             rp_msg_drop(me, m);
         }
-        for (unsigned i = 0; i < BLOB_SIZES; i++) {
+        for (unsigned i = 0; i < 2 * BLOB_SIZES; i++) {
             rp_msg *m;
-            memset(out, 77, sizeof out);
-            check_eq(rp_call(me, r, &blob_type[i], out, &m, rp_in_ms(me, 60000)), 0);
-            check(memcmp(rp_body(m, &blob_type[i]), out, blob_size[i]) == 0);
+            const rp_type *t = &blob_type[i % BLOB_SIZES];
+            for (size_t k = 0; k < t->size; k++)
+                out[k] = (unsigned char)(k + i);
+            check_eq(rp_call(me, r, t, out, &m, i < BLOB_SIZES ? RP_FOREVER : rp_in_ms(me, 60000)), 0);
+            check(memcmp(rp_body(m, t), out, t->size) == 0);
             rp_msg_drop(me, m);
         }
     }
     return 0;
+}
+
+/* More calls at once than a ring has slots, and as many replies on the way back: each gets its own. */
+static int ask_and_compare(rp_self *me, void *arg)
+{
+    const rp_ref *to = arg;
+    uint64_t n = rp_random(me);
+    rp_msg *m;
+    int rc = rp_call(me, *to, NUM, &(struct num){.n = n}, &m, RP_FOREVER);
+    check_eq(rc, 0);
+    check_eq(((const struct num *)rp_body(m, NUM))->n, n);
+    rp_msg_drop(me, m);
+    return rc;
+}
+
+static int many_calls(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref r, nobody = {rp_self_ref(me).node, 0};
+    rp_msg *m;
+    rp_scope s;
+    check_eq(rp_spawn(me, &echo, &(rp_spawn_opts){.on = RP_LOOP(1 % rp_loop_count(me))}, &r), 0);
+    check_eq(rp_call(me, nobody, NUM, &(struct num){0}, &m, RP_FOREVER), -EINVAL);
+    rp_scope_open(me, &s, RP_FOREVER);
+    for (int i = 0; i < 1500; i++)
+        check_eq(rp_go(me, &s, ask_and_compare, &r, NULL), 0);
+    return rp_scope_close(me, &s, 0);
+}
+
+TEST(call, more_at_once_than_fit_a_ring)
+{
+    everywhere(many_calls, 0);
 }
 
 TEST(message, every_size_every_loop_in_order)
