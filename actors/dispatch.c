@@ -442,7 +442,18 @@ RP__NOIPA static void due_heard(struct rp_loop *l, rp_self *me, struct rp__talk 
     }
 }
 
-/* The first message of the round is timed. */
+/* So many of the loop's own queue, or of a ring. */
+static void dispatch_few(struct rp_loop *l, rp_self *me, struct rp__ring *r, int32_t n)
+{
+    l->quantum = n + 1;
+    if (r)
+        dispatch_ring(l, me, r, n);
+    else
+        dispatch_events(l, me);
+}
+
+/* One message of the round is timed, each as likely as the others: where a few go round and round, the first one of
+ * each round is always the same. */
 RP__NOIPA static void dispatch_heard(struct rp_loop *l, rp_self *me)
 {
     rp_time from = l->world->now(l);
@@ -452,27 +463,26 @@ RP__NOIPA static void dispatch_heard(struct rp_loop *l, rp_self *me)
         return;
     }
     due_heard(l, me, t);
-    from = l->world->now(l);
     struct rp__ring *r = some_ring(l, t->rounds);
-    struct rp__slot *s = t->rounds++ % 2 && r ? 0 : rp__events_peek(&l->events);
-    uint64_t n = s ? l->events.count : r ? rp__ring_ready(r) : 0;
-    uint64_t weight = n < RP__QUANTUM ? n : RP__QUANTUM;
-    r = s ? 0 : r;
-    s = r ? rp__ring_at(r) : s;
-    if (!s || l->quantum <= 2)
+    r = t->rounds++ % 2 || l->events.count == 0 ? r : 0;
+    uint64_t n = r ? rp__ring_ready(r) : l->events.count;
+    int32_t quantum = l->quantum, weight = n < RP__QUANTUM ? (int32_t)n : RP__QUANTUM;
+    int32_t before = weight > 0 ? (int32_t)(rp__random_of(l) % (uint64_t)weight) : 0;
+    if (weight == 0 || before + 2 >= quantum)
         return;
+    dispatch_few(l, me, r, before);
+    l->quantum = quantum -= before;
+    struct rp__slot *s = !r ? rp__events_peek(&l->events) : rp__ring_ready(r) > 0 ? rp__ring_at(r) : 0;
+    if (!s || s->type == RP__PAD || l->actors->talk != t || l->budget <= 0)
+        return;
+    from = l->world->now(l);
     uint64_t who = s->type & RP__FLAG(RP__F_SYSTEM) ? 0 : s->to;
     if (who && r && s->from && !(s->type & RP__FLAG(RP__F_NODE)))
-        rp__talk_pair(t, s->from, who, weight);
-    int32_t quantum = l->quantum;
-    l->quantum = 2;
-    if (r)
-        dispatch_ring(l, me, r, 1);
-    else
-        dispatch_events(l, me);
+        rp__talk_pair(t, s->from, who, (uint64_t)weight);
+    dispatch_few(l, me, r, 1);
     l->quantum = quantum - 1;
     if (who)
-        note_time(l, t, who, from, weight);
+        note_time(l, t, who, from, (uint64_t)weight);
 }
 
 void rp__dispatch(struct rp_loop *l)

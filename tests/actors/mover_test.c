@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "actors/actor.h"
+#include "actors/talk.h"
 #include "loop/system.h"
 #include "tests/support.h"
 
@@ -92,6 +92,51 @@ TEST(mover, brings_together_who_talk)
     uint64_t seed = test_seed();
     for (uint64_t i = 0; i < 6; i++)
         check_eq(run_with(chatty, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 3), .sim_seed = seed + i}), 0);
+}
+
+/* Pairs that play in step: in each round of a loop the same one may come first, and all are heard. */
+static int rally(rp_self *me, void *state, const rp_msg *m)
+{
+    rp_ref *partner = state;
+    const struct num *b = rp_body(m, NUM);
+    if (!rp_ref_none(b->ref))
+        *partner = b->ref;
+    return b->n == 2 ? 0 : tell_num(me, *partner, 0);
+}
+static const rp_actor racket = {.name = "racket", .handle = rally, .state_size = sizeof(rp_ref)};
+
+static int in_step(rp_self *me, void *arg)
+{
+    enum { PAIRS = 8 };
+    rp_ref a[PAIRS], b[PAIRS];
+    unsigned heard = 0;
+    (void)arg;
+    for (unsigned i = 0; i < PAIRS; i++) {
+        a[i] = start(me, &racket, 0);
+        b[i] = start(me, &racket, 1);
+    }
+    for (unsigned i = 0; i < PAIRS; i++) {
+        check_eq(rp_tell(me, b[i], NUM, &(struct num){2, a[i]}), 0);
+        check_eq(rp_tell(me, a[i], NUM, &(struct num){1, b[i]}), 0);
+    }
+    check_eq(rp__talk_open(me->loop, rp_in_ms(me, 10000)), 0);
+    for (unsigned ms = 0; ms < 2000 && heard < PAIRS - 1; ms++) {
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+        heard = 0;
+        for (unsigned i = 0; i < RP__TALKS; i++)
+            for (unsigned k = 0; k < PAIRS; k++)
+                heard += me->loop->actors->talk->pair[i].to == a[k].local && me->loop->actors->talk->pair[i].weight > 0;
+    }
+    check(heard >= PAIRS - 1, "%u of them are heard", heard); /* two may share a place in the table */
+    return 0;
+}
+
+TEST(mover, hears_all_who_play_in_step)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 3; i++)
+        check_eq(run_with(in_step, 0, &(rp_system_opts){.loops = 2, .sim_seed = seed + i}), 0);
+    check_eq(run_with(in_step, 0, &(rp_system_opts){.loops = 2}), 0);
 }
 
 /* ---- load ------------------------------------------------------------------------------------------ */
