@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/fork.h"
 
+#include "loop/host.h"
+#include "loop/inherit.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +25,17 @@ static void release(void)
 /* In the child, whose only thread this is. */
 static void mark_all(void)
 {
+    bool hosted = false;
     for (struct rp__hook *at = all.next; at != &all; at = at->next) {
         rp_system *sys = RP__OF(rp_system, everywhere, at);
+        const struct rp__host *h = sys->world == &rp__world_uv ? sys->world_ud : 0;
+        hosted |= h && h->uv;
         sys->forked = true;
         for (unsigned i = 0; i < sys->nloops; i++)
             sys->loops[i]->slow |= RP__SLOW_FORKED;
     }
+    if (!hosted) /* else libuv may poll them in the child, where the host runs its loop on, and would end the process */
+        rp__inherit_none();
     release();
 }
 

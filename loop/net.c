@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/net.h"
 
+#include "loop/inherit.h"
 #include "loop/os.h"
 
 #include <errno.h>
@@ -51,8 +52,10 @@ int rp__net_listen(const struct rp__net_addr *a)
         rc = -ENOBUFS;
     else if (bind(fd, (const struct sockaddr *)&a->at, a->n) != 0 || listen(fd, BACKLOG) != 0)
         rc = -errno;
-    if (rc == 0)
+    if (rc == 0) {
+        rp__inherit_not(fd);
         return fd;
+    }
     close(fd);
     return rc;
 }
@@ -63,6 +66,7 @@ int rp__net_accept(int fd)
     if (got < 0)
         return -errno;
     set(got, IPPROTO_TCP, TCP_NODELAY);
+    rp__inherit_not(got);
     return got;
 }
 
@@ -72,8 +76,10 @@ int rp__net_dial(const struct rp__net_addr *to)
     if (fd < 0)
         return fd;
     int rc = rp__os_faulty("connect") ? (errno = ENETUNREACH, -1) : connect(fd, (const struct sockaddr *)&to->at, to->n);
-    if (rc == 0 || errno == EINPROGRESS)
+    if (rc == 0 || errno == EINPROGRESS) {
+        rp__inherit_not(fd);
         return fd;
+    }
     rc = -errno;
     close(fd);
     return rc;

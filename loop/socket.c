@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/socket.h"
 
+#include "loop/inherit.h"
 #include "loop/os.h"
 
 #include <errno.h>
@@ -60,8 +61,10 @@ int rp__socket_listen(const char *path)
         unlink(path);
         rc = -ENOBUFS;
     }
-    if (rc == 0)
+    if (rc == 0) {
+        rp__inherit_not(fd);
         return fd;
+    }
     close(fd);
     return rc;
 }
@@ -71,7 +74,9 @@ int rp__socket_accept(int fd)
     if (rp__os_faulty("accept4"))
         return -EMFILE;
     int got = accept4(fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    return got >= 0 ? got : -errno;
+    int rc = got >= 0 ? got : -errno;
+    rp__inherit_not(got);
+    return rc;
 }
 
 ssize_t rp__socket_read(int fd, void *to, size_t size)
@@ -88,7 +93,8 @@ ssize_t rp__socket_write(int fd, const void *from, size_t size)
 
 void rp__socket_close(int fd)
 {
-    close(fd);
+    if (rp__inherit_forget(fd))
+        close(fd);
 }
 
 void rp__socket_remove(const char *path)

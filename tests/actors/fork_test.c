@@ -4,8 +4,12 @@
  */
 #include "tests/support.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,4 +188,100 @@ TEST(fork, a_child_that_returns_is_ended)
     int told = 0;
     check_eq(run_with(strays, &told, &(rp_system_opts){.loops = 2}), 0);
     check_eq(told, SIGABRT);
+}
+
+/* ---- what it inherits ------------------------------------------------------------------------------ */
+
+/* A client of the socket at `inspect`, and a stranger at the address where links come in. */
+struct doors {
+    char path[64], url[128];
+    int client, stranger;
+    pid_t child;
+    int stay; /* the child lives until this pipe ends */
+};
+
+static unsigned sockets(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    check(d != NULL);
+    for (struct dirent *e; (e = readdir(d));) {
+        char to[64];
+        ssize_t k = readlinkat(dirfd(d), e->d_name, to, sizeof to - 1);
+        to[k > 0 ? k : 0] = 0;
+        n += strncmp(to, "socket:", 7) == 0;
+    }
+    closedir(d);
+    return n;
+}
+
+static int dial_unix(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    check(fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0, "%s", path);
+    return fd;
+}
+
+static int knock(void *arg)
+{
+    struct doors *o = arg;
+    o->client = dial_unix(o->path);
+    o->stranger = dial_unix(o->url + strlen("uv+ipc://"));
+    return 0;
+}
+
+static int forks_with_doors(rp_self *me, void *arg)
+{
+    struct doors *o = arg;
+    unsigned before = sockets();
+    check_eq(rp_listen_url(me, o->url, sizeof o->url), 0);
+    check_eq(rp_offload(me, knock, o, RP_FOREVER), 0);
+    while (sockets() < before + 4) /* both ends of both: ours are taken in */
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    int ends[2];
+    check(pipe(ends) == 0);
+    o->child = fork();
+    check(o->child >= 0);
+    if (o->child == 0) {
+        char c;
+        close(ends[1]);
+        unsigned n = sockets();
+        bool mine = fcntl(o->client, F_GETFD) >= 0 && fcntl(o->stranger, F_GETFD) >= 0;
+        while (read(ends[0], &c, 1) > 0)
+            ;
+        _exit(mine ? (int)n : 100);
+    }
+    close(ends[0]);
+    o->stay = ends[1];
+    check(sockets() == before + 4);
+    check(write(o->client, "ledger\n", 7) == 7); /* it goes on as before */
+    return rp_sleep(me, rp_in_ms(me, 50));
+}
+
+/* It holds none of its parent's sockets: who was connected sees its parent's end while the child lives. */
+TEST(fork, a_child_inherits_no_socket)
+{
+    struct doors o = {0};
+    char listen[96], got[4096];
+    int status;
+    snprintf(o.path, sizeof o.path, "/tmp/reparto-fork-%d", (int)getpid());
+    snprintf(listen, sizeof listen, "uv+ipc:///tmp/reparto-fork-link-%d", (int)getpid());
+    unsigned before = sockets();
+    rp_system_opts opts = {.loops = 2, .inspect = o.path, .listen = listen};
+    check_eq(run_with(forks_with_doors, &o, &opts), 0);
+    check_eq(waitpid(o.child, &status, WNOHANG), 0);
+    size_t n = 0;
+    for (ssize_t k; (k = read(o.client, got + n, sizeof got - 1 - n)) > 0;) /* to its end */
+        n += (size_t)k;
+    got[n] = 0;
+    check(strstr(got, "\nok\n"), "%s", got);
+    while (read(o.stranger, got, sizeof got) > 0)
+        ;
+    close(o.stay);
+    check(waitpid(o.child, &status, 0) == o.child && WIFEXITED(status));
+    check_eq(WEXITSTATUS(status), before + 2); /* the test's own */
+    close(o.client);
+    close(o.stranger);
 }
