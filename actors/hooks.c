@@ -39,29 +39,22 @@ static struct rp__actor *become(rp_self *me, struct rp__actor *a)
     return was;
 }
 
-int rp__run_init(struct rp_loop *l, struct rp__actor *a, void *arg)
+int rp__init_hook(struct rp_loop *l, struct rp__actor *a, void *arg)
 {
     rp_self *me = l->running;
-    int rc = 0;
-    if (a->kind->init) {
-        bool timed = rp__traces(l, RP__T_HOOK);
-        struct before b = enter(l, a, "init", timed);
-        struct rp__actor *was = become(me, a);
-        me->nowait++;
-        rc = a->kind->init(me, a->state, arg);
-        me->nowait--;
-        become(me, was);
-        leave(l, &b, timed);
-    }
-    if (rc >= 0)
-        a->flags |= RP__A_INIT;
-    return rc < 0 ? rc : 0;
+    bool timed = rp__traces(l, RP__T_HOOK);
+    struct before b = enter(l, a, "init", timed);
+    struct rp__actor *was = become(me, a);
+    me->nowait++;
+    int rc = a->kind->init(me, a->state, arg);
+    me->nowait--;
+    become(me, was);
+    leave(l, &b, timed);
+    return rc;
 }
 
-void rp__run_fini(struct rp_loop *l, struct rp__actor *a)
+void rp__fini_hook(struct rp_loop *l, struct rp__actor *a)
 {
-    if (!a->kind->fini || !(a->flags & RP__A_INIT))
-        return;
     rp_self *me = l->running;
     bool timed = rp__traces(l, RP__T_HOOK);
     struct before b = enter(l, a, "fini", timed);

@@ -10,8 +10,22 @@
 
 #include "actors/actor.h"
 
-int  rp__run_init(struct rp_loop *l, struct rp__actor *a, void *arg); /* 0, or what it failed with */
-void rp__run_fini(struct rp_loop *l, struct rp__actor *a);
+int  rp__init_hook(struct rp_loop *l, struct rp__actor *a, void *arg);
+void rp__fini_hook(struct rp_loop *l, struct rp__actor *a);
+
+static inline int rp__run_init(struct rp_loop *l, struct rp__actor *a, void *arg) /* 0, or what it failed with */
+{
+    int rc = a->kind->init ? rp__init_hook(l, a, arg) : 0;
+    if (rc >= 0)
+        a->flags |= RP__A_INIT;
+    return rc < 0 ? rc : 0;
+}
+
+static inline void rp__run_fini(struct rp_loop *l, struct rp__actor *a)
+{
+    if (a->kind->fini && a->flags & RP__A_INIT)
+        rp__fini_hook(l, a);
+}
 
 /* "" where there is none, or where its state is not to be looked at: its code runs, it has ended, it moves. How
  * long it took. */
