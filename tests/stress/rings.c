@@ -164,9 +164,9 @@ static rp_ref below(rp_self *me, const struct rung *s)
 
 static int ask(rp_self *me, rp_ref to, const struct question *q)
 {
-    rp_msg *m;
-    int rc = rp_call(me, to, QUESTION, q, &m, RP_FOREVER);
-    check(rc == 0, "%s: %s", rp_strerror(rc), rp_blame(me));
+    rp_msg *m = NULL;
+    int rc = rp_call(me, to, QUESTION, q, &m, RP_FOREVER); /* -ECANCELED: all askers have ended, and with them the run */
+    check(rc == 0 || rc == -ECANCELED, "%s: %s", rp_strerror(rc), rp_blame(me));
     rp_msg_drop(me, m);
     return rc;
 }
@@ -202,8 +202,8 @@ static int on_question(rp_self *me, void *state, const rp_msg *m)
     if (q.kind == BACK)
         return ask_back(me, s, m);
     if (rp_random(me) % 2)
-        check_eq(ask(me, below(me, s), &(struct question){.kind = rp_random(me) % 2 ? DOWN : PASS}), 0);
-    return rp_reply(me, m, QUESTION, &q);
+        rc = ask(me, below(me, s), &(struct question){.kind = rp_random(me) % 2 ? DOWN : PASS});
+    return rc != 0 ? rc : rp_reply(me, m, QUESTION, &q);
 }
 
 static int rung_init(rp_self *me, void *state, void *arg)
