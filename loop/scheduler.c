@@ -125,6 +125,7 @@ RP__NOIPA static void sched_main(rp_self *me)
                 l->now = l->world->now(l);
                 if (l->turn_end == 0)
                     begin_turn(l);
+                me->actor = 0; /* whom it called last has returned: posts and timers are nobody's code */
                 rp__inbox_drain(l);
                 rp__wheel_advance(&l->wheel, l->now, RP__QUANTUM);
                 run_ready(l, me);

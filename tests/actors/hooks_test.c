@@ -117,6 +117,22 @@ static int described(rp_self *me, void *arg)
     return 0;
 }
 
+/* The last one that a loop has called is no more at work than the others, when somebody looks from another loop. */
+static int idle_again(rp_self *me, void *arg)
+{
+    rp_ref a;
+    (void)arg;
+    check_eq(rp_spawn(me, &shop, &(rp_spawn_opts){.on = RP_LOOP(rp_loop_count(me) - 1)}, &a), 0);
+    check_eq(tell_num(me, a, 0), 0);
+    come_to(me, a, RP_IDLE, "1 sold, 100% open");
+    return 0;
+}
+
+TEST(hooks, who_was_called_last_is_idle)
+{
+    everywhere(idle_again, 0);
+}
+
 TEST(hooks, info_is_a_line_of_its_state)
 {
     everywhere(described, 0);
