@@ -87,7 +87,8 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .chaos = o->chaos_seed,
         .silent = world_ud && world == &rp__world_uv,
         .unmeasured = o->unmeasured,
-        .stall = {o->stall_ms * RP_MS, o->stall_signal, o->on_stall, o->stall_ud},
+        .freeze_signo = o->stall_signal,
+        .stall = {o->stall_ms * RP_MS, o->on_stall, o->stall_ud},
     };
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
     struct rp__runtime *rt = mem->alloc(mem->ud, sizeof *rt);

@@ -65,6 +65,12 @@ static int open_loops(rp_system *sys)
     return 0;
 }
 
+static int look_out(rp_system *sys, const struct rp__system_opts *o)
+{
+    int rc = o->stall.after > 0 ? rp__seats_open(sys, o->freeze_signo) : 0;
+    return rc == 0 ? rp__stall_start(sys, &o->stall) : rc;
+}
+
 int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
 {
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
@@ -95,7 +101,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
         return rc;
     }
     rp__fork_watch(sys);
-    if (sys->world == &rp__world_uv && (rc = rp__stall_start(sys, &o->stall)) != 0) {
+    if (sys->world == &rp__world_uv && (rc = look_out(sys, o)) != 0) {
         rp__system_free(sys);
         return rc;
     }
@@ -108,6 +114,7 @@ void rp__system_free(rp_system *sys)
     if (!sys)
         return;
     rp__stall_stop(sys);
+    rp__seats_close(sys);
     rp__fork_unwatch(sys);
     rp__overflow_unwatch(sys);
     for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)

@@ -33,6 +33,7 @@ struct rp_system {
      * the cores. relaxed: only a preference. */
     _Atomic rp_time spin;
     uint64_t chaos;        /* not 0: seed of a scheduler that is unfair on purpose */
+    struct rp__seats *seats; /* by which loops are frozen; NULL: nobody looks */
     struct rp__stall *stall; /* the watchdog; NULL: there is none */
     uint32_t trace;        /* see trace.h */
     int trace_fd;
@@ -59,6 +60,7 @@ struct rp__system_opts {
     uint64_t chaos;
     bool silent;           /* no signal handlers: an overflow of a stack goes unreported */
     bool unmeasured;
+    int freeze_signo;      /* by which its threads are frozen; 0: the usual one */
     struct rp__stall_opts stall;
 };
 

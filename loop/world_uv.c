@@ -274,12 +274,14 @@ static void world_close(struct rp_loop *l)
 
 static void run_loop(struct rp__uv *w)
 {
-    bool watched = w->l->sys->watched || w->l->sys->stall; /* a signal needs a stack of its own */
+    bool watched = w->l->sys->watched || w->l->sys->seats; /* a signal needs a stack of its own */
     rp__fiber_home(&w->l->home.fiber);
     w->rc = watched ? rp__overflow_thread(w->l) : 0;
-    rp__stall_sit(w->l, true);
+    rp__seat_take(w->l, true);
+    if (w->l->sys->stall)
+        rp__stall_woken(w->l);
     uv_run(w->loop, UV_RUN_DEFAULT);
-    rp__stall_sit(w->l, false);
+    rp__seat_take(w->l, false);
     if (watched)
         rp__overflow_thread(0);
 }
