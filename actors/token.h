@@ -10,7 +10,7 @@
  *
  * An actor has a record of each right it holds, and a token is its number; numbers are not used again, so that
  * copies of a token that has been used or given away find nothing. In a message there is no record: the token in
- * its body is the right, and empty when it has been taken out. On a link it is a call like any other (remote.c).
+ * its body is the right, and empty when it has been taken out. On a link it is a call like any other (cluster/asked.c).
  */
 #ifndef RP__TOKEN_H
 #define RP__TOKEN_H

@@ -129,7 +129,7 @@ void rp__dial_settled(struct rp__link *k, int rc)
     k->dial = 0;
     d->link = 0;
     if (rc == -EALREADY) { /* there is another link with that node */
-        struct rp__link *other = rp__map_find(&rp__cluster_here(d->c->home)->by_node, k->peer);
+        struct rp__link *other = rp__link_to(d->c->home, k->peer);
         if (other && other->state == RP__L_UP) {
             k = other;
             rc = 0;
@@ -378,7 +378,7 @@ rp_node rp_this_node(const rp_self *me)
 int rp_node_name(rp_self *me, rp_node node, char *to, size_t size)
 {
     const char *name = node.id == me->loop->node ? rp__cluster_of(me->loop)->name : 0;
-    struct rp__link *k = rp__map_find(&rp__cluster_here(me->loop)->by_node, node.id);
+    struct rp__link *k = rp__link_to(me->loop, node.id);
     if (!name && k)
         name = k->name;
     if (!name)

@@ -45,6 +45,22 @@ static inline struct rp__cluster_loop *rp__cluster_here(const struct rp_loop *l)
     return &rp__cluster_of(l)->loops[l->index];
 }
 
+/* A loop's own links. NULL: there is none, or not any more. */
+static inline struct rp__link *rp__link_to(const struct rp_loop *l, uint64_t node)
+{
+    return rp__map_find(&rp__cluster_here(l)->by_node, node);
+}
+
+static inline struct rp__link *rp__link_by(const struct rp_loop *l, uint64_t id)
+{
+    return rp__map_find(&rp__cluster_here(l)->by_id, id);
+}
+
+static inline rp_system *rp__link_sys(const struct rp__link *k)
+{
+    return k->c->rt->sys;
+}
+
 int  rp__cluster_open(struct rp_loop *l);       /* struct rp__runtime.cluster_open */
 void rp__cluster_free(struct rp__runtime *rt);  /* every loop has stopped */
 
@@ -54,7 +70,7 @@ bool rp__cluster_has_better(struct rp__link *k);
 void rp__dial_settled(struct rp__link *k, int rc); /* its link is up, or came to nothing */
 void rp__cluster_link_gone(struct rp__cluster *c);  /* one less: perhaps the last, when closing */
 
-void rp__taken_flush(struct rp__timer *t, struct rp__wheel *w);    /* remote.c: tells the peers what has been taken */
+void rp__taken_flush(struct rp__timer *t, struct rp__wheel *w);    /* credit.c: tells the peers what has been taken */
 void rp__taken_forget(struct rp__cluster_loop *here);
 void rp__cluster_closing(struct rp_loop *l);
 

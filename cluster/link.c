@@ -9,11 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-static const rp_alloc *mem_of(const struct rp__link *k)
-{
-    return &k->c->rt->sys->mem;
-}
-
 /* ---- queues: the lock is held --------------------------------------------------------------------- */
 
 static struct rp__outbuf *outbuf_new(struct rp__link *k, size_t least)
@@ -23,7 +18,7 @@ static struct rp__outbuf *outbuf_new(struct rp__link *k, size_t least)
         k->spare = 0;
     } else {
         size_t size = least > RP__BATCH ? least : RP__BATCH;
-        b = mem_of(k)->alloc(mem_of(k)->ud, sizeof *b + size);
+        b = rp__alloc(rp__link_sys(k), sizeof *b + size);
         if (!b)
             return 0;
         b->size = size;
@@ -40,7 +35,7 @@ static void outbuf_free(struct rp__link *k, struct rp__outbuf *b)
     if (!k->spare && b->size == RP__BATCH)
         k->spare = b;
     else
-        mem_of(k)->free(mem_of(k)->ud, b, sizeof *b + b->size);
+        rp__free_mem(rp__link_sys(k), b, sizeof *b + b->size);
 }
 
 static void outq_drop(struct rp__link *k, struct rp__outq *q)
@@ -225,8 +220,8 @@ static void free_table(struct rp__link *k, struct rp__ids *t, size_t size)
 {
     for (uint32_t i = 0; i < t->size; i++)
         if (t->at[i].p && size)
-            mem_of(k)->free(mem_of(k)->ud, t->at[i].p, size);
-    rp__ids_fini(t, mem_of(k));
+            rp__free_mem(rp__link_sys(k), t->at[i].p, size);
+    rp__ids_fini(t, &rp__link_sys(k)->mem);
 }
 
 static void wire_closed(struct rp__link *k)
@@ -254,18 +249,18 @@ void rp__link_free(struct rp__link *k)
     outbuf_free(k, k->batch.buf[0]);
     outbuf_free(k, k->batch.buf[1]);
     if (k->spare)
-        mem_of(k)->free(mem_of(k)->ud, k->spare, sizeof *k->spare + k->spare->size);
+        rp__free_mem(sys, k->spare, sizeof *k->spare + k->spare->size);
     for (uint32_t i = 0; i < k->nplans; i++)
         if (k->plans[i])
-            mem_of(k)->free(mem_of(k)->ud, k->plans[i], rp__plan_size(k->plans[i]));
+            rp__free_mem(sys, k->plans[i], rp__plan_size(k->plans[i]));
     rp__free_mem(sys, k->plans, k->plans_size * sizeof *k->plans);
     uint64_t key;
     for (struct rp__credit *cr; (cr = rp__map_any(&k->credits, &key));) {
         rp__map_remove(&k->credits, key);
         rp__free_mem(sys, cr, sizeof *cr);
     }
-    rp__map_fini(&k->credits, mem_of(k));
-    rp__map_fini(&k->numbers, mem_of(k));
+    rp__map_fini(&k->credits, &sys->mem);
+    rp__map_fini(&k->numbers, &sys->mem);
     free_table(k, &k->asked, sizeof(struct rp__asked));
     free_table(k, &k->watching, sizeof(struct rp__watching));
     free_table(k, &k->lookups, 0);
@@ -289,12 +284,12 @@ static void on_loop(struct rp__errand *e, struct rp_loop *l)
     struct rp__link *k = on->k;
     struct rp__cluster_loop *here = rp__cluster_here(l);
     if (k->state == RP__L_JOINING) {
-        int rc = rp__map_put(&here->by_node, mem_of(k), k->peer, k);
-        if (rc == 0 && (rc = rp__map_put(&here->by_id, mem_of(k), k->id, k)) != 0)
+        int rc = rp__map_put(&here->by_node, &rp__link_sys(k)->mem, k->peer, k);
+        if (rc == 0 && (rc = rp__map_put(&here->by_id, &rp__link_sys(k)->mem, k->id, k)) != 0)
             rp__map_remove(&here->by_node, k->peer);
         /* a loop without memory for it cannot send to that peer: it says -EHOSTUNREACH */
     } else {
-        if (rp__map_find(&here->by_node, k->peer) == k)
+        if (rp__link_to(l, k->peer) == k)
             rp__map_remove(&here->by_node, k->peer);
         rp__map_remove(&here->by_id, k->id);
         rp__round_end_forget(l, &on->round_end);
@@ -419,7 +414,7 @@ static void go_down(struct rp__link *k, int reason)
         free_soon(k);
         return;
     }
-    rp__remote_down(k, reason);
+    rp__remote_end(k, reason);
     tell_loops(k);
 }
 

@@ -4,7 +4,7 @@
  *
  *   any loop                                the carrier                     home loop (loop 0)
  *   --------                                -----------                     ------------------
- *   remote.c: credit, encode  --> control   what piled up, as one message:  bytes --> reader --> frames
+ *   remote.h's files encode   --> control   what piled up, as one message:  bytes --> reader --> frames
  *             under the lock  --> bulk -->  at once by the loop itself; if  --> greet.c, link.c, remote.c
  *   end of the round: kick                  there is no room, when there is     --> the actors' rings
  *
@@ -180,7 +180,7 @@ int  rp__on_joined(struct rp__link *k);                  /* every loop has it in
 
 /* remote.c: the frames that concern actors. 0, or -EPROTO. */
 int  rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f);
-void rp__remote_down(struct rp__link *k, int reason);    /* under no lock; `down` is set */
+void rp__remote_end(struct rp__link *k, int reason);     /* under no lock; `down` is set */
 
 /* ---- any thread ---------------------------------------------------------------------------------- */
 

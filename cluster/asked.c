@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asked.c - what went over a link and is to be answered: calls, and tokens. The peer replies by the number that each
+ * was given; one that has not been answered when the link ends is answered then.
+ */
+#include "cluster/remote.h"
+
+#include <errno.h>
+
+uint64_t rp__asked_new(struct rp__link *k, uint64_t asker, uint64_t call, uint64_t via)
+{
+    struct rp__asked *a = rp__alloc(rp__link_sys(k), sizeof *a);
+    if (!a)
+        return 0;
+    *a = (struct rp__asked){asker, call, via};
+    uint64_t id = rp__id_new(&k->asked, &rp__link_sys(k)->mem, a);
+    if (!id)
+        rp__free_mem(rp__link_sys(k), a, sizeof *a);
+    return id;
+}
+
+bool rp__asked_take(struct rp__link *k, uint64_t id, struct rp__asked *ret)
+{
+    struct rp__asked *a = rp__id_find(&k->asked, id);
+    if (!a)
+        return false;
+    *ret = *a;
+    rp__id_free(&k->asked, id);
+    rp__free_mem(rp__link_sys(k), a, sizeof *a);
+    return true;
+}
+
+int rp__asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret)
+{
+    pthread_mutex_lock(&k->lock);
+    int rc = rp__asked_take(k, id, ret) ? 1 : rp__id_past(&k->asked, id) ? 0 : -EPROTO;
+    pthread_mutex_unlock(&k->lock);
+    return rc;
+}
+
+int rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err)
+{
+    struct rp__link *k = rp__link_by(l, link);
+    unsigned char p[12];
+    struct rp__w w = {p, 0, sizeof p};
+    rp__put64(&w, call);
+    rp__put32(&w, (uint32_t)err);
+    return k ? rp__link_emit(l, k, false, RP__NO_REPLY, 0, p, w.n) : -EHOSTUNREACH;
+}
+
+void rp__answer_error(struct rp_loop *l, const struct rp__asked *who, int err)
+{
+    if (who->via == 0)
+        rp__signal(l, who->asker, 0, RP__OP_NO_REPLY, who->call, (uint64_t)(int64_t)err);
+    else
+        (void)!rp__remote_no_reply(l, who->via, who->call, err);
+}
+
+int rp__read_no_reply(struct rp__link *k, struct rp__in in)
+{
+    struct rp__asked who;
+    uint64_t id = rp__get64(&in);
+    int32_t err = (int32_t)rp__get32(&in);
+    int rc = in.bad || in.at != in.end || err >= 0 || err < -4095 ? -EPROTO : rp__asked_by(k, id, &who);
+    if (rc < 0)
+        return rc;
+    if (rc > 0)
+        rp__answer_error(k->home, &who, err);
+    return 0;
+}
+
+void rp__asked_end(struct rp__link *k)
+{
+    for (uint32_t i = 0; i < k->asked.size; i++)
+        if (k->asked.at[i].p)
+            rp__answer_error(k->home, k->asked.at[i].p, -EHOSTUNREACH);
+}

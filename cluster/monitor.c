@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * monitor.c - monitors across links: of actors of the peer, of the peer itself, and by actors of the peer.
+ */
+#include "cluster/remote.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const rp_field node_down_fields[] = {
+    RP_FIELD(struct rp_node_down, node, RP_U64),
+    RP_FIELD(struct rp_node_down, reason, RP_I32),
+    RP_FIELD(struct rp_node_down, name, RP_CHARS),
+};
+const rp_type rp_node_down_type = RP_TYPE("rp.node_down", struct rp_node_down, node_down_fields);
+
+/* ---- ours ----------------------------------------------------------------------------------------- */
+
+/* A number for the watch; the lock is held. 0: no memory. */
+static uint64_t watching_new(struct rp__link *k, uint64_t watcher, uint64_t target)
+{
+    struct rp__watching *w = rp__alloc(rp__link_sys(k), sizeof *w);
+    if (!w)
+        return 0;
+    *w = (struct rp__watching){watcher, target};
+    uint64_t id = rp__id_new(&k->watching, &rp__link_sys(k)->mem, w);
+    if (!id)
+        rp__free_mem(rp__link_sys(k), w, sizeof *w);
+    return id;
+}
+
+/* target 0: the node. 0; -ENOMEM; -EHOSTUNREACH: there is no such link. */
+static int watch_peer(struct rp_loop *l, uint64_t watcher, rp_ref who)
+{
+    struct rp__link *k = rp__link_to(l, who.node);
+    if (!k)
+        return -EHOSTUNREACH;
+    pthread_mutex_lock(&k->lock);
+    uint64_t id = k->down ? 0 : watching_new(k, watcher, who.local);
+    unsigned char *to = id && who.local ? rp__link_frame(k, false, RP__MONITOR, 0, 0, 16) : 0;
+    if (to) {
+        struct rp__w w = {to, 0, 16};
+        rp__put64(&w, who.local);
+        rp__put64(&w, id);
+    }
+    int rc = k->down ? -EHOSTUNREACH : !id || (who.local && !to) ? -ENOMEM : 0;
+    if (rc == -ENOMEM && id) {
+        rp__free_mem(rp__link_sys(k), rp__id_find(&k->watching, id), sizeof(struct rp__watching));
+        rp__id_free(&k->watching, id);
+    }
+    pthread_mutex_unlock(&k->lock);
+    if (rc == 0)
+        rp__link_touch(l, k);
+    return rc;
+}
+
+int rp__remote_monitor(struct rp_loop *l, rp_ref watcher, rp_ref who)
+{
+    int rc = who.local ? watch_peer(l, watcher.local, who) : -EINVAL;
+    if (rc != -EHOSTUNREACH)
+        return rc;
+    struct rp_down d = {.who = who, .reason = -EHOSTUNREACH};
+    rp__down_now(l, watcher.local, &d);
+    return 0;
+}
+
+static void say_node_down(struct rp_loop *l, uint64_t watcher, uint64_t node, int reason, const char *name)
+{
+    struct rp_node_down d = {.node = node, .reason = reason};
+    memcpy(d.name, name, strnlen(name, sizeof d.name - 1));
+    struct rp__slot s = {watcher, 0, rp__word(&rp_node_down_type, RP__F_SURE), {0}};
+    memcpy(s.body, &d, sizeof d);
+    rp__tally(l, RP__SENT, 1);
+    rp__post_sure(l, &s);
+}
+
+_Static_assert(sizeof(struct rp_node_down) <= RP__SLOT - RP__HEAD, "one slot");
+
+int rp_node_monitor(rp_self *me, rp_node node)
+{
+    struct rp_loop *l = me->loop;
+    if (rp__forked(l))
+        return -EPERM;
+    if (!me->actor || node.id == 0)
+        return -EINVAL;
+    int rc = watch_peer(l, me->actor->addr, (rp_ref){node.id, 0});
+    if (rc != -EHOSTUNREACH)
+        return rc;
+    say_node_down(l, me->actor->addr, node.id, -EHOSTUNREACH, "");
+    return 0;
+}
+
+int rp__read_down(struct rp__link *k, struct rp__in in)
+{
+    uint64_t id = rp__get64(&in);
+    int32_t reason = (int32_t)rp__get32(&in);
+    size_t n = rp__get8(&in);
+    const void *name = rp__get_bytes(&in, n);
+    if (in.bad || in.at != in.end)
+        return -EPROTO;
+    pthread_mutex_lock(&k->lock);
+    struct rp__watching *w = rp__id_find(&k->watching, id);
+    if (w)
+        rp__id_free(&k->watching, id);
+    pthread_mutex_unlock(&k->lock);
+    if (!w)
+        return -EPROTO;
+    struct rp_down d = {.who = {k->peer, w->target}, .reason = reason};
+    memcpy(d.name, name, n < sizeof d.name - 1 ? n : sizeof d.name - 1);
+    rp__down_now(k->home, w->watcher, &d);
+    rp__free_mem(rp__link_sys(k), w, sizeof *w);
+    return 0;
+}
+
+void rp__monitors_end(struct rp__link *k, int reason)
+{
+    for (int nodes = 0; nodes < 2; nodes++)
+        for (uint32_t i = 0; i < k->watching.size; i++) {
+            const struct rp__watching *w = k->watching.at[i].p;
+            if (!w || (w->target == 0) != nodes)
+                continue;
+            struct rp_down d = {.who = {k->peer, w->target}, .reason = -EHOSTUNREACH};
+            if (nodes)
+                say_node_down(k->home, w->watcher, k->peer, reason, k->name);
+            else
+                rp__down_now(k->home, w->watcher, &d);
+        }
+}
+
+/* ---- the peer's ----------------------------------------------------------------------------------- */
+
+int rp__read_monitor(struct rp__link *k, struct rp__in in)
+{
+    uint64_t target = rp__get64(&in), id = rp__get64(&in);
+    if (in.bad || in.at != in.end)
+        return -EPROTO;
+    struct rp_down none = {.reason = -ESRCH};
+    if (rp__is_here(k, target))
+        rp__signal(k->home, target, 0, RP__OP_MONITOR, k->id, id);
+    else
+        rp__remote_down(k->home, k->id, id, &none);
+    return 0;
+}
+
+bool rp__remote_watched(struct rp_loop *l, struct rp__watch *w)
+{
+    struct rp__link *k = rp__link_by(l, w->via);
+    if (k)
+        rp__list_push(&k->loops[l->index].watches, &w->peer);
+    return k != 0;
+}
+
+void rp__remote_down(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *d)
+{
+    struct rp__link *k = rp__link_by(l, via);
+    unsigned char p[13 + sizeof d->name];
+    struct rp__w w = {p, 0, sizeof p};
+    size_t n = strnlen(d->name, sizeof d->name);
+    rp__put64(&w, id);
+    rp__put32(&w, (uint32_t)d->reason);
+    rp__put8(&w, (uint8_t)n);
+    rp__put_bytes(&w, d->name, n);
+    if (k) /* without memory for it the peer would wait in vain: the link is given up instead */
+        if (rp__link_emit(l, k, false, RP__DOWN, 0, p, w.n) == -ENOMEM)
+            rp__link_lose(k);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * outgoing.c - messages and replies that leave by a link, and the waiting for room on it.
+ *
+ * Each actor at the peer may have RP__WINDOW bytes from us on their way or in its mailbox (credit.c); beyond that
+ * senders to that actor wait, and nobody else. What is written waits in the link's queue, whose length is bounded too:
+ * then all its senders wait. Replies and signals need neither.
+ */
+#include "cluster/remote.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+/* ---- types --------------------------------------------------------------------------------------- */
+
+/* The number under which the peer knows the type, announced first when it does not. 0: no memory. */
+static uint32_t number_of(struct rp__link *k, const rp_type *t)
+{
+    uint64_t key = (uintptr_t)t;
+    uint32_t n = (uint32_t)(uintptr_t)rp__map_find(&k->numbers, key);
+    if (n)
+        return n;
+    size_t size = rp__announced_size(t);
+    if (k->next_number == UINT16_MAX || rp__map_put(&k->numbers, &rp__link_sys(k)->mem, key, (void *)(uintptr_t)(k->next_number + 1)) != 0)
+        return 0;
+    unsigned char *to = rp__link_frame(k, false, RP__TYPE, 0, (uint16_t)k->next_number, size);
+    if (!to) {
+        rp__map_remove(&k->numbers, key);
+        return 0;
+    }
+    struct rp__w w = {to, 0, size};
+    rp__announce(&w, t);
+    return ++k->next_number;
+}
+
+/* ---- tokens --------------------------------------------------------------------------------------- */
+
+/* The peer will not use what stands in these fields. */
+static void take_back(struct rp__link *k, const rp_type *t, const void *lent, size_t nfields)
+{
+    for (size_t i = 0; i < nfields; i++) {
+        struct rp__asked forget;
+        if (t->fields[i].kind == RP_TOKEN)
+            rp__asked_take(k, ((const rp_token *)(const void *)((const char *)lent + t->fields[i].offset))->call, &forget);
+    }
+}
+
+/* A body for the wire, whose tokens have the numbers by which the peer will use them: the body itself if it has none.
+ * NULL: no memory. */
+static const void *lend_tokens(struct rp_loop *l, struct rp__link *k, const rp_type *t, const void *body)
+{
+    if (!(rp__shape(&l->actors->types, t)->word & RP__RIGHTS))
+        return body;
+    char *lent = rp__alloc(rp__link_sys(k), t->size);
+    if (!lent)
+        return 0;
+    memcpy(lent, body, t->size);
+    for (size_t i = 0; i < t->nfields; i++) {
+        rp_token *at = (rp_token *)(void *)(lent + t->fields[i].offset);
+        if (t->fields[i].kind != RP_TOKEN || at->call == 0)
+            continue;
+        at->call = rp__asked_new(k, at->asker.local, at->call, at->via);
+        if (at->call == 0) {
+            take_back(k, t, lent, i);
+            rp__free_mem(rp__link_sys(k), lent, t->size);
+            return 0;
+        }
+    }
+    return lent;
+}
+
+/* `sent`: it is on the wire; else the tokens are the sender's still. */
+static void lent(struct rp__link *k, const struct rp__out *o, const void *copy, bool sent)
+{
+    if (!copy || copy == o->body)
+        return;
+    if (!sent)
+        take_back(k, o->type, copy, o->type->nfields);
+    rp__free_mem(rp__link_sys(k), (void *)(uintptr_t)copy, o->type->size);
+}
+
+/* ---- messages ------------------------------------------------------------------------------------- */
+
+static uint32_t ms_left(const struct rp_loop *l, rp_time deadline)
+{
+    rp_time left = deadline - l->now;
+    return left <= 0 ? 0 : left > (rp_time)UINT32_MAX * RP_MS ? UINT32_MAX : (uint32_t)((left + RP_MS - 1) / RP_MS);
+}
+
+/* Writes SEND or CALL. 0 or -ENOMEM. */
+static int write_message(struct rp_loop *l, struct rp__link *k, const struct rp__out *o, size_t body)
+{
+    bool call = o->flags & RP__F_CALL, limited = call && o->flags & RP__F_DEADLINE, third = o->flags & RP__F_NODE;
+    uint32_t number = number_of(k, o->type);
+    uint64_t id = number && call ? rp__asked_new(k, o->from, o->call, third ? o->via >> 32 : 0) : 0;
+    const void *lends = lend_tokens(l, k, o->type, o->body);
+    size_t n = 16 + (third ? 8 : 0) + (call ? 8 : 0) + (limited ? 4 : 0) + body;
+    unsigned flags = (third ? RP__W_NODE : 0) | (limited ? RP__W_DEADLINE : 0);
+    unsigned char *to = 0;
+    if (number && (!call || id) && lends)
+        to = rp__link_frame(k, false, call ? RP__CALL : RP__SEND, (uint8_t)flags, (uint16_t)(number - 1), n);
+    if (!to) {
+        struct rp__asked forget;
+        rp__asked_take(k, id, &forget);
+        lent(k, o, lends, false);
+        return -ENOMEM;
+    }
+    struct rp__w w = {to, 0, n};
+    rp__put64(&w, o->to.local);
+    rp__put64(&w, o->from);
+    if (third)
+        rp__put64(&w, o->node);
+    if (call)
+        rp__put64(&w, id);
+    if (limited)
+        rp__put32(&w, ms_left(l, o->deadline));
+    rp__pack(&w, o->type, lends);
+    lent(k, o, lends, true);
+    assert(w.n == n);
+    return 0;
+}
+
+static bool leave_link(rp_self *me)
+{
+    struct rp__link *k = me->got;
+    pthread_mutex_lock(&k->lock);
+    bool waiting = rp__linked(&me->queue);
+    rp__unlink(&me->queue);
+    pthread_mutex_unlock(&k->lock);
+    return waiting; /* else its wake-up is on the way; the link is not freed before this loop has answered */
+}
+
+/* Where the message must wait, if it must. The lock is held. */
+static struct rp__hook *must_wait(struct rp__link *k, struct rp__credit *c, bool in_line)
+{
+    if (c->out >= k->peer_window || (!rp__list_empty(&c->waiters) && !in_line))
+        return &c->waiters;
+    return k->queued >= RP__QUEUE_HIGH ? &k->room : 0;
+}
+
+static bool can_leave(const rp_type *t)
+{
+    return !t->drop && (t->fields || t->size == 0);
+}
+
+/* One attempt: 0, an error, or 1: `me` stands in a list and is to park. */
+static int try_send(rp_self *me, struct rp__link *k, struct rp__out *o, size_t body, bool wait, bool in_line)
+{
+    struct rp_loop *l = me->loop;
+    pthread_mutex_lock(&k->lock);
+    struct rp__credit *c = k->down ? 0 : rp__credit_of(k, o->to.local);
+    int rc = k->down ? -EHOSTUNREACH : c ? 0 : -ENOMEM;
+    struct rp__hook *list = rc == 0 ? must_wait(k, c, in_line) : 0;
+    if (list && !wait) {
+        rc = -EAGAIN;
+    } else if (list) {
+        rp__list_push(list, &me->queue);
+        me->got = k;
+        rc = 1;
+    } else if (rc == 0 && (rc = write_message(l, k, o, body)) == 0) {
+        c->out += body + 16;
+        k->out += body + 16;
+    }
+    pthread_mutex_unlock(&k->lock);
+    return rc;
+}
+
+int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+{
+    struct rp_loop *l = me->loop;
+    if (!can_leave(o->type))
+        return -ENOTSUP;
+    size_t body = rp__packed_size(o->type, o->body);
+    if (body > RP__MAX_FRAME - 64)
+        return -EMSGSIZE;
+    bool in_line = false;
+    for (;;) { /* unbounded: until there is room, or an end to waiting */
+        struct rp__link *k = rp__link_to(l, o->to.node);
+        if (!k)
+            return -EHOSTUNREACH;
+        int rc = wait ? rp__may_wait(me) : -EAGAIN;
+        bool may_wait = rc == 0 && (rc = rp__keep_stack(me)) == 0;
+        int sent = try_send(me, k, o, body, may_wait, in_line);
+        if (sent == 0)
+            rp__link_touch(l, k);
+        if (sent == -EAGAIN)
+            return rc;
+        if (sent != 1)
+            return sent;
+        rp__link_touch(l, k);
+        rc = rp__park(me, "room on a link", k, leave_link, until);
+        if (rc != 0)
+            return rc;
+        in_line = true;
+    }
+}
+
+/* ---- replies -------------------------------------------------------------------------------------- */
+
+int rp__remote_send_sure(struct rp_loop *l, struct rp__out *o)
+{
+    struct rp__link *k = rp__link_by(l, o->via >> 32);
+    if (!can_leave(o->type))
+        return -ENOTSUP;
+    size_t body = rp__packed_size(o->type, o->body), n = 24 + body;
+    if (body > RP__MAX_FRAME - 64)
+        return -EMSGSIZE;
+    if (!k)
+        return -EHOSTUNREACH;
+    pthread_mutex_lock(&k->lock);
+    uint32_t number = k->down ? 0 : number_of(k, o->type);
+    const void *lends = number ? lend_tokens(l, k, o->type, o->body) : 0;
+    unsigned char *to = lends ? rp__link_frame(k, false, RP__REPLY, 0, (uint16_t)(number - 1), n) : 0;
+    if (to) {
+        struct rp__w w = {to, 0, n};
+        rp__put64(&w, o->to.local);
+        rp__put64(&w, o->from);
+        rp__put64(&w, o->call);
+        rp__pack(&w, o->type, lends);
+    }
+    lent(k, o, lends, to != 0);
+    int rc = to ? 0 : k->down ? -EHOSTUNREACH : -ENOMEM;
+    pthread_mutex_unlock(&k->lock);
+    if (rc == 0)
+        rp__link_touch(l, k);
+    return rc;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * remote.h - between actors of two processes. Going out, any loop calls (rp__route); what comes in is read on the
+ * home loop, frame by frame.
+ *
+ *   outgoing.c   messages and replies that leave
+ *   incoming.c   messages and replies that come
+ *   credit.c     how many bytes may be on their way to one actor
+ *   asked.c      calls and tokens that went over a link, until they are answered
+ *   monitor.c    monitors of actors and nodes
+ *   lookup.c     names
+ *   remote.c     puts these together
+ */
+#ifndef RP__REMOTE_H
+#define RP__REMOTE_H
+
+#include "cluster/cluster.h"
+
+/* ---- outgoing.c ---------------------------------------------------------------------------------- */
+
+int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until);
+int rp__remote_send_sure(struct rp_loop *l, struct rp__out *o);
+
+/* ---- incoming.c ---------------------------------------------------------------------------------- */
+
+int rp__read_type(struct rp__link *k, const struct rp__frame *f);
+int rp__read_message(struct rp__link *k, const struct rp__frame *f);
+int rp__read_reply(struct rp__link *k, const struct rp__frame *f);
+
+static inline bool rp__is_here(const struct rp__link *k, uint64_t addr) /* the peer may have made it up */
+{
+    return rp__loop_of(addr) < k->c->rt->sys->nloops;
+}
+
+/* ---- credit.c ------------------------------------------------------------------------------------ */
+
+struct rp__credit *rp__credit_of(struct rp__link *k, uint64_t target); /* the lock is held. NULL: no memory */
+int  rp__read_credit(struct rp__link *k, struct rp__in in);
+void rp__credit_end(struct rp__link *k); /* whoever waits for it looks again, and finds no link */
+
+struct rp__taken { /* of what came by a link, and is to be said to the peer */
+    uint64_t link, target, bytes;
+};
+void rp__say_taken(struct rp_loop *l, const struct rp__taken *t);
+void rp__remote_consumed(struct rp_loop *l, uint64_t via, uint64_t target);
+
+/* ---- asked.c ------------------------------------------------------------------------------------- */
+
+/* With the lock held: a number for the peer to reply by (0: no memory); and what it stands for, once. */
+uint64_t rp__asked_new(struct rp__link *k, uint64_t asker, uint64_t call, uint64_t via);
+bool rp__asked_take(struct rp__link *k, uint64_t id, struct rp__asked *ret);
+
+/* The peer answers. 1; or 0: it has been answered before, which a peer's actor may get wrong; -EPROTO: nobody asked that. */
+int  rp__asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret);
+void rp__answer_error(struct rp_loop *l, const struct rp__asked *who, int err);
+
+int  rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err);
+int  rp__read_no_reply(struct rp__link *k, struct rp__in in);
+void rp__asked_end(struct rp__link *k);
+
+/* ---- monitor.c ----------------------------------------------------------------------------------- */
+
+int  rp__remote_monitor(struct rp_loop *l, rp_ref watcher, rp_ref who);
+bool rp__remote_watched(struct rp_loop *l, struct rp__watch *w);
+void rp__remote_down(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *d);
+int  rp__read_monitor(struct rp__link *k, struct rp__in in);
+int  rp__read_down(struct rp__link *k, struct rp__in in);
+void rp__monitors_end(struct rp__link *k, int reason); /* actors first, then the node */
+
+/* ---- lookup.c ------------------------------------------------------------------------------------ */
+
+int  rp__read_lookup(struct rp__link *k, const struct rp__frame *f);
+int  rp__read_found(struct rp__link *k, struct rp__in in);
+void rp__lookups_end(struct rp__link *k);
+
+#endif
