@@ -399,7 +399,7 @@ static void go_down(struct rp__link *k, int reason)
     k->reason = reason;
     if (rp__traces(k->home, RP__T_LINK))
         rp__trace(k->home, RP__T_LINK, "%u to \"%s\" is down, %d", (unsigned)k->id, k->name, reason);
-    k->lost_at = k->home->world->now(k->home) + RP__LINGER_MS * RP_MS;
+    k->lost_at = k->home->world->now(k->home) + (known || reason != 0 ? RP__LINGER_MS * RP_MS : 0);
     pthread_mutex_lock(&k->lock);
     k->down = true;
     if (reason != 0) { /* who leaves in peace says all it had to say */
@@ -429,6 +429,12 @@ void rp__link_broken(struct rp__link *k, int rc)
         go_down(k, k->state < RP__L_JOINING && rc != 0 ? rc : -EHOSTUNREACH);
 }
 
+/* The peer has been told who we are: a stranger is told nothing before he has said a sound HELLO. */
+static bool has_greeted(const struct rp__link *k)
+{
+    return k->state > (k->dialler ? RP__L_DIALLING : RP__L_HELLO);
+}
+
 void rp__link_leave(struct rp__link *k, int reason, enum rp__bye code, const char *text)
 {
     if (k->state == RP__L_DOWN)
@@ -439,7 +445,7 @@ void rp__link_leave(struct rp__link *k, int reason, enum rp__bye code, const cha
     rp__put16(&w, (uint16_t)code);
     rp__put8(&w, (uint8_t)(n < 64 ? n : 64));
     rp__put_bytes(&w, text, n < 64 ? n : 64);
-    if (k->wire) /* behind what was said before, if it leaves in peace */
+    if (k->wire && (has_greeted(k) || code == RP__BYE_VERSION)) /* behind what was said before, if it leaves in peace */
         (void)!rp__link_emit(k->home, k, reason != 0, RP__BYE, 0, payload, w.n);
     go_down(k, reason);
 }
@@ -480,11 +486,12 @@ static int on_ping(struct rp__link *k, const struct rp__frame *f)
 static int on_frame(void *ud, const struct rp__frame *f)
 {
     struct rp__link *k = ud;
-    k->heard = k->home->now;
     if (f->type == RP__BYE)
         return on_bye(k, f->payload);
     if (k->state == RP__L_DOWN)
         return 0; /* what it said before it knew */
+    if (k->state < RP__L_JOINING) /* not yet who it says: nothing that it could have us answer again and again */
+        return rp__on_greeting(k, f);
     if (f->type == RP__PING)
         return on_ping(k, f);
     if (f->type == RP__PONG)
@@ -517,6 +524,7 @@ void rp__link_bytes(struct rp__link *k, const void *p, size_t n)
 {
     if (k->peer_left)
         return;
+    k->heard = k->home->now; /* also by a part of a frame: a large one may take long */
     int rc = rp__reader_feed(&k->reader, p, n, on_frame, k);
     if (rc == 0 || rc == -ECONNRESET)
         return;
@@ -567,6 +575,8 @@ static void on_beat(struct rp__timer *t, struct rp__wheel *w)
         go_down(k, -EHOSTUNREACH);
         return;
     }
+    if (k->state == RP__L_JOINING) /* the peer does not know us before our loops do */
+        return;
     uint64_t stamp = (uint64_t)now;
     (void)!rp__link_emit(k->home, k, true, RP__PING, 0, &stamp, sizeof stamp);
 }

@@ -5,9 +5,12 @@
 #include "reparto/sim.h"
 #include "tests/support.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -537,6 +540,45 @@ static int client_patience(rp_self *me, void *arg)
 TEST(nng, connecting_to_nobody_times_out)
 {
     check_eq(run_with(client_patience, 0, 0), 0);
+}
+
+/* Where nobody answers at all: a line of comers that is full, and is not served. */
+static int full_line(char url[128], const char *scheme)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof at;
+    int ln = socket(AF_INET, SOCK_STREAM, 0);
+    check(ln >= 0 && bind(ln, (struct sockaddr *)&at, sizeof at) == 0 && listen(ln, 0) == 0);
+    check(getsockname(ln, (struct sockaddr *)&at, &n) == 0);
+    for (unsigned i = 0; i < 4; i++) { /* they stay until this process ends */
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        check(fd >= 0 && (connect(fd, (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS));
+    }
+    snprintf(url, 128, "%s://127.0.0.1:%u", scheme, ntohs(at.sin_port));
+    return ln;
+}
+
+static int client_leaves_dialling(rp_self *me, void *arg)
+{
+    rp_node node;
+    check_eq(rp_connect(me, arg, &node, rp_in_ms(me, 20)), -ETIMEDOUT);
+    return 0;
+}
+
+TEST(nng, ends_while_it_dials)
+{
+    char url[128];
+    int ln = full_line(url, "tcp");
+    check_eq(run_client(client_leaves_dialling, url, 0), 0);
+    close(ln);
+}
+
+TEST(uv, ends_while_it_dials)
+{
+    char url[128];
+    int ln = full_line(url, "uv+tcp");
+    check_eq(run_client(client_leaves_dialling, url, 0), 0);
+    close(ln);
 }
 
 /* Each of these is its own way to end a dial or a listener over plain sockets. */

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A node, simulated, and one that speaks to it by hand: who says what no node says, or all of it too often, or at a
+ * pace of his own. It must cost him his link, and nobody else anything.
+ */
+#include "cluster/cluster.h"
+#include "loop/sim.h"
+#include "tests/support.h"
+
+#include <errno.h>
+#include <mbedtls/md.h>
+#include <stdlib.h>
+
+/* ---- a node ----------------------------------------------------------------------------------------- */
+
+struct held { /* its memory: a peer must not make it grow */
+    rp_alloc alloc;
+    size_t now, most;
+};
+
+static void *held_alloc(void *ud, size_t size)
+{
+    struct held *h = ud;
+    h->now += size;
+    h->most = h->now > h->most ? h->now : h->most;
+    return malloc(size);
+}
+
+static void held_free(void *ud, void *p, size_t size)
+{
+    ((struct held *)ud)->now -= size;
+    free(p);
+}
+
+enum { SAID = 1 << 22 };
+
+struct stranger { /* one connection to it */
+    struct node *node;
+    struct rp__link *link;   /* NULL: the node has let go */
+    bool deaf;               /* reads nothing */
+    bool busy;               /* the node's batch waits for him to read */
+    unsigned char *said;     /* by the node */
+    size_t nsaid;
+    uint64_t number;         /* his node's */
+};
+
+struct node {
+    struct rp__sim *sim;
+    struct rp__sim_node in_sim;
+    struct rp__runtime *rt;
+    struct held mem;
+    rp_ledger ledger;
+    rp_system_opts opts;
+    uint64_t sleeper, taker; /* addresses of its actors */
+};
+
+static struct node *begun; /* the one whose root begins */
+
+static int sleep_on(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor sleeper = {.name = "sleeper", .handle = sleep_on};
+
+static int take(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return 0;
+}
+static const rp_actor taker = {.name = "taker", .handle = take};
+
+static int be_root(rp_self *me, void *arg)
+{
+    struct node *n = begun;
+    rp_ref r;
+    (void)arg;
+    check_eq(rp_spawn(me, &sleeper, NULL, &r), 0);
+    n->sleeper = r.local;
+    check_eq(rp_spawn(me, &taker, NULL, &r), 0);
+    n->taker = r.local;
+    check_eq(rp_sleep(me, RP_FOREVER), -ECANCELED);
+    return 0;
+}
+static const rp_actor root = {.name = "root", .run = be_root};
+
+static bool never(void *ud)
+{
+    return ((struct node *)ud)->in_sim.running == 0;
+}
+
+static void pass(struct node *n, rp_time span)
+{
+    (void)!rp__sim_run(n->sim, never, n, rp__sim_now(n->sim) + span);
+}
+
+static const rp_type *const types[] = {&num_type, &text_type, NULL};
+
+static void node_open(struct node *n)
+{
+    memset(n, 0, sizeof *n);
+    begun = n;
+    n->mem.alloc = (rp_alloc){held_alloc, held_free, &n->mem};
+    n->opts = (rp_system_opts){.loops = 1, .mem = &n->mem.alloc, .secret = "s", .types = types, .ledger = &n->ledger};
+    check_eq(rp__sim_new(test_seed(), &n->sim), 0);
+    rp__sim_node_init(n->sim, &n->in_sim);
+    check_eq(rp__runtime_new(&root, 0, &n->opts, &rp__world_sim, &n->in_sim, &n->rt), 0);
+    n->rt->cluster_open = rp__cluster_open;
+    rp__sim_node_add(&n->in_sim, n->rt->sys);
+    pass(n, 10 * RP_MS);
+}
+
+static void node_close(struct node *n)
+{
+    rp_quit(n->rt->sys, "enough");
+    pass(n, 60 * RP_S);
+    check_eq(n->in_sim.running, 0);
+    rp_ledger *l = &n->ledger;
+    check_eq(rp__runtime_result(n->rt), -ECANCELED);
+    check_eq(l->sent + l->arrived, l->handled + l->left + l->dead + l->dropped + l->late + l->expired);
+    rp__cluster_free(n->rt);
+    rp__runtime_free(n->rt);
+    rp__sim_node_remove(&n->in_sim);
+    rp__sim_free(n->sim);
+    check_eq(n->mem.now, 0);
+}
+
+/* ---- his wire ----------------------------------------------------------------------------------------- */
+
+static void hears(struct stranger *s, const void *p, size_t n)
+{
+    check(s->nsaid + n <= SAID);
+    memcpy(s->said + s->nsaid, p, n);
+    s->nsaid += n;
+}
+
+static void hears_batch(struct stranger *s, const struct rp__batch *b)
+{
+    hears(s, b->head, b->nhead);
+    for (unsigned i = 0; i < 2; i++)
+        if (b->buf[i])
+            hears(s, b->buf[i]->data, b->buf[i]->n);
+}
+
+static bool wire_send(struct rp__link *k)
+{
+    struct stranger *s = k->wire;
+    s->busy = s->deaf;
+    if (!s->deaf)
+        hears_batch(s, &k->batch);
+    return !s->deaf;
+}
+
+static void wire_close(struct rp__link *k)
+{
+    struct stranger *s = k->wire;
+    if (s)
+        s->link = 0;
+    k->wire = 0;
+}
+
+static void wire_begin(struct rp__link *k)
+{
+    (void)k;
+}
+
+static const struct rp__carrier by_hand = {.begin = wire_begin, .send = wire_send, .close = wire_close};
+
+struct act { /* something done on the node's loop */
+    struct rp__post post;
+    struct stranger *s;
+    const void *p;
+    size_t n;
+};
+
+static void do_come(struct rp__post *p, struct rp_loop *l)
+{
+    struct stranger *s = RP__OF(struct act, post, p)->s;
+    check_eq(rp__link_new(rp__cluster_of(l), &by_hand, false, false, &s->link), 0);
+    s->link->wire = s;
+    rp__link_accepted(s->link);
+}
+
+static void do_say(struct rp__post *p, struct rp_loop *l)
+{
+    struct act *a = RP__OF(struct act, post, p);
+    (void)l;
+    if (a->s->link)
+        rp__link_bytes(a->s->link, a->p, a->n);
+}
+
+static void do_leave(struct rp__post *p, struct rp_loop *l)
+{
+    struct stranger *s = RP__OF(struct act, post, p)->s;
+    (void)l;
+    if (s->link)
+        rp__link_broken(s->link, 0);
+}
+
+static void act(struct stranger *s, void (*fn)(struct rp__post *, struct rp_loop *), const void *p, size_t n)
+{
+    struct act a = {.post.fn = fn, .s = s, .p = p, .n = n};
+    check_eq(rp__inbox_push(s->node->rt->sys->loops[0], &a.post), 0);
+    pass(s->node, 20 * RP_US);
+}
+
+static void come(struct stranger *s, struct node *n)
+{
+    *s = (struct stranger){.node = n, .said = malloc(SAID), .number = 1000};
+    check(s->said != 0);
+    act(s, do_come, 0, 0);
+    check(s->link != 0);
+}
+
+static void go(struct stranger *s)
+{
+    act(s, do_leave, 0, 0);
+    pass(s->node, 10 * RP_MS);
+    check(!s->link);
+    free(s->said);
+}
+
+static void say(struct stranger *s, const void *p, size_t n)
+{
+    act(s, do_say, p, n);
+}
+
+/* ---- what he says --------------------------------------------------------------------------------------- */
+
+static void say_sp(struct stranger *s)
+{
+    unsigned char sp[RP__SP_HEADER];
+    rp__put_sp(sp);
+    say(s, sp, sizeof sp);
+}
+
+/* So many alike, in one SP message. */
+static void say_frames(struct stranger *s, unsigned count, uint8_t type, uint8_t flags, uint16_t number, const void *payload,
+                       size_t n)
+{
+    size_t whole = RP__FRAME_HEADER + n;
+    unsigned char *to = malloc(13 + count * whole), head[13];
+    struct rp__w w = {to, 0, 13 + count * whole};
+    rp__put_bytes(&w, head, rp__put_sp_message(head, false, count * whole));
+    for (unsigned i = 0; i < count; i++) {
+        rp__put_frame(&w, type, flags, number, n);
+        rp__put_bytes(&w, payload, n);
+    }
+    say(s, to, w.n);
+    free(to);
+}
+
+static void say_frame(struct stranger *s, uint8_t type, uint8_t flags, uint16_t number, const void *payload, size_t n)
+{
+    say_frames(s, 1, type, flags, number, payload, n);
+}
+
+static void say_hello(struct stranger *s, uint16_t version)
+{
+    unsigned char p[128];
+    struct rp__w w = {p, 0, sizeof p};
+    rp__put32(&w, 0x31545052);
+    rp__put16(&w, version);
+    rp__put16(&w, version);
+    rp__put64(&w, s->number);
+    rp__put_bytes(&w, "0123456789abcdef", RP__NONCE);
+    rp__put32(&w, RP__WINDOW);
+    rp__put32(&w, RP__MAX_FRAME);
+    rp__put32(&w, 5000);
+    rp__put8(&w, 3);
+    rp__put_bytes(&w, "who", 3);
+    say_frame(s, RP__HELLO, 0, 0, p, w.n);
+}
+
+static void say_auth(struct stranger *s, const char *secret)
+{
+    struct rp__link *k = s->link;
+    unsigned char text[64], mac[32];
+    struct rp__w w = {text, 0, sizeof text};
+    rp__put_bytes(&w, "reparto1", 8);
+    rp__put8(&w, 'D');
+    rp__put_bytes(&w, k->nonce, RP__NONCE);
+    rp__put_bytes(&w, k->peer_nonce, RP__NONCE);
+    rp__put64(&w, k->peer);
+    rp__put64(&w, s->node->rt->sys->node);
+    mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), (const unsigned char *)secret, strlen(secret), text, w.n, mac);
+    say_frame(s, RP__AUTH, 0, 0, mac, sizeof mac);
+}
+
+/* The whole handshake: the link is up. */
+static void know(struct stranger *s, struct node *n)
+{
+    come(s, n);
+    say_sp(s);
+    say_hello(s, 1);
+    say_auth(s, "s");
+    pass(n, RP_MS);
+    say_frame(s, RP__WELCOME, 0, 0, 0, 0);
+    check(s->link && s->link->state == RP__L_UP);
+}
+
+/* The last frame that the node has said, if it is a BYE: its code; -1: it is none. */
+static int last_bye(const struct stranger *s)
+{
+    size_t at = RP__SP_HEADER;
+    int code = -1;
+    while (at + 12 < s->nsaid) { /* message by message, frame by frame */
+        size_t body = (size_t)s->said[at + 4] << 24 | (size_t)s->said[at + 5] << 16 | (size_t)s->said[at + 6] << 8 | s->said[at + 7];
+        size_t end = at + 8 + body;
+        for (at += 12; at < end;) {
+            struct rp__in in = {s->said + at, s->said + end, false};
+            size_t n = rp__get32(&in);
+            code = rp__get8(&in) == RP__BYE ? s->said[at + RP__FRAME_HEADER] : -1;
+            at += RP__FRAME_HEADER + n;
+        }
+    }
+    return code;
+}
+
+/* ---- before anything is known of him --------------------------------------------------------------------- */
+
+/* He hears nothing before he has said a sound HELLO, whatever he says; and nothing of his is kept. */
+TEST(stranger, learns_nothing)
+{
+    static const uint8_t kinds[] = {RP__AUTH, RP__WELCOME, RP__BYE, RP__PING, RP__PONG, RP__CREDIT, RP__SEND, RP__LOOKUP, 64, 40};
+    static const unsigned char zeros[64];
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    for (unsigned i = 0; i < sizeof kinds; i++) {
+        come(&s, &n);
+        say_sp(&s);
+        say_frame(&s, kinds[i], 0, 0, zeros, kinds[i] == RP__PING || kinds[i] == RP__PONG ? 8 : 32);
+        pass(&n, 100 * RP_MS);
+        check(s.nsaid == 0, "it answered a frame of type %u", kinds[i]);
+        check(!s.link, "type %u", kinds[i]);
+        go(&s);
+    }
+    come(&s, &n);
+    say(&s, "GET / HTTP/1.0\r\n\r\n", 18);
+    pass(&n, 100 * RP_MS);
+    check(s.nsaid == 0 && !s.link);
+    go(&s);
+    come(&s, &n);
+    say_sp(&s);
+    say_frame(&s, RP__HELLO, 0, 0, zeros, 64);
+    pass(&n, 100 * RP_MS);
+    check(s.nsaid == 0 && !s.link);
+    go(&s);
+    node_close(&n);
+}
+
+TEST(stranger, makes_nothing_grow)
+{
+    static const uint64_t stamp = 7;
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    come(&s, &n);
+    s.deaf = true;
+    say_sp(&s);
+    size_t before = n.mem.most = n.mem.now;
+    for (unsigned i = 0; i < 10 && s.link; i++)
+        say_frames(&s, 10000, RP__PING, 0, 0, &stamp, sizeof stamp);
+    check(n.mem.most - before < 8192, "%zu bytes", n.mem.most - before);
+    go(&s);
+    node_close(&n);
+}
+
+TEST(stranger, of_another_version_or_secret_is_told)
+{
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    come(&s, &n);
+    say_sp(&s);
+    say_hello(&s, 2);
+    pass(&n, 100 * RP_MS);
+    check(!s.link);
+    check_eq(last_bye(&s), RP__BYE_VERSION);
+    go(&s);
+    come(&s, &n);
+    say_sp(&s);
+    say_hello(&s, 1);
+    say_auth(&s, "t");
+    pass(&n, 100 * RP_MS);
+    check(!s.link);
+    check_eq(last_bye(&s), RP__BYE_AUTH);
+    go(&s);
+    node_close(&n);
+}
+
+/* ---- a node that is known ------------------------------------------------------------------------------------ */
+
+/* A megabyte may take longer than a heartbeat on a slow line: who sends it is not silent. */
+TEST(stranger, may_take_time_over_a_large_frame)
+{
+    enum { WHOLE = RP__MAX_FRAME, STEPS = 40 };
+    struct node n;
+    struct stranger s;
+    unsigned char head[13 + RP__FRAME_HEADER];
+    static const unsigned char zeros[WHOLE / STEPS];
+    node_open(&n);
+    know(&s, &n);
+    struct rp__w w = {head, 0, sizeof head};
+    w.n = rp__put_sp_message(head, false, RP__FRAME_HEADER + STEPS * sizeof zeros);
+    rp__put_frame(&w, 64, 0, 0, STEPS * sizeof zeros);
+    say(&s, head, w.n);
+    for (unsigned i = 0; i < STEPS && s.link; i++) {
+        pass(&n, RP_S);
+        say(&s, zeros, sizeof zeros);
+    }
+    check(s.link && s.link->state == RP__L_UP);
+    pass(&n, 4 * RP_S);
+    check(s.link && s.link->state == RP__L_UP);
+    pass(&n, 4 * RP_S); /* now he is */
+    check(!s.link || s.link->state == RP__L_DOWN);
+    go(&s);
+    node_close(&n);
+}
