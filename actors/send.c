@@ -17,8 +17,6 @@
 #include <string.h>
 
 enum {
-    BACKLOG = 256,         /* undispatched messages on the sender's own loop, */
-    BURST = 64,            /* and so many of its own since it was resumed: then it steps aside */
     BURST_AWAY = 512,      /* to other loops, before it looks whether they have sent something back */
     BACKLOG_MAX = 1 << 22  /* beyond which nobody adds to them */
 };
@@ -45,7 +43,7 @@ static inline void copy_small(void *to, const void *from, size_t n)
 
 static inline bool may_burst(const rp_self *me, struct rp_loop *l)
 {
-    return l->events.count < BACKLOG || rp__sent(l) - me->sent_mark < BURST;
+    return l->events.count < RP__BACKLOG || rp__sent(l) - me->sent_mark < RP__BURST;
 }
 
 /* Where a small message to another loop goes, if it may go at once; else NULL. */
@@ -259,6 +257,15 @@ rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o)
 
 /* ---- waiting ------------------------------------------------------------------------------------- */
 
+static int wait_in_line(rp_self *me, rp_time until)
+{
+    int rc = rp__may_wait(me);
+    if (rc != 0)
+        return rc;
+    rp__list_push(&me->loop->in_line.fresh, &me->queue);
+    return rp__park(me, "room on its own loop", me->loop, rp__unqueue, until);
+}
+
 static int wait_for_ring(rp_self *me, struct rp__ring *r, rp_time until)
 {
     int rc = rp__may_wait(me);
@@ -270,11 +277,11 @@ static int wait_for_ring(rp_self *me, struct rp__ring *r, rp_time until)
 }
 
 /* A place among what is for this loop. */
-static int place_here(rp_self *me, unsigned n, bool wait, struct rp__slot **ret)
+static int place_here(rp_self *me, unsigned n, bool wait, rp_time until, struct rp__slot **ret)
 {
     struct rp_loop *l = me->loop;
     if (!may_burst(me, l) || l->events.count >= BACKLOG_MAX) {
-        int rc = wait ? rp_yield(me) : -EAGAIN;
+        int rc = wait ? wait_in_line(me, until) : -EAGAIN;
         if (rc == 0)
             return GONE_ON;
         if (rc != -EAGAIN || l->events.count >= BACKLOG_MAX)
@@ -311,7 +318,7 @@ static int place_for(rp_self *me, uint64_t to, unsigned n, bool wait, rp_time un
     bool in_line = false; /* who has waited goes before those who wait now */
     for (;;) { /* unbounded: until there is room, or an end to waiting */
         *dst = rp__route_of(l, to);
-        int rc = *dst == l->index ? place_here(me, n, wait, ret) : place_there(me, *dst, n, wait, until, in_line, ret);
+        int rc = *dst == l->index ? place_here(me, n, wait, until, ret) : place_there(me, *dst, n, wait, until, in_line, ret);
         if (rc != GONE_ON)
             return rc;
         in_line = true;

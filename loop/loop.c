@@ -35,6 +35,7 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     rp__list_init(&l->due);
     l->trim_at = RP_FOREVER;
     l->slice = RP__TURN_NS;
+    rp__waitlist_init(&l->in_line);
     rp__list_init(&l->spills);
     rp__stacks_init(&l->stacks, &sys->mem);
     l->home.loop = l;

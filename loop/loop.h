@@ -25,6 +25,8 @@
 
 enum {
     RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
+    RP__BACKLOG = 256,         /* undispatched messages on a sender's own loop, */
+    RP__BURST = 64,            /* and so many of its own since it was resumed: then it waits in line */
     RP__RELEASE_AFTER = 8,     /* messages, between two plain publications of all rings; a power of two */
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
     RP__TURN_NS = 100000,      /* or this long (rp_loop.slice): then the world polls I/O */
@@ -73,6 +75,8 @@ struct rp_loop {
     struct rp__ring *dirty;    /* rings written to in this round */
     struct rp__round_end *round_end;
     struct rp__ring *waiting;  /* rings that somebody waits to have room in */
+    struct rp__waitlist in_line; /* who has sent its burst to this loop, its own; */
+    uint32_t in_line_credit;   /* and how many have been dispatched that nobody of them was woken for */
     struct rp__hook spills;    /* struct rp__spill, for this loop itself: memory was out */
     rp_time now;               /* of the round */
     rp_time turn_end;

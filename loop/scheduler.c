@@ -102,6 +102,25 @@ static inline void dispatch(struct rp_loop *l)
         l->budget = 0;
 }
 
+/* For every two bursts that were dispatched one may send another: a crowd does not add to what waits, however many
+ * it is and however long the messages take, and where messages go round and round it has its share and no more than
+ * that. What falls short of the backlog is theirs at once. */
+RP__NOIPA static void serve_line(struct rp_loop *l, uint32_t dispatched)
+{
+    enum { TWO = 2 * RP__BURST };
+    uint32_t room = l->events.count < RP__BACKLOG ? RP__BACKLOG - (uint32_t)l->events.count + RP__BURST : 0;
+    l->in_line_credit += dispatched;
+    for (rp_self *next; l->in_line_credit >= TWO || room >= RP__BURST;) {
+        if (!(next = rp__waitlist_pop(&l->in_line, l->now)))
+            break;
+        l->in_line_credit -= l->in_line_credit < TWO ? l->in_line_credit : TWO;
+        room -= room < RP__BURST ? room : RP__BURST;
+        rp__wake(next, 0);
+    }
+    if (rp__waitlist_empty(&l->in_line))
+        l->in_line_credit = 0;
+}
+
 bool rp__work_left(struct rp_loop *l)
 {
     return !rp__list_empty(&l->ready) || !rp__list_empty(&l->due) || l->events.count > 0 || rp__anything_inbound(l) ||
@@ -134,6 +153,8 @@ RP__NOIPA static void sched_main(rp_self *me)
             dispatch(l);
             if (rp__forked(l))
                 rp__fork_strayed();
+            if (!rp__waitlist_empty(&l->in_line))
+                serve_line(l, (uint32_t)(RP__QUANTUM - l->quantum));
             l->quantum = 0;
             rp__publish(l);
             l->more = rp__work_left(l);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support.h"
 
+#include "loop/loop.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -90,6 +92,99 @@ TEST(flow, overshoot_is_a_burst_per_sender)
 {
     rp_system_opts o = {.loops = 1};
     check_eq(run_with(same_loop_bound, 0, &o), 0);
+}
+
+/* A crowd on one loop that never waits of its own accord, and an actor that never holds a mailbox: what they have sent
+ * and is not dispatched is bounded all the same. */
+struct crowd {
+    rp_ref to;
+    uint32_t each, seen, most;
+};
+
+static int crowd_seen(rp_self *me, void *state, const rp_msg *m)
+{
+    struct crowd *c = *(struct crowd **)state;
+    (void)m;
+    c->seen++;
+    c->most = me->loop->events.count > c->most ? (uint32_t)me->loop->events.count : c->most;
+    return 0;
+}
+
+static int crowd_init(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(void **)state = arg;
+    return 0;
+}
+static const rp_actor crowd_sink = {.name = "sink", .handle = crowd_seen, .init = crowd_init, .state_size = sizeof(void *)};
+
+static int crowd_send(rp_self *me, void *arg)
+{
+    struct crowd *c = arg;
+    int rc = 0;
+    for (uint32_t i = 0; i < c->each && rc == 0; i++)
+        rc = tell_num(me, c->to, i);
+    return rc;
+}
+static const rp_actor crowd_source = {.name = "source", .run = crowd_send};
+
+static int crowded(rp_self *me, void *arg)
+{
+    enum { N = 60, EACH_OF = 1000 };
+    struct crowd c = {.each = EACH_OF};
+    struct rp_down d;
+    (void)arg;
+    check_eq(rp_spawn(me, &crowd_sink, &(rp_spawn_opts){.arg = &c, .on = RP_SAME}, &c.to), 0);
+    for (unsigned i = 0; i < N; i++)
+        check_eq(rp_spawn(me, &crowd_source, &(rp_spawn_opts){.arg = &c, .on = RP_SAME, .monitor = true}, NULL), 0);
+    for (unsigned i = 0; i < N; i++) {
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    while (c.seen < N * EACH_OF)
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    check(c.most <= (N + 8) * 64 + 256, "%u waited to be dispatched", c.most);
+    return 0;
+}
+
+TEST(flow, a_crowd_on_one_loop_is_held_back)
+{
+    everywhere(crowded, 0);
+}
+
+/* Where more messages go round than a round dispatches, those who send much still have their turn. */
+static int pass_on(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return tell_num(me, rp_self_ref(me), 1);
+}
+static const rp_actor circle = {.name = "circle", .handle = pass_on};
+
+static int busy_room(rp_self *me, void *arg)
+{
+    enum { ROUND = 600, N = 3, EACH_OF = 2000 };
+    struct crowd c = {.each = EACH_OF};
+    struct rp_down d;
+    rp_ref r;
+    (void)arg;
+    check_eq(rp_spawn(me, &crowd_sink, &(rp_spawn_opts){.arg = &c, .on = RP_SAME}, &c.to), 0);
+    for (unsigned i = 0; i < ROUND; i++) {
+        check_eq(rp_spawn(me, &circle, &(rp_spawn_opts){.on = RP_SAME}, &r), 0);
+        check_eq(tell_num(me, r, 1), 0);
+    }
+    for (unsigned i = 0; i < N; i++)
+        check_eq(rp_spawn(me, &crowd_source, &(rp_spawn_opts){.arg = &c, .on = RP_SAME, .monitor = true}, NULL), 0);
+    for (unsigned i = 0; i < N; i++) {
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    check(c.most <= 2 * ROUND + (N + 8) * 64 + 256, "%u waited to be dispatched", c.most);
+    return 0;
+}
+
+TEST(flow, who_is_held_back_has_a_turn)
+{
+    everywhere(busy_room, 0);
 }
 
 struct policy {
