@@ -62,8 +62,10 @@ static void task_ended(rp_self *me, int rc)
         s->rc = rc;
         rp__scope_cancel(s, RP__BY_FAILURE, "a task failed");
     }
-    if (--s->live == 0 && s->closing)
+    if (--s->live == 0 && s->closing) {
+        s->closing = false; /* once: others may come, and end, before it runs */
         rp__wake(s->owner, 0);
+    }
 }
 
 static void task_main(rp_self *me)
@@ -159,8 +161,8 @@ int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
         s->rc = rc;
         rp__scope_cancel(s, RP__BY_FAILURE, "its opener failed");
     }
-    s->closing = true;
-    if (s->live > 0) {
+    while (s->live > 0) {
+        s->closing = true;
         int parked = rp__park(me, "scope", s, 0, RP_FOREVER);
         assert(parked == 0); /* who has tasks keeps its stack already: see rp_go */
         (void)parked;

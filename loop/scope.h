@@ -21,7 +21,7 @@ struct rp__scope {
     uint8_t cause;             /* enum rp__cause: 0, it goes on */
     int rc;                    /* the first failure */
     unsigned live;             /* tasks that have not ended */
-    bool closing;              /* its owner waits in rp_scope_close */
+    bool closing;              /* its owner waits in rp_scope_close, and has not been woken */
     rp_self *owner;
     struct rp__scope *parent;
     struct rp__scope *next_cancel;

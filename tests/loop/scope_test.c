@@ -211,6 +211,65 @@ TEST(scope, one_task_can_be_cancelled_and_joined)
     everywhere(one_task, 0);
 }
 
+/* ---- one that comes as the scope is about to be closed ------------------------------------------- */
+
+struct comer {
+    rp_scope *into; /* NULL: it has been closed */
+    int rounds, went, ran;
+};
+
+static int ends_at_once(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    return 0;
+}
+
+static int ran(rp_self *me, void *arg)
+{
+    struct comer *c = arg;
+    check_eq(rp_yield(me), 0);
+    c->ran++;
+    return 0;
+}
+
+static int comes_late(rp_self *me, void *arg)
+{
+    struct comer *c = arg;
+    for (int i = 0; i < c->rounds; i++)
+        check_eq(rp_yield(me), 0);
+    if (c->into) {
+        check_eq(rp_go(me, c->into, ran, c, NULL), 0);
+        c->went++;
+    }
+    return 0;
+}
+
+/* The last task of `inner` has ended and its opener is to run: another one comes. It is waited for too. */
+static int opener_waits_for_comers(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (int rounds = 0; rounds < 4; rounds++) {
+        rp_scope outer, inner;
+        struct comer c[2] = {{&inner, rounds, 0, 0}, {&inner, rounds, 0, 0}};
+        rp_scope_open(me, &outer, RP_FOREVER);
+        check_eq(rp_go(me, &outer, comes_late, &c[0], NULL), 0);
+        check_eq(rp_go(me, &outer, comes_late, &c[1], NULL), 0);
+        rp_scope_open(me, &inner, RP_FOREVER);
+        check_eq(rp_go(me, &inner, ends_at_once, NULL, NULL), 0);
+        check_eq(rp_scope_close(me, &inner, 0), 0);
+        c[0].into = c[1].into = NULL;
+        check_eq(c[0].ran, c[0].went);
+        check_eq(c[1].ran, c[1].went);
+        check_eq(rp_scope_close(me, &outer, 0), 0);
+    }
+    return 0;
+}
+
+TEST(scope, waits_for_who_comes_while_it_closes)
+{
+    everywhere(opener_waits_for_comers, 0);
+}
+
 /* ---- time ---------------------------------------------------------------------------------------- */
 
 static int sleep_orders(rp_self *me, void *arg)
