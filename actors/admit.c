@@ -53,7 +53,6 @@ static void redirect(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
 /* True: it goes in. False: it has gone elsewhere. */
 static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy)
 {
-    rp_msg *oldest;
     switch (policy) {
     case RP_DEFAULT:
     case RP_WAIT:
@@ -61,8 +60,8 @@ static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp
         return true;
     case RP_DROP_OLD:
     case RP_CONFLATE:
-        if ((oldest = rp__mailbox_take_oldest(l, a->box)))
-            rp__drop(l, &oldest->slot, RP_DROPPED_OLD);
+        for (rp_msg *m; rp__box_is_full(a) && (m = rp__mailbox_take_oldest(l, a->box, 0));)
+            rp__drop(l, &m->slot, RP_DROPPED_OLD); /* one, or as many as make room for bytes */
         return true;
     case RP_REDIRECT:
         redirect(l, a, s);
@@ -81,7 +80,16 @@ static bool admit(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp
 static bool comes_too_late(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s)
 {
     return rp__flags(s->type) & RP__F_DEADLINE && rp__lane_of(s) == RP__LANE_NORMAL &&
-           rp__pace_done(&a->box->pace, l->now, a->box->count) > (rp_time)*rp__deadline_of(s);
+           rp__pace_done(&a->box->pace, l->now, a->box->count - a->box->stashed) > (rp_time)*rp__deadline_of(s);
+}
+
+/* m has taken the place of `old`, and may be much larger. */
+static void replaced(struct rp_loop *l, struct rp__actor *a, rp_msg *m, rp_msg *old)
+{
+    struct rp__mailbox *b = a->box;
+    rp__drop(l, &old->slot, RP_DROPPED_REPLACED);
+    while (b->bytes - rp__weight(&m->slot) >= a->limit_bytes && (old = rp__mailbox_take_oldest(l, b, m)))
+        rp__drop(l, &old->slot, RP_DROPPED_OLD);
 }
 
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned)
@@ -106,7 +114,7 @@ void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, boo
     }
     rp_msg *old = policy == RP_CONFLATE ? rp__mailbox_replace(l, a->box, m) : 0;
     if (old) {
-        rp__drop(l, &old->slot, RP_DROPPED_REPLACED);
+        replaced(l, a, m, old);
         return;
     }
     if (policy == RP_CONFLATE && !sure && rp__box_is_full(a))

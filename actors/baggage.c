@@ -73,8 +73,9 @@ struct rp__mailbox *rp__boxes_join(struct rp_loop *l, struct rp__mailbox *first,
 {
     if (!first || !then)
         return first ? first : then;
-    for (rp_msg *m; (m = rp__mailbox_join(l, first, then));)
-        rp__drop(l, &m->slot, RP_DROPPED_MEMORY);
+    rp_dropped why;
+    for (rp_msg *m; (m = rp__mailbox_join(l, first, then, &why));)
+        rp__drop(l, &m->slot, why);
     rp__mailbox_free(l, then);
     return first;
 }

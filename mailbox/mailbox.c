@@ -165,24 +165,24 @@ rp_msg *rp__mailbox_take_of(struct rp_loop *l, struct rp__mailbox *b, const rp_t
     return 0;
 }
 
-static bool sure(const struct rp__slot *s)
+static bool stays(const struct rp__slot *s, const rp_msg *but)
 {
-    return rp__flags(s->type) & RP__F_SURE;
+    return rp__flags(s->type) & RP__F_SURE || (const rp_msg *)s == but;
 }
 
-rp_msg *rp__mailbox_take_oldest(struct rp_loop *l, struct rp__mailbox *b)
+rp_msg *rp__mailbox_take_oldest(struct rp_loop *l, struct rp__mailbox *b, const rp_msg *but)
 {
     for (enum rp__lane i = RP__LANES; i-- > 0;) { /* the normal ones first */
         if (b->index) {
             struct rp__hook *head = &b->index->lane[i], *at = head->next;
-            while (at != head && sure(entry_at(at)->slot))
+            while (at != head && stays(entry_at(at)->slot, but))
                 at = at->next;
             if (at != head)
                 return left(b, take_entry(l, b, entry_at(at)));
             continue;
         }
         struct rp__slot *before = 0, *s = b->lane[i].first;
-        for (; s && sure(s); s = after(s))
+        for (; s && stays(s, but); s = after(s))
             before = s;
         if (s)
             return left(b, remove_after(&b->lane[i], before));
@@ -318,6 +318,16 @@ int rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b)
 
 /* ---- two into one -------------------------------------------------------------------------------- */
 
+/* Whatever is marked in b is older than all of `from`; else what was known of that is a bound for both. */
+static void join_ages(struct rp__mailbox *b, const struct rp__mailbox *from)
+{
+    if (!b->marked) {
+        b->marked = from->marked;
+        b->marked_at = from->marked_at;
+    }
+    b->newest_at = from->newest_at;
+}
+
 static void join_lines(struct rp__mailbox *b, struct rp__mailbox *from)
 {
     for (unsigned i = 0; i < RP__LANES; i++) {
@@ -331,13 +341,30 @@ static void join_lines(struct rp__mailbox *b, struct rp__mailbox *from)
         to->last = line->last;
         line->first = 0;
     }
+    if (from->count > 0)
+        join_ages(b, from);
     b->count += from->count;
     b->bytes += from->bytes;
     from->count = 0;
     from->bytes = 0;
 }
 
-rp_msg *rp__mailbox_join(struct rp_loop *l, struct rp__mailbox *b, struct rp__mailbox *from)
+/* The next of `from` goes into b. NULL: it has; else as rp__mailbox_join. */
+static rp_msg *join_next(struct rp_loop *l, struct rp__mailbox *b, struct rp__mailbox *from, rp_dropped *why)
+{
+    enum rp__lane i = lane_in_turn(from);
+    struct rp__entry *e = from->index ? entry_at(from->index->lane[i].next) : 0;
+    bool keyed = e && e->key;
+    rp_msg *m = left(from, e ? take_entry(l, from, e) : pop(&from->lane[i]));
+    rp_msg *old = keyed ? rp__mailbox_replace(l, b, m) : 0;
+    *why = RP_DROPPED_REPLACED;
+    if (old)
+        return old;
+    *why = RP_DROPPED_MEMORY;
+    return rp__mailbox_put(l, b, m, keyed) == 0 ? 0 : m;
+}
+
+rp_msg *rp__mailbox_join(struct rp_loop *l, struct rp__mailbox *b, struct rp__mailbox *from, rp_dropped *why)
 {
     for (unsigned w = 0; w < (l->sys->nloops + 63) / 64; w++)
         b->told_set[w] |= from->told_set[w];
@@ -347,10 +374,10 @@ rp_msg *rp__mailbox_join(struct rp_loop *l, struct rp__mailbox *b, struct rp__ma
         join_lines(b, from);
         return 0;
     }
-    for (rp_msg *m; (m = rp__mailbox_take_next(l, from));)
-        if (rp__mailbox_put(l, b, m, false) != 0)
-            return m;
-    return 0;
+    rp_msg *m = 0;
+    while (!m && rp__mailbox_waiting(from))
+        m = join_next(l, b, from, why);
+    return m;
 }
 
 void rp__mailbox_untold(struct rp_loop *l, struct rp__mailbox *b)

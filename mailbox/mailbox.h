@@ -58,7 +58,8 @@ int rp__mailbox_put(struct rp_loop *l, struct rp__mailbox *b, rp_msg *m, bool ke
 
 rp_msg *rp__mailbox_take_next(struct rp_loop *l, struct rp__mailbox *b); /* the next in turn; NULL: none but stashed */
 rp_msg *rp__mailbox_take_of(struct rp_loop *l, struct rp__mailbox *b, const rp_type *const *types); /* the oldest of them */
-rp_msg *rp__mailbox_take_oldest(struct rp_loop *l, struct rp__mailbox *b); /* that may be dropped; NULL: none */
+/* The oldest that may be dropped, other than `but` (NULL: any); NULL: none. */
+rp_msg *rp__mailbox_take_oldest(struct rp_loop *l, struct rp__mailbox *b, const rp_msg *but);
 
 /* m stands where the queued one with its type and key stood, and that one is the caller's; NULL: there is none,
  * and m is still the caller's. */
@@ -70,8 +71,9 @@ int  rp__mailbox_unstash(struct rp_loop *l, struct rp__mailbox *b); /* to the fr
 rp_msg *rp__mailbox_take_stashed(struct rp__mailbox *b);
 
 /* All of `from`, which has no stash, goes behind what is in b; and who knows that it is full knows it of b. NULL:
- * done. Else, where an index has to be kept and memory is out, one that finds no place, and is the caller's: again. */
-rp_msg *rp__mailbox_join(struct rp_loop *l, struct rp__mailbox *b, struct rp__mailbox *from);
+ * done. Else one that finds no place, and is the caller's: again. Why: a newer one with its key has taken it, or an
+ * index has to be kept and memory is out. */
+rp_msg *rp__mailbox_join(struct rp_loop *l, struct rp__mailbox *b, struct rp__mailbox *from, rp_dropped *why);
 void rp__mailbox_untold(struct rp_loop *l, struct rp__mailbox *b); /* nobody knows that it is full */
 
 /* The first that `is` says yes to, stashed or not; it stays. NULL: none. */

@@ -80,9 +80,9 @@ typedef enum rp_overflow {
     RP_WAIT,        /* the sender waits until there is room */
     RP_FAIL,        /* senders of this process get -EAGAIN once they know; what was on its way is dropped */
     RP_DROP_NEW,    /* it is dropped */
-    RP_DROP_OLD,    /* the oldest is dropped */
-    RP_CONFLATE,    /* full or not: it takes the place of the queued one of its type with the same key;
-                       if there is none and the mailbox is full, the oldest is dropped */
+    RP_DROP_OLD,    /* the oldest is dropped; where the bytes are too many, as many of the oldest as make room */
+    RP_CONFLATE,    /* full or not: it takes the place of the queued one of its type with the same key (but of none that
+                       was set aside, also when that is back in line); otherwise as RP_DROP_OLD */
     RP_REDIRECT     /* it goes on to rp_spawn_opts.redirect, sender and right to reply with it */
 } rp_overflow;
 

@@ -85,6 +85,81 @@ TEST(mailbox, the_newest_takes_the_place_of_its_key)
     everywhere(conflate, 0);
 }
 
+/* ---- the bound in bytes --------------------------------------------------------------------------- */
+
+struct note {
+    uint32_t key;
+    rp_bytes text;
+};
+static const rp_field note_fields[] = {RP_FIELD(struct note, key, RP_U32), RP_FIELD(struct note, text, RP_BYTES)};
+static const rp_type old_type = {"test.old", sizeof(struct note), note_fields, 2, NULL, RP_DROP_OLD, 0, 0};
+static const rp_type newest_type = {"test.newest", sizeof(struct note), note_fields, 2, NULL, RP_CONFLATE, 1, 0};
+
+enum { NOTES = 500, BOUND = 64 << 10, LARGE = 4096 };
+
+static int wait_here(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)m;
+    return rp_event_wait(me, *(rp_event **)state, RP_FOREVER);
+}
+static int wait_init(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(rp_event **)state = arg;
+    return 0;
+}
+static const rp_actor waits_here = {.name = "waits", .handle = wait_here, .init = wait_init, .state_size = sizeof(rp_event *)};
+
+static rp_actor_info box_of(rp_self *me, rp_ref who)
+{
+    rp_inspection *i;
+    rp_actor_info a, ret = {.depth = 0};
+    check_eq(rp_inspect(me, 5000, &i), 0);
+    while (rp_inspect_next(me, i, &a) > 0)
+        if (rp_ref_eq(a.ref, who) && a.task == 0)
+            ret = a;
+    rp_inspect_end(me, i);
+    return ret;
+}
+
+static int tell_note(rp_self *me, rp_ref to, const rp_type *t, uint32_t key, size_t size)
+{
+    static const char bytes[LARGE];
+    return rp_tell(me, to, t, &(struct note){key, {bytes, size}});
+}
+
+/* Small ones fill it by their number; each large one that comes is worth fifty of them. */
+static int large_after_small(rp_self *me, void *arg)
+{
+    const rp_type *t = arg;
+    rp_ref w;
+    rp_event go = {0};
+    rp_spawn_opts o = {.mailbox = NOTES, .mailbox_bytes = BOUND, .on = RP_LOOP(rp_loop_count(me) - 1), .arg = &go};
+    check_eq(rp_spawn(me, &waits_here, &o, &w), 0);
+    check_eq(tell_quote(me, w, &plain_type, 0, 0), 0);
+    for (uint32_t i = 0; i < NOTES; i++)
+        check_eq(tell_note(me, w, t, i, 1), 0);
+    for (uint32_t i = 0; i < NOTES; i++)
+        check_eq(tell_note(me, w, t, i, LARGE), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        rp_actor_info a = box_of(me, w);
+        check(a.bytes < BOUND + LARGE + 256, "%llu bytes in it", (unsigned long long)a.bytes);
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    }
+    rp_event_set(&go);
+    return 0;
+}
+
+TEST(mailbox, bytes_are_bounded_where_the_oldest_is_dropped)
+{
+    everywhere(large_after_small, (void *)(uintptr_t)&old_type);
+}
+
+TEST(mailbox, bytes_are_bounded_where_the_newest_replaces)
+{
+    everywhere(large_after_small, (void *)(uintptr_t)&newest_type);
+}
+
 static int per_type(rp_self *me, void *arg)
 {
     (void)arg;

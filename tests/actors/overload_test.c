@@ -21,6 +21,8 @@ static struct desk desk; /* simulated: one thread */
 static int serve(rp_self *me, void *state, const rp_msg *m)
 {
     (void)state;
+    if (!rp_wants_reply(m))
+        return rp_stash(me, m);
     desk.served++;
     desk.late += rp_deadline_of(m) <= rp_now(me);
     int rc = rp_sleep(me, rp_in_ms(me, SERVICE_MS));
@@ -54,14 +56,21 @@ static int ask(rp_self *me, void *arg)
     return 0;
 }
 
+static int go_ask(rp_self *me, rp_scope *s, struct load *l, unsigned n)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < n && rc == 0; i++)
+        rc = rp_go(me, s, ask, l, 0);
+    return rc;
+}
+
 static int pour(rp_self *me, struct load *l, unsigned each_ms, unsigned every_ms, unsigned length_ms)
 {
     rp_scope s;
     rp_scope_open(me, &s, RP_FOREVER);
     int rc = 0;
     for (unsigned t = 0; t < length_ms && rc == 0; t += every_ms) {
-        for (unsigned i = 0; i < each_ms && rc == 0; i++)
-            rc = rp_go(me, &s, ask, l, 0);
+        rc = go_ask(me, &s, l, each_ms);
         if (rc == 0)
             rc = rp_sleep(me, rp_in_ms(me, every_ms));
     }
@@ -108,4 +117,35 @@ TEST(overload, a_line_as_long_as_their_patience)
 TEST(overload, a_line_much_longer_than_their_patience)
 {
     with_mailbox(4096);
+}
+
+enum { ASIDE = 200 };
+
+/* What has been set aside does not stand in line: three that come behind two are served in five milliseconds. */
+static int beside_a_stash(rp_self *me, void *arg)
+{
+    struct load l = {.asked = 0};
+    (void)arg;
+    int rc = rp_spawn(me, &server, &(rp_spawn_opts){.stash = ASIDE}, &l.server);
+    for (unsigned i = 0; i < ASIDE && rc == 0; i++)
+        rc = tell_num(me, l.server, i);
+    for (unsigned i = 0; i < 20 && rc == 0; i++) {
+        rp_scope s;
+        rp_scope_open(me, &s, RP_FOREVER);
+        rc = go_ask(me, &s, &l, 3);
+        if (rc == 0)
+            rc = rp_sleep(me, rp_in_ms(me, SERVICE_MS + 1));
+        if (rc == 0)
+            rc = go_ask(me, &s, &l, 3); /* these meet a line that moves */
+        rc = rp_scope_close(me, &s, rc);
+    }
+    check_eq(l.asked, 20 * 6);
+    check_eq(l.answered, l.asked);
+    return rc;
+}
+
+TEST(overload, what_is_set_aside_is_not_in_line)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++)
+        check_eq(run_with(beside_a_stash, 0, &(rp_system_opts){.loops = 1 + seed % 2, .sim_seed = seed}), 0);
 }
