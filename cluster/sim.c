@@ -4,6 +4,7 @@
  */
 #include "cluster/carrier_sim.h"
 #include "cluster/cluster.h"
+#include "loop/fork.h"
 #include "reparto/sim.h"
 
 #include <errno.h>
@@ -140,6 +141,12 @@ void rp_sim_cut(rp_sim *s, unsigned a, unsigned b)
 void rp_sim_latency(rp_sim *s, rp_time least, rp_time most)
 {
     rp__net_latency(s->net, least, most);
+}
+
+void rp_sim_busy(rp_self *me, rp_time span)
+{
+    if (me->loop->world == &rp__world_sim && span > 0 && !rp__forked(me->loop))
+        rp__sim_busy(me, span);
 }
 
 rp_time rp_sim_now(const rp_sim *s)

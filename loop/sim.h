@@ -6,6 +6,9 @@
  * One step takes one turn of one loop, chosen at random among those that have something to do, with a
  * small random budget. When none has, time goes on to the next timer or event. The same seed gives the
  * same run, down to the hash over every step.
+ *
+ * Within a turn time stands still, but for who says that it takes some (rp__sim_busy): then the turn stands in
+ * the middle, the steps of other loops go on, and when the time has come a step takes the rest of it.
  */
 #ifndef RP__SIM_H
 #define RP__SIM_H
@@ -48,7 +51,10 @@ void rp__sim_node_wipe(struct rp__sim_node *n);   /* frees what it had allocated
  * virtual time reaches `until` (-ETIMEDOUT). */
 int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until);
 
-/* For tests: fn(ud, n) after each turn of a loop of n, when every loop stands between two rounds. */
+/* `me`, which runs, takes so much time: its loop stands still meanwhile. For ever: the loop does nothing more. */
+void rp__sim_busy(rp_self *me, rp_time span);
+
+/* For tests: fn(ud, n) after each turn of a loop of n, when every loop of n stands between two rounds. */
 void rp__sim_watch(struct rp__sim *s, void (*fn)(void *ud, struct rp__sim_node *n), void *ud);
 
 /* fn(arg) at a time. 0 or -ENOMEM. */

@@ -12,6 +12,8 @@
 struct sim_loop { /* a loop's world_ud */
     struct rp_loop *l;
     bool runnable;
+    rp_self *held;      /* in the middle of a turn: who takes time. NULL: it stands between two turns */
+    rp_time held_until;
 };
 
 struct rp__sim {
@@ -214,7 +216,7 @@ static struct sim_loop *of(const struct rp_loop *l)
 
 static bool may_run(const struct rp__sim *s, const struct rp__sim_node *n, const struct rp_loop *l)
 {
-    return of(l)->runnable && !l->stopped && n->paused_until <= s->now;
+    return of(l)->runnable && !l->stopped && n->paused_until <= s->now && of(l)->held_until <= s->now;
 }
 
 static struct rp_loop *choose(struct rp__sim *s, struct rp__sim_node **node)
@@ -236,17 +238,54 @@ static struct rp_loop *choose(struct rp__sim *s, struct rp__sim_node **node)
     return chosen;
 }
 
+/* Between the simulation and who takes time: neither is parked, both stand still. */
+RP__NOIPA static void step_over(rp_self *from, rp_self *to)
+{
+    rp__fiber_leave(&from->fiber, &to->fiber, false);
+    rp__cx_switch(&from->cx, &to->cx);
+    rp__fiber_arrive(&from->fiber);
+}
+
+void rp__sim_busy(rp_self *me, rp_time span)
+{
+    struct rp_loop *l = me->loop;
+    rp_time now = l->world->now(l);
+    assert(l->running == me);
+    of(l)->held = me;
+    of(l)->held_until = span < RP_FOREVER - now ? now + span : RP_FOREVER;
+    step_over(me, &l->home);
+}
+
+/* A turn, or the rest of one. */
+static bool go_on(struct rp_loop *l)
+{
+    rp_self *held = of(l)->held;
+    if (!held)
+        return rp__turn(l);
+    of(l)->held = 0;
+    step_over(&l->home, held);
+    return l->more;
+}
+
+static bool all_stand(const rp_system *sys)
+{
+    for (unsigned i = 0; i < sys->nloops; i++)
+        if (of(sys->loops[i])->held)
+            return false;
+    return true;
+}
+
 static void take_turn(struct rp__sim *s, struct rp__sim_node *n, struct rp_loop *l)
 {
     rp__overflow_thread(l);
-    bool more = rp__turn(l);
+    bool more = go_on(l);
     s->now += 200 + (rp_time)(rp__sim_random(s) % 2000); /* work takes time */
     rp__sim_note(s, (uint64_t)s->now ^ (uint64_t)n->index << 56 ^ (uint64_t)l->index << 48);
     for (unsigned i = 0; i < RP__TALLIES; i++)
         rp__sim_note(s, atomic_load_explicit(&l->tally[i], memory_order_relaxed));
-    if (s->watch)
+    if (s->watch && all_stand(n->sys))
         s->watch(s->watch_ud, n);
-    if (more)
+    if (more || of(l)->held)
         return;
     rp__load_note(&l->load, s->now, false);
     if (l->stopping) {
@@ -266,7 +305,7 @@ static bool pass_time(struct rp__sim *s, rp_time until)
     for (struct rp__sim_node *n = s->nodes; n; n = n->next)
         for (unsigned i = 0; i < n->sys->nloops; i++) {
             struct rp_loop *l = n->sys->loops[i];
-            rp_time at = l->stopped ? RP_FOREVER : of(l)->runnable ? s->now : rp__next_deadline(l);
+            rp_time at = l->stopped ? RP_FOREVER : of(l)->runnable ? of(l)->held_until : rp__next_deadline(l);
             if (at != RP_FOREVER && at < n->paused_until)
                 at = n->paused_until;
             next = at < next ? at : next;
@@ -328,7 +367,7 @@ static int world_open(struct rp_loop *l)
     struct sim_loop *w = rp__alloc(l->sys, sizeof *w);
     if (!w)
         return -ENOMEM;
-    *w = (struct sim_loop){l, true};
+    *w = (struct sim_loop){l, true, 0, 0};
     l->world_ud = w;
     return 0;
 }

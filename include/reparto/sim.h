@@ -4,7 +4,8 @@
  *
  * The same actors, the same calls; the world beneath them is simulated: clocks, timers, the order in
  * which loops run, the network and its faults. A node is what rp_run would be a process for. Its
- * actors must take time, randomness and input from reparto alone (rp_now, rp_random, messages).
+ * actors must take time, randomness and input from reparto alone (rp_now, rp_random, messages). What they
+ * compute takes no time unless they say how much (rp_sim_busy).
  *
  *     rp_sim *s = rp_sim_new(seed);
  *     rp_sim_add(s, &server, NULL, &(rp_system_opts){.loops = 2, .listen = "sim://a"}, &a);
@@ -38,6 +39,14 @@ RP_EXPORT RP_NODISCARD int rp_sim_run(rp_sim *s, rp_time span);
 
 /* What the node's rp_run would have returned. -EBUSY: it runs still. */
 RP_EXPORT RP_NODISCARD int rp_sim_result(rp_sim *s, unsigned node);
+
+/* ---- what handlers take -------------------------------------------------------------------------- */
+
+/* What `me` does here takes so much virtual time (at least; a few us more): without it a handler takes none. Its
+ * loop is held meanwhile, as by one that computes: nothing else runs there and timers are late, while other loops go
+ * on. It does not suspend, and may be called wherever code of an actor runs. Outside a simulation: nothing, so it may
+ * stand beside the work that it stands for. */
+RP_EXPORT void rp_sim_busy(rp_self *me, rp_time span);
 
 /* ---- faults -------------------------------------------------------------------------------------- */
 

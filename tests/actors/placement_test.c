@@ -156,16 +156,26 @@ TEST(placement, load_in_small_steps)
     check(load > 200 && load < 300, "load is %" PRIu64, load);
 }
 
-/* Works whenever it is let. */
+/* Works whenever it is let: all of its loop's time, simulated too. */
 static int never_idle(rp_self *me, void *arg)
 {
     int rc = 0;
     (void)arg;
-    while (rc == 0)
-        rc = rp_yield(me);
+    for (; rc == 0; rc = rp_yield(me))
+        rp_sim_busy(me, 200 * RP_US);
     return rc;
 }
 static const rp_actor busy_actor = {.name = "busy", .run = never_idle};
+
+/* Works for as many fifths of its loop's time as it is told. */
+static int some_of_it(rp_self *me, void *arg)
+{
+    int rc = 0;
+    for (rp_time at = rp_now(me); rc == 0; rc = rp_sleep(me, at += RP_MS))
+        rp_sim_busy(me, (rp_time)(uintptr_t)arg * 200 * RP_US);
+    return rc;
+}
+static const rp_actor part_timer = {.name = "part-timer", .run = some_of_it};
 
 static int least_loaded(rp_self *me, void *arg)
 {
@@ -187,7 +197,34 @@ static int least_loaded(rp_self *me, void *arg)
 
 TEST(placement, least_loaded)
 {
-    everywhere(least_loaded, 0);
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 20; i++)
+        check_eq(run_with(least_loaded, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 4), .sim_seed = seed + i}), 0);
+    check_eq(run_with(least_loaded, 0, &(rp_system_opts){.loops = 2, .spin_us = -1}), 0);
+}
+
+/* Each loop has something to do, another amount each: who has less gets more, in order. */
+static int by_rank(rp_self *me, void *arg)
+{
+    enum { EACH = 400 };
+    unsigned n = rp_loop_count(me), count[16] = {0};
+    (void)arg;
+    for (unsigned i = 0; i < n; i++)
+        check_eq(rp_spawn(me, &part_timer, &(rp_spawn_opts){.on = RP_LOOP(i), .arg = (void *)(uintptr_t)(n - 1 - i)}, NULL), 0);
+    for (unsigned i = 0; i < EACH; i++) {
+        check_eq(rp_sleep(me, rp_in_ms(me, 5)), 0); /* what it has placed before does not weigh any more */
+        count[placed(me, RP_LEAST)]++;
+    }
+    for (unsigned i = 1; i < n; i++)
+        check(count[i] > count[i - 1], "loop %u got %u, loop %u, which has less to do, %u", i - 1, count[i - 1], i, count[i]);
+    return 0;
+}
+
+TEST(placement, who_has_less_to_do_gets_more)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < 10; i++)
+        check_eq(run_with(by_rank, 0, &(rp_system_opts){.loops = 2 + (unsigned)(i % 3), .sim_seed = seed + i}), 0);
 }
 
 /* Those that come at once are spread before any load shows. */

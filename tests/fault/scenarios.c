@@ -1147,6 +1147,7 @@ static int movers(rp_self *me, void *arg)
     TRY(rp_mover_start(me, &(rp_mover){.period_ms = 2}, &(rp_spawn_opts){.monitor = true}, &m));
     for (unsigned i = 0; i < 20; i++) {
         TRY(tell_num(me, a, SPAWN));
+        rp_sim_busy(me, 300 * RP_US); /* to the mover, a load */
         TRY(rp_sleep(me, rp_in_ms(me, 1)));
     }
     TRY(rp_stop(me, m, "enough"));
