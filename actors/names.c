@@ -243,7 +243,6 @@ static void take_waits(struct rp__runtime *rt, const char *text, struct rp__hook
             continue;
         rp__unlink(at);
         rp__list_push(to, at);
-        rt->nname_waits--;
     }
 }
 
@@ -292,18 +291,25 @@ void rp__name_remove(struct rp_loop *l, const char *text, rp_ref ref)
         rp__free_mem(rt->sys, n, size_of(text));
 }
 
+/* A peer may have so many questions here: what it asks for may never come, and must not be all that can be asked. */
+static bool may_ask(struct rp__runtime *rt, uint64_t link)
+{
+    enum { QUESTIONS = 1024 };
+    unsigned n = 0;
+    for (struct rp__hook *at = rt->name_waits.next; link && at != &rt->name_waits; at = at->next)
+        n += RP__OF(struct rp__name_wait, all, at)->link == link;
+    return n < QUESTIONS;
+}
+
 int rp__name_find(struct rp__runtime *rt, const char *text, rp_ref *ret, struct rp__name_wait *wait)
 {
-    enum { WAITS_MAX = 4096 };
     pthread_mutex_lock(&rt->names_lock);
     struct rp__name *n = *find(rt, text);
-    int rc = n ? 0 : !wait ? -ESRCH : rt->nname_waits < WAITS_MAX ? 1 : -ENOBUFS;
+    int rc = n ? 0 : !wait ? -ESRCH : may_ask(rt, wait->link) ? 1 : -ENOBUFS;
     if (rc == 0)
         *ret = n->ref;
-    if (rc == 1) {
+    if (rc == 1)
         rp__list_push(&rt->name_waits, &wait->all);
-        rt->nname_waits++;
-    }
     pthread_mutex_unlock(&rt->names_lock);
     return rc;
 }
@@ -313,22 +319,20 @@ bool rp__name_unwait(struct rp__runtime *rt, struct rp__name_wait *w)
     pthread_mutex_lock(&rt->names_lock);
     bool waiting = rp__linked(&w->all);
     rp__unlink(&w->all);
-    rt->nname_waits -= waiting;
     pthread_mutex_unlock(&rt->names_lock);
     return waiting;
 }
 
-struct rp__name_wait *rp__name_unwait_link(struct rp__runtime *rt, uint64_t link)
+struct rp__name_wait *rp__name_unwait_of(struct rp__runtime *rt, uint64_t link, uint64_t id)
 {
     struct rp__name_wait *found = 0;
     pthread_mutex_lock(&rt->names_lock);
-    for (struct rp__hook *at = rt->name_waits.next; at != &rt->name_waits && !found; at = at->next)
-        if (RP__OF(struct rp__name_wait, all, at)->link == link)
-            found = RP__OF(struct rp__name_wait, all, at);
-    if (found) {
-        rp__unlink(&found->all);
-        rt->nname_waits--;
+    for (struct rp__hook *at = rt->name_waits.next; at != &rt->name_waits && !found; at = at->next) {
+        struct rp__name_wait *w = RP__OF(struct rp__name_wait, all, at);
+        found = w->link == link && (id == 0 || w->id == id) ? w : 0;
     }
+    if (found)
+        rp__unlink(&found->all);
     pthread_mutex_unlock(&rt->names_lock);
     return found;
 }

@@ -45,7 +45,8 @@ struct rp__name {
 /* Somebody waits for a name to be registered. Whoever takes it out of the list, under the lock, owns it. */
 struct rp__name_wait {
     struct rp__hook all;
-    uint64_t link; /* whose peer asks; 0: an actor of this process */
+    uint64_t link; /* whose peer asks, */
+    uint64_t id;   /* and by what number; 0: an actor of this process */
     void (*found)(struct rp__name_wait *w, struct rp_loop *l, rp_ref ref); /* on the registering loop */
     const char *text;
 };
@@ -76,7 +77,6 @@ struct rp__runtime {
     struct rp__name *names[RP__NAME_BUCKETS];
     struct rp__hook name_watches;
     struct rp__hook name_waits;
-    unsigned nname_waits;
 };
 
 static inline bool rp__draining(const struct rp__runtime *rt)
@@ -100,7 +100,7 @@ void rp__name_remove(struct rp_loop *l, const char *text, rp_ref ref);
 /* 0; or -ESRCH; or with `wait`: 1, and it stands in the list; -ENOBUFS: that is full. */
 int  rp__name_find(struct rp__runtime *rt, const char *text, rp_ref *ret, struct rp__name_wait *wait);
 bool rp__name_unwait(struct rp__runtime *rt, struct rp__name_wait *w); /* false: it has been found */
-struct rp__name_wait *rp__name_unwait_link(struct rp__runtime *rt, uint64_t link); /* one of its; NULL: none */
+struct rp__name_wait *rp__name_unwait_of(struct rp__runtime *rt, uint64_t link, uint64_t id); /* 0: any of its; NULL: none */
 
 void rp__root_ended(struct rp_loop *l, int reason);
 void rp__route_closed(struct rp_loop *l);

@@ -15,6 +15,16 @@ struct rp__search { /* on the stack of who called rp_lookup */
     rp_ref *ret;
 };
 
+/* The peer keeps the question for as long as it has no answer: it is told that nobody waits for one any more. */
+static void forget(struct rp__search *s)
+{
+    struct rp_loop *l = s->me->loop;
+    unsigned char p[8];
+    struct rp__w w = {p, 0, sizeof p};
+    rp__put64(&w, s->id);
+    (void)!rp__link_emit(l, s->k, false, RP__FORGET, 0, p, w.n); /* no memory for that: it keeps it as long as the link */
+}
+
 static bool leave_search(rp_self *me)
 {
     struct rp__search *s = me->got;
@@ -25,6 +35,8 @@ static bool leave_search(rp_self *me)
     if (waiting)
         rp__id_free(&s->k->lookups, s->id);
     pthread_mutex_unlock(&s->k->lock);
+    if (waiting)
+        forget(s);
     return waiting;
 }
 
@@ -109,7 +121,6 @@ int rp__read_found(struct rp__link *k, struct rp__in in)
 
 struct asked_name {
     struct rp__name_wait wait;
-    uint64_t id;
     char text[RP__NAME_MAX + 1];
 };
 
@@ -128,7 +139,7 @@ static void found_for_peer(struct rp__name_wait *w, struct rp_loop *l, rp_ref re
 {
     struct asked_name *a = RP__OF(struct asked_name, wait, w);
     struct rp__link *k = rp__link_by(l, w->link);
-    if (say_found(l, w->link, a->id, 0, ref) == -ENOMEM)
+    if (say_found(l, w->link, w->id, 0, ref) == -ENOMEM)
         rp__link_lose(k);
     rp__free_mem(l->sys, a, sizeof *a);
 }
@@ -139,19 +150,37 @@ int rp__read_lookup(struct rp__link *k, const struct rp__frame *f)
     uint64_t id = rp__get64(&in);
     size_t n = rp__get8(&in);
     const char *p = rp__get_bytes(&in, n);
-    if (!p || in.at != in.end)
+    if (!p || n == 0 || memchr(p, 0, n) || in.at != in.end)
         return -EPROTO;
     rp_ref ref = {0, 0};
     struct asked_name *a = rp__alloc(rp__link_sys(k), sizeof *a);
     if (!a)
         return say_found(k->home, k->id, id, -ENOMEM, ref);
-    *a = (struct asked_name){.wait = {.link = k->id, .found = found_for_peer, .text = a->text}, .id = id};
+    *a = (struct asked_name){.wait = {.link = k->id, .id = id, .found = found_for_peer, .text = a->text}};
     memcpy(a->text, p, n);
     int rc = rp__name_find(k->c->rt, a->text, &ref, f->flags & RP__W_WAIT ? &a->wait : 0);
     if (rc == 1)
         return 0;
     rp__free_mem(rp__link_sys(k), a, sizeof *a);
     return say_found(k->home, k->id, id, rc, ref);
+}
+
+static bool forget_one(struct rp__link *k, uint64_t id) /* 0: any */
+{
+    struct rp__name_wait *w = rp__name_unwait_of(k->c->rt, k->id, id);
+    if (w)
+        rp__free_mem(rp__link_sys(k), RP__OF(struct asked_name, wait, w), sizeof(struct asked_name));
+    return w != 0;
+}
+
+int rp__read_forget(struct rp__link *k, struct rp__in in)
+{
+    uint64_t id = rp__get64(&in);
+    if (in.bad || in.at != in.end)
+        return -EPROTO;
+    if (id != 0)
+        (void)forget_one(k, id); /* or its answer is on the way */
+    return 0;
 }
 
 /* ---- the end of a link ---------------------------------------------------------------------------- */
@@ -172,6 +201,6 @@ static void wake_searches(struct rp__link *k)
 void rp__lookups_end(struct rp__link *k)
 {
     wake_searches(k);
-    for (struct rp__name_wait *w; (w = rp__name_unwait_link(k->c->rt, k->id));)
-        rp__free_mem(rp__link_sys(k), RP__OF(struct asked_name, wait, w), sizeof(struct asked_name));
+    while (forget_one(k, 0)) /* bounded: it asks no more */
+        ;
 }

@@ -89,6 +89,8 @@ int rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f)
         return rp__read_lookup(k, f);
     case RP__FOUND:
         return rp__read_found(k, f->payload);
+    case RP__FORGET:
+        return rp__read_forget(k, f->payload);
     default:
         return f->type >= 64 ? 0 : -EPROTO; /* from 64 on: for what may be left out */
     }

@@ -70,6 +70,7 @@ void rp__monitors_end(struct rp__link *k, int reason); /* actors first, then the
 /* ---- lookup.c ------------------------------------------------------------------------------------ */
 
 int  rp__read_lookup(struct rp__link *k, const struct rp__frame *f);
+int  rp__read_forget(struct rp__link *k, struct rp__in in);
 int  rp__read_found(struct rp__link *k, struct rp__in in);
 void rp__lookups_end(struct rp__link *k);
 

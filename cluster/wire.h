@@ -42,7 +42,8 @@ enum rp__frame_type {
     RP__DOWN,
     RP__STOP_ACTOR,
     RP__LOOKUP,
-    RP__FOUND
+    RP__FOUND,
+    RP__FORGET = 64 /* of those that may be left out */
 };
 
 enum { /* flags */

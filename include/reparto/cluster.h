@@ -38,7 +38,8 @@ RP_EXPORT RP_NODISCARD int rp_connect(rp_self *me, const char *url, rp_node *ret
 
 /* The actor registered at `node` under `name` (rp_spawn_opts.name), waiting for it to be registered: so
  * it does not matter who is started first. Suspends. -ETIMEDOUT: still none at `deadline`; 0 asks once:
- * -ESRCH. -EHOSTUNREACH: the link is lost. -ENOBUFS: too many wait there. The own node's names too. */
+ * -ESRCH. -EHOSTUNREACH: the link is lost. -ENOBUFS: 1,024 of this process wait there.
+ * The own node's names too. */
 RP_EXPORT RP_NODISCARD int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time deadline);
 
 /* Asks for RP_NODE_DOWN when the link with `node` ends: once, after every message that came from it and

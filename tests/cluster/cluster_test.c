@@ -255,6 +255,22 @@ TEST(cluster, a_hundred_seeds_twice_have_equal_hashes)
     }
 }
 
+/* A name is looked for again and again, each time for a moment: what was given up is forgotten at the other end too. */
+static int client_looks_again(rp_self *me, void *arg)
+{
+    rp_node node;
+    rp_ref r;
+    check_eq(find(me, arg, "server", &node, &r), 0);
+    for (unsigned i = 0; i < 1500; i++)
+        check_eq(rp_lookup(me, node, "nobody", &r, rp_in_ms(me, 2)), -ETIMEDOUT);
+    return 0;
+}
+
+TEST(cluster, looking_again_and_again)
+{
+    check_eq(simulate(test_seed(), client_looks_again).client, 0);
+}
+
 /* ---- faults, simulated ---------------------------------------------------------------------------- */
 
 static int client_sees_loss(rp_self *me, void *arg)

@@ -288,9 +288,10 @@ static void say_auth(struct stranger *s, const char *secret)
 }
 
 /* The whole handshake: the link is up. */
-static void know(struct stranger *s, struct node *n)
+static void know(struct stranger *s, struct node *n, uint64_t number)
 {
     come(s, n);
+    s->number = number;
     say_sp(s);
     say_hello(s, 1);
     say_auth(s, "s");
@@ -299,21 +300,38 @@ static void know(struct stranger *s, struct node *n)
     check(s->link && s->link->state == RP__L_UP);
 }
 
-/* The last frame that the node has said, if it is a BYE: its code; -1: it is none. */
+/* Goes over the frames that the node has said. False: that was all. */
+struct walk {
+    size_t at, end;
+    uint8_t type;
+    struct rp__in payload;
+};
+
+static bool next_frame(const struct stranger *s, struct walk *w)
+{
+    if (w->at == w->end) {
+        w->at = w->end == 0 ? RP__SP_HEADER : w->end;
+        if (w->at >= s->nsaid)
+            return false;
+        const unsigned char *p = s->said + w->at + 4; /* of the length; it is below 4 GiB */
+        w->end = w->at + 8 + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+        w->at += 12;
+    }
+    struct rp__in in = {s->said + w->at, s->said + w->end, false};
+    size_t n = rp__get32(&in);
+    w->type = rp__get8(&in);
+    w->at += RP__FRAME_HEADER;
+    w->payload = (struct rp__in){s->said + w->at, s->said + w->at + n, false};
+    w->at += n;
+    return true;
+}
+
+/* The code of the BYE that the node has said last of all; -1: it has not. */
 static int last_bye(const struct stranger *s)
 {
-    size_t at = RP__SP_HEADER;
     int code = -1;
-    while (at + 12 < s->nsaid) { /* message by message, frame by frame */
-        size_t body = (size_t)s->said[at + 4] << 24 | (size_t)s->said[at + 5] << 16 | (size_t)s->said[at + 6] << 8 | s->said[at + 7];
-        size_t end = at + 8 + body;
-        for (at += 12; at < end;) {
-            struct rp__in in = {s->said + at, s->said + end, false};
-            size_t n = rp__get32(&in);
-            code = rp__get8(&in) == RP__BYE ? s->said[at + RP__FRAME_HEADER] : -1;
-            at += RP__FRAME_HEADER + n;
-        }
-    }
+    for (struct walk w = {0, 0, 0, {0, 0, false}}; next_frame(s, &w);)
+        code = w.type == RP__BYE ? rp__get16(&w.payload) : -1;
     return code;
 }
 
@@ -401,10 +419,10 @@ TEST(stranger, may_take_time_over_a_large_frame)
     unsigned char head[13 + RP__FRAME_HEADER];
     static const unsigned char zeros[WHOLE / STEPS];
     node_open(&n);
-    know(&s, &n);
+    know(&s, &n, 1000);
     struct rp__w w = {head, 0, sizeof head};
     w.n = rp__put_sp_message(head, false, RP__FRAME_HEADER + STEPS * sizeof zeros);
-    rp__put_frame(&w, 64, 0, 0, STEPS * sizeof zeros);
+    rp__put_frame(&w, 200, 0, 0, STEPS * sizeof zeros);
     say(&s, head, w.n);
     for (unsigned i = 0; i < STEPS && s.link; i++) {
         pass(&n, RP_S);
@@ -416,5 +434,67 @@ TEST(stranger, may_take_time_over_a_large_frame)
     pass(&n, 4 * RP_S); /* now he is */
     check(!s.link || s.link->state == RP__L_DOWN);
     go(&s);
+    node_close(&n);
+}
+
+/* ---- his questions -------------------------------------------------------------------------------------------- */
+
+static void ask(struct stranger *s, uint64_t id, const char *name, size_t n)
+{
+    unsigned char p[64];
+    struct rp__w w = {p, 0, sizeof p};
+    rp__put64(&w, id);
+    rp__put8(&w, (uint8_t)n);
+    rp__put_bytes(&w, name, n);
+    say_frame(s, RP__LOOKUP, RP__W_WAIT, 0, p, w.n);
+}
+
+/* How often the node has said FOUND with this. */
+static unsigned found(const struct stranger *s, int rc)
+{
+    unsigned count = 0;
+    for (struct walk w = {0, 0, 0, {0, 0, false}}; next_frame(s, &w);)
+        if (w.type == RP__FOUND) {
+            rp__get64(&w.payload);
+            count += (int32_t)rp__get32(&w.payload) == rc;
+        }
+    return count;
+}
+
+TEST(stranger, asks_no_more_than_his_share)
+{
+    enum { MOST = 1024, MORE = 100 };
+    struct node n;
+    struct stranger s, other;
+    node_open(&n);
+    know(&s, &n, 1000);
+    for (uint64_t i = 0; i < MOST + MORE; i++)
+        ask(&s, i + 1, "nobody", 6);
+    check_eq(found(&s, -ENOBUFS), MORE);
+    know(&other, &n, 2000);
+    ask(&other, 1, "nobody", 6); /* he has a share of his own */
+    check_eq(found(&other, -ENOBUFS), 0);
+    static const uint64_t seventh = 7;
+    say_frame(&s, RP__FORGET, 0, 0, &seventh, sizeof seventh);
+    ask(&s, MOST + MORE + 1, "nobody", 6);
+    check_eq(found(&s, -ENOBUFS), MORE);
+    ask(&s, MOST + MORE + 2, "nobody", 6);
+    check_eq(found(&s, -ENOBUFS), MORE + 1);
+    go(&s);
+    go(&other);
+    node_close(&n);
+}
+
+TEST(stranger, asks_for_no_name)
+{
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    for (unsigned i = 0; i < 2; i++) {
+        know(&s, &n, 1000);
+        ask(&s, 1, "a\0b", i == 0 ? 0 : 3);
+        check_eq(last_bye(&s), RP__BYE_PROTO);
+        go(&s);
+    }
     node_close(&n);
 }
