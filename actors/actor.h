@@ -414,7 +414,8 @@ extern const rp_type rp__fell_type;
 /* As rp_spawn, of an actor that is kept. Its supervisor gets one rp__fell for each incarnation that has
  * begun, and answers each with rp__revive or rp__release. */
 int  rp__spawn_kept(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_mail mail, rp_ref *ret);
-int  rp__revive(rp_self *me, rp_ref who); /* suspends; a failing init is an rp__fell */
+enum { RP__FALLEN = 1 };
+int  rp__revive(rp_self *me, rp_ref who); /* suspends. RP__FALLEN: its init has failed, and an rp__fell comes */
 void rp__release(rp_self *me, rp_ref who); /* ends it for good */
 
 int  rp__kept_new(struct rp_loop *l, struct rp__actor *a, const rp_spawn_opts *o, rp_mail mail);

@@ -228,7 +228,7 @@ static int revive(struct rp_loop *l, uint64_t addr)
         rp__stack_put(l, a->co);
     a->co = 0;
     rp__actor_end(l, a, rc);
-    return 0;
+    return RP__FALLEN;
 }
 
 int rp__revive(rp_self *me, rp_ref who)

@@ -46,6 +46,7 @@ struct sup {
     size_t nlog, log_at;
     enum phase phase;
     int rc;              /* of the end */
+    int stopped;         /* < 0: before its start */
     rp_token starter;
     bool watch;          /* it wants RP_DOWN */
     rp_time now;         /* of the present step: what is due later has a tick */
@@ -323,7 +324,7 @@ extern const rp_actor rp__supervisor_actor;
 static int start_one(rp_self *me, struct sup *s, struct ward *w)
 {
     bool first = rp_ref_none(w->ref);
-    int rc = 0;
+    int rc;
     if (!first) {
         rc = rp__revive(me, w->ref);
     } else {
@@ -331,15 +332,15 @@ static int start_one(rp_self *me, struct sup *s, struct ward *w)
         o.arg = w->c.supervisor ? (void *)(uintptr_t)w->c.supervisor : o.arg;
         rc = rp__spawn_kept(me, w->c.supervisor ? &rp__supervisor_actor : w->c.actor, &o, w->c.mail, &w->ref);
     }
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     w->state = UP;
     w->life++;
     w->halt = false;
     w->since = rp_now(me);
     tell(me, s, w, first ? RP_CHILD_STARTED : RP_CHILD_RESTARTED, 0, 0, 0);
-    if (!w->c.supervisor)
-        return 0;
+    if (!w->c.supervisor || rc == RP__FALLEN)
+        return 0; /* who has fallen in its init would answer in its next life, which is ours to begin */
     rc = start_subtree(me, w->ref, false);
     return first ? rc : 0; /* later on its end tells the same */
 }
@@ -417,6 +418,18 @@ static int step(rp_self *me, struct sup *s)
 
 /* ---- messages ------------------------------------------------------------------------------------ */
 
+/* Under another supervisor: who starts it waits for the answer, so it does not end before it has been asked. What
+ * comes before, for the incarnation that was or for this one, waits for that too. */
+static int before_start(rp_self *me, struct sup *s, const rp_msg *m)
+{
+    const struct rp_exit *e = rp_body(m, RP_EXIT);
+    if (e)
+        s->stopped = s->stopped ? s->stopped : e->reason;
+    else
+        (void)!rp_stash(me, m); /* without memory for it: who has asked gets -EPIPE */
+    return 0;
+}
+
 static int on_start(rp_self *me, struct sup *s, const struct start *b, const rp_msg *m)
 {
     if (s->phase != NEW)
@@ -425,6 +438,9 @@ static int on_start(rp_self *me, struct sup *s, const struct start *b, const rp_
     if (rc != 0)
         return rc;
     s->phase = RUNNING;
+    if (s->stopped != 0)
+        shut_down(s, s->stopped);
+    (void)!rp_unstash(me);
     rp_ref asker = rp_from(me, m);
     bool watch = b->watch;
     if ((rc = step(me, s)) != 0 || s->phase != RUNNING)
@@ -470,6 +486,8 @@ static int handle(rp_self *me, void *state, const rp_msg *m)
     int rc = 0;
     if ((b = rp_body(m, &start_type)))
         return on_start(me, s, b, m);
+    if (s->phase == NEW && me->actor->flags & RP__A_KEPT)
+        return before_start(me, s, m);
     if ((b = rp_body(m, &rp__fell_type)))
         on_fell(me, s, b);
     else if (rp_body(m, &tick_type))
@@ -514,6 +532,8 @@ static int init(rp_self *me, void *state, void *arg)
         s->spec.backoff_max_ms = s->spec.backoff_ms < UINT32_MAX / LONGEST ? LONGEST * s->spec.backoff_ms : UINT32_MAX;
     if (s->spec.strategy > RP_REST_FOR_ONE || s->spec.restarts > RESTARTS_MAX)
         return -EINVAL;
+    if (me->actor->flags & RP__A_KEPT)
+        me->actor->extra->stash_limit = UINT32_MAX; /* its mailbox has a bound */
     s->log = rp__pool_get(&l->pool, (s->spec.restarts + 1) * sizeof *s->log);
     int rc = s->log ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < s->spec.nchildren; i++)
