@@ -76,12 +76,15 @@ void rp__map_fini(struct rp__map *m, const rp_alloc *mem)
     memset(m, 0, sizeof *m);
 }
 
-void *rp__map_any(const struct rp__map *m, uint64_t *key)
+void *rp__map_any(struct rp__map *m, uint64_t *key)
 {
-    for (uint32_t i = 0; i < m->size; i++)
-        if (m->at[i].value) {
-            *key = m->at[i].key;
-            return m->at[i].value;
+    for (uint32_t i = 0; i < m->size; i++) {
+        const struct rp__pair *p = &m->at[m->any & (m->size - 1)];
+        if (p->value) {
+            *key = p->key;
+            return p->value;
         }
+        m->any++;
+    }
     return 0;
 }

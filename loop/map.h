@@ -14,6 +14,7 @@ struct rp__map {
         void *value; /* NULL: empty */
     } *at;
     uint32_t size, used; /* size is a power of two, or 0 */
+    uint32_t any;        /* where rp__map_any looks first: to empty a map is no more than to go over it once */
 };
 
 void *rp__map_find(const struct rp__map *m, uint64_t key);
@@ -22,6 +23,6 @@ void *rp__map_remove(struct rp__map *m, uint64_t key); /* what stood there */
 void  rp__map_fini(struct rp__map *m, const rp_alloc *mem);
 
 /* Any of its values, for emptying it; NULL: it is empty. */
-void *rp__map_any(const struct rp__map *m, uint64_t *key);
+void *rp__map_any(struct rp__map *m, uint64_t *key);
 
 #endif
