@@ -117,10 +117,10 @@ int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret)
 
 static bool is_field(struct rp__slot *s, const rp_token *field)
 {
-    const rp_type *t = rp__type(s->type);
     const char *body = rp__body_of(s);
-    for (size_t i = 0; i < t->nfields; i++)
-        if (t->fields[i].kind == RP_TOKEN && (const char *)field == body + t->fields[i].offset)
+    const rp_field *f;
+    for (size_t i = 0; (f = rp__token_field(rp__type(s->type), &i));)
+        if ((const char *)field == body + f->offset)
             return true;
     return false;
 }
@@ -164,11 +164,10 @@ int rp_token_attach(rp_self *me, rp_token *k)
 
 int rp__pledge_tokens(rp_self *me, const rp_type *t, const void *body, bool moves, struct rp__pledge *p)
 {
-    for (size_t i = 0; i < t->nfields; i++) {
+    const rp_field *f;
+    for (size_t i = 0; (f = rp__token_field(t, &i));) {
         rp_token k;
-        if (t->fields[i].kind != RP_TOKEN)
-            continue;
-        memcpy(&k, (const char *)body + t->fields[i].offset, sizeof k);
+        memcpy(&k, (const char *)body + f->offset, sizeof k);
         if (k.call == 0)
             continue;
         struct rp__right *r = find(me->actor, &k);
@@ -204,13 +203,11 @@ static void broken(struct rp_loop *l, const rp_token *k, const struct rp__actor 
 
 void rp__tokens_break(struct rp_loop *l, struct rp__slot *s)
 {
-    const rp_type *t = rp__type(s->type);
     const char *body = rp__body_of(s);
-    for (size_t i = 0; i < t->nfields; i++) {
+    const rp_field *f;
+    for (size_t i = 0; (f = rp__token_field(rp__type(s->type), &i));) {
         rp_token k;
-        if (t->fields[i].kind != RP_TOKEN)
-            continue;
-        memcpy(&k, body + t->fields[i].offset, sizeof k);
+        memcpy(&k, body + f->offset, sizeof k);
         if (k.call != 0 && !find(l->running->actor, &k)) /* else it was never sent, and is still that actor's */
             broken(l, &k, rp__actor_find(l->actors, s->to));
     }

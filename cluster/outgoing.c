@@ -36,13 +36,15 @@ static uint32_t number_of(struct rp__link *k, const rp_type *t)
 
 /* ---- tokens --------------------------------------------------------------------------------------- */
 
-/* The peer will not use what stands in these fields. */
-static void take_back(struct rp__link *k, const rp_type *t, const void *lent, size_t nfields)
+/* The peer will not use what stands in these fields: those in front of `end`; NULL: all. */
+static void take_back(struct rp__link *k, const rp_type *t, const char *lent, const rp_field *end)
 {
-    for (size_t i = 0; i < nfields; i++) {
+    const rp_field *f;
+    for (size_t i = 0; (f = rp__token_field(t, &i)) != end;) {
+        rp_token at;
         struct rp__asked forget;
-        if (t->fields[i].kind == RP_TOKEN)
-            rp__asked_take(k, ((const rp_token *)(const void *)((const char *)lent + t->fields[i].offset))->call, &forget);
+        memcpy(&at, lent + f->offset, sizeof at);
+        rp__asked_take(k, at.call, &forget);
     }
 }
 
@@ -56,16 +58,19 @@ static const void *lend_tokens(struct rp_loop *l, struct rp__link *k, const rp_t
     if (!lent)
         return 0;
     memcpy(lent, body, t->size);
-    for (size_t i = 0; i < t->nfields; i++) {
-        rp_token *at = (rp_token *)(void *)(lent + t->fields[i].offset);
-        if (t->fields[i].kind != RP_TOKEN || at->call == 0)
+    const rp_field *f;
+    for (size_t i = 0; (f = rp__token_field(t, &i));) {
+        rp_token at;
+        memcpy(&at, lent + f->offset, sizeof at);
+        if (at.call == 0)
             continue;
-        at->call = rp__asked_new(k, at->asker.local, at->call, at->via);
-        if (at->call == 0) {
-            take_back(k, t, lent, i);
+        at.call = rp__asked_new(k, at.asker.local, at.call, at.via);
+        if (at.call == 0) {
+            take_back(k, t, lent, f);
             rp__free_mem(rp__link_sys(k), lent, t->size);
             return 0;
         }
+        memcpy(lent + f->offset, &at, sizeof at);
     }
     return lent;
 }
@@ -76,7 +81,7 @@ static void lent(struct rp__link *k, const struct rp__out *o, const void *copy, 
     if (!copy || copy == o->body)
         return;
     if (!sent)
-        take_back(k, o->type, copy, o->type->nfields);
+        take_back(k, o->type, copy, 0);
     rp__free_mem(rp__link_sys(k), (void *)(uintptr_t)copy, o->type->size);
 }
 

@@ -13,10 +13,8 @@ enum { SIZE_MAX_TYPE = 65536, NAME_MAX_TYPE = 63, FIELDS_MAX = 255 };
 
 static bool carries_tokens(const rp_type *t)
 {
-    for (size_t i = 0; i < t->nfields; i++)
-        if (t->fields[i].kind == RP_TOKEN)
-            return true;
-    return false;
+    size_t i = 0;
+    return rp__token_field(t, &i) != 0;
 }
 
 bool rp__type_copies(const rp_type *t)

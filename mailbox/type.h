@@ -34,6 +34,17 @@ static inline const struct rp__shape *rp__shape(struct rp__types *c, const rp_ty
 
 bool rp__type_copies(const rp_type *t); /* a body may be copied: it owns nothing */
 
+/* The next of t's RP_TOKEN fields, from number *i on; NULL: there is none left. Not all bodies are aligned. */
+static inline const rp_field *rp__token_field(const rp_type *t, size_t *i)
+{
+    while (*i < t->nfields) {
+        const rp_field *f = &t->fields[(*i)++];
+        if (f->kind == RP_TOKEN)
+            return f;
+    }
+    return 0;
+}
+
 static inline bool rp__kind_outside(rp_kind k) /* its value stands outside the struct */
 {
     return k == RP_TEXT || k == RP_BYTES;
