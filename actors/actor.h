@@ -118,13 +118,19 @@ struct rp__actors {
     struct rp__talk *talk;    /* a mover listens; NULL: none does */
     struct rp__where_table where; /* those that do not live where they were born */
     uint32_t nmoving;         /* on their way from here or to here */
-    uint64_t nbonds;          /* links, watches of names and requests to move ever made here */
+    uint64_t numbers;         /* given out by rp__new_number */
     uint32_t todo;            /* actors that are to end; RP__NOBODY: none */
     bool ending;              /* somebody is at that list */
     const char *hook;         /* that runs at present (hooks.h); NULL: none */
     const struct rp__actor *hooked; /* whose it is */
     struct rp__hook looks;    /* struct rp__look, that are out */
 };
+
+/* For a link, a watch of a name, a token, a request to move: no two in a system have the same. Never 0 or 1. */
+static inline uint64_t rp__new_number(struct rp_loop *l)
+{
+    return ++l->actors->numbers << 10 | l->index;
+}
 
 /* ---- addresses ----------------------------------------------------------------------------------- */
 

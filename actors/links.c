@@ -83,7 +83,7 @@ int rp_link(rp_self *me, rp_ref who)
     struct rp__bond *other = b ? bond_new(l, who.local, a->addr) : 0;
     int rc = other ? 0 : -ENOMEM;
     if (rc == 0) {
-        b->mine = other->theirs = ++l->actors->nbonds << 10 | l->index;
+        b->mine = other->theirs = rp__new_number(l);
         struct rp__slot s = {who.local, a->addr, rp__op_word(RP__OP_LINK), {(uintptr_t)other, b->mine}};
         rc = rp__post_slots(l, rp__route_of(l, who.local), &s, 1);
     }

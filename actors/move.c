@@ -422,11 +422,6 @@ void rp__leave(struct rp_loop *l, struct rp__actor *a)
 
 /* ---- for users ------------------------------------------------------------------------------------- */
 
-static uint64_t number(struct rp_loop *l)
-{
-    return ++l->actors->nbonds << 10 | l->index;
-}
-
 /* Its end is always an answer: from who has moved it, or has not and will not. */
 static bool withdraw(rp_self *me)
 {
@@ -480,7 +475,7 @@ int rp__move(rp_self *me, rp_ref who, unsigned on, bool by_mover)
         rc = rp__keep_stack(me);
     if (rc != 0)
         return rc;
-    r.id = number(l);
+    r.id = rp__new_number(l);
     struct rp__slot s = {who.local, me->actor->addr, rp__op_word(RP__OP_MOVE), {(uintptr_t)&r}};
     rc = rp__post_slots(l, rp__route_of(l, who.local), &s, 1);
     if (rc != 0)

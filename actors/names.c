@@ -193,7 +193,7 @@ int rp_watch_name(rp_self *me, const char *name)
     struct rp__name_watch *w = x ? rp__pool_get(&l->pool, watch_size(name)) : 0;
     if (!w)
         return -ENOMEM;
-    *w = (struct rp__name_watch){.watcher = a->addr, .id = ++l->actors->nbonds << 10 | l->index};
+    *w = (struct rp__name_watch){.watcher = a->addr, .id = rp__new_number(l)};
     memcpy(w->text, name, strlen(name) + 1);
     struct rp__name_event *now = event_new(l, w, (rp_ref){0, 0}), *later = event_new(l, w, (rp_ref){0, 0});
     if (!now || !later) {

@@ -28,7 +28,7 @@ static int hold(struct rp_loop *l, struct rp__actor *a, const rp_token *k, rp_to
     if (!r)
         return a ? -ENOMEM : -EINVAL;
     *r = (struct rp__right){.token = *k};
-    r->token.held = ++l->actors->nbonds << 10 | l->index;
+    r->token.held = rp__new_number(l);
     if (rp__map_put(&x->tokens, &l->sys->mem, r->token.held, r) != 0) {
         rp__pool_free(&l->pool, r, sizeof *r);
         return -ENOMEM;
