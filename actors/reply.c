@@ -35,17 +35,18 @@ int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *k)
     return 0;
 }
 
-int rp__send_reply(struct rp_loop *l, const rp_token *k, uint64_t from, const rp_type *t, const void *body)
+int rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor *by, const rp_type *t, const void *body)
 {
-    struct rp__out o = {.to = k->asker, .from = from, .type = t, .body = body};
+    struct rp__out o = {.to = k->asker, .from = by ? by->addr : 0, .type = t, .body = body};
     o.flags = RP__F_REPLY;
     o.call = k->call;
     o.via = k->via << 32;
     return rp__send_sure(l, &o);
 }
 
-int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const char *blame)
+int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by)
 {
+    const char *blame = by ? by->kind->name : 0;
     if (k->via != 0)
         return rp__runtime(l)->route->no_reply(l, k->via, k->call, err);
     struct rp__slot s = {k->asker.local, 0, rp__op_word(RP__OP_NO_REPLY), {k->call, (uint64_t)(int64_t)err}};
@@ -60,18 +61,7 @@ void rp__no_reply(struct rp_loop *l, struct rp__slot *s, int err)
     if (rp__right_of(l, (rp_msg *)s, &k) != 0)
         return;
     s->type |= RP__FLAG(RP__F_SPENT);
-    const struct rp__actor *a = rp__actor_find(l->actors, s->to);
-    (void)rp__send_error(l, &k, err, a ? a->kind->name : 0); /* an asker in a lost process has nobody to tell */
-}
-
-static uint64_t address(const rp_self *me)
-{
-    return me->actor ? me->actor->addr : 0;
-}
-
-static const char *name_of(const rp_self *me)
-{
-    return me->actor ? me->actor->kind->name : 0;
+    (void)rp__send_error(l, &k, err, rp__actor_find(l->actors, s->to));
 }
 
 int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
@@ -79,7 +69,7 @@ int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
     rp_token k;
     int rc = rp__right_of(me->loop, m, &k);
     if (rc == 0)
-        rc = rp__send_reply(me->loop, &k, address(me), t, body);
+        rc = rp__send_reply(me->loop, &k, me->actor, t, body);
     if (rc == 0)
         slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
     return rc;
@@ -90,7 +80,7 @@ int rp_reply_error(rp_self *me, const rp_msg *m, int err)
     rp_token k;
     int rc = err < 0 ? rp__right_of(me->loop, m, &k) : -EINVAL;
     if (rc == 0)
-        rc = rp__send_error(me->loop, &k, err, name_of(me));
+        rc = rp__send_error(me->loop, &k, err, me->actor);
     if (rc == 0)
         slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
     return rc;

@@ -74,7 +74,7 @@ int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
         return rc;
     if (r)
         r->pledged = true; /* it cannot be in the body too */
-    rc = rp__send_reply(me->loop, k, me->actor ? me->actor->addr : 0, t, body);
+    rc = rp__send_reply(me->loop, k, me->actor, t, body);
     if (r)
         r->pledged = false;
     if (rc == 0)
@@ -87,7 +87,7 @@ int rp_token_error(rp_self *me, rp_token *k, int err)
     struct rp__right *r;
     int rc = usable(me, k, &r);
     if (rc == 0)
-        rc = err < 0 ? rp__send_error(me->loop, k, err, me->actor ? me->actor->kind->name : 0) : -EINVAL;
+        rc = err < 0 ? rp__send_error(me->loop, k, err, me->actor) : -EINVAL;
     if (rc == 0)
         used(me, k, r);
     return rc;
@@ -98,7 +98,7 @@ void rp_token_drop(rp_self *me, rp_token *k)
     struct rp__right *r;
     if (usable(me, k, &r) != 0)
         return;
-    (void)rp__send_error(me->loop, k, -EPIPE, me->actor ? me->actor->kind->name : 0); /* who is gone needs no answer */
+    (void)rp__send_error(me->loop, k, -EPIPE, me->actor); /* who is gone needs no answer */
     used(me, k, r);
 }
 
@@ -196,11 +196,6 @@ void rp__pledge_settle(rp_self *me, struct rp__pledge *p, bool gone)
 
 /* ---- ends ---------------------------------------------------------------------------------------- */
 
-static void broken(struct rp_loop *l, const rp_token *k, const struct rp__actor *by)
-{
-    (void)rp__send_error(l, k, -EPIPE, by ? by->kind->name : 0); /* an asker in a lost process has nobody to tell */
-}
-
 void rp__tokens_break(struct rp_loop *l, struct rp__slot *s)
 {
     const char *body = rp__body_of(s);
@@ -209,7 +204,7 @@ void rp__tokens_break(struct rp_loop *l, struct rp__slot *s)
         rp_token k;
         memcpy(&k, body + f->offset, sizeof k);
         if (k.call != 0 && !find(l->running->actor, &k)) /* else it was never sent, and is still that actor's */
-            broken(l, &k, rp__actor_find(l->actors, s->to));
+            (void)rp__send_error(l, &k, -EPIPE, rp__actor_find(l->actors, s->to));
     }
 }
 
@@ -227,7 +222,7 @@ void rp__tokens_end(struct rp_loop *l, struct rp__actor *a)
         struct rp__right *r = held->at[i].value;
         if (!r)
             continue;
-        broken(l, &r->token, a);
+        (void)rp__send_error(l, &r->token, -EPIPE, a);
         rp__pool_free(&l->pool, r, sizeof *r);
     }
     rp__map_fini(held, &l->sys->mem);
