@@ -5,7 +5,7 @@
  * Ends, once a loop has `stopping`:
  *
  *   loop 0 takes no more in --> the other loops' threads end, the last one raises loop 0's flag -->
- *   loop 0 joins them and closes its handles --> the last has closed: `over`, or rp__host_over is true
+ *   loop 0 joins them and closes its handles --> the last has closed: `over`, or rp__host_tick says -ESHUTDOWN
  */
 #ifndef RP__HOST_H
 #define RP__HOST_H

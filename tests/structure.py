@@ -7,7 +7,10 @@
 3. Only loop/os.c and the worlds read a clock, a random number or a pid.
 4. Every file has its SPDX line.
 5. What suspends, by its comment in include/, is cancelled at its wait by tests/stress/cancel.c.
+6. Files and names of ours that comments and documents name exist.
+7. Every mutant still applies, with one line of context: as much as patch(1) insists on.
 """
+import glob
 import re
 import subprocess
 import sys
@@ -22,8 +25,8 @@ def check(ok, text):
         failed.append(text)
 
 
-def files():
-    out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h"],
+def files(*patterns):
+    out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", *patterns],
                          capture_output=True, text=True, check=True).stdout.split()
     return [f for f in out if not f.startswith("build")]
 
@@ -111,27 +114,62 @@ def suspending(path, text):
             check(name in tried, f"{path}: {name} suspends, and no wait of {sorted(WAITS)} tries it")
 
 
-RULES = [includes, lengths, world, spdx, suspending]
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+A_FILE = re.compile(r"(?<![\w/.<])(?:[\w-]+/)*[\w-]+\.(?:c|h|md|py|sh|pml)\b")
+A_NAME = re.compile(r"\b(?:rp_|RP_)\w+")
+INVENTED = {"hello.c"}  # the reader's own
+
+
+def names():
+    there = files()
+    ends = {"/".join(f.split("/")[-n:]) for f in there for n in range(1, f.count("/") + 2)} | INVENTED
+    said, known = {f: open(f).read() for f in files("*.md")}, set()
+    for path in files("*.c", "*.h"):
+        with open(path) as f:
+            text = f.read()
+        said[path] = "\n".join(COMMENT.findall(text))
+        known |= set(re.findall(r"\w+", COMMENT.sub(" ", text)))
+    for path, text in said.items():
+        for f in set(A_FILE.findall(text)):
+            check(f in ends, f"{path} names {f}: there is no such file")
+        for n in set(A_NAME.findall(text)):
+            check(n in known or n.endswith("_"), f"{path} names {n}: there is no such thing")
+
+
+def mutants():
+    for path in sorted(glob.glob("tests/mutants/*.patch")):
+        out = subprocess.run(["git", "apply", "--check", "-C1", path], capture_output=True, text=True)
+        check(out.returncode == 0, f"{path}: {out.stderr.strip()}")
+
+
+RULES = [includes, lengths, world, spdx, suspending]  # of each file
+WHOLE = [names, mutants]  # of the tree
 
 
 def main():
     sizes = []
     broken = set()
-    for path in files():
+
+    def hold(rule, *what):
+        before = len(failed)
+        rule(*what)
+        if len(failed) > before:
+            broken.add(rule)
+
+    for path in files("*.c", "*.h"):
         with open(path) as f:
             text = f.read()
         for rule in RULES:
-            before = len(failed)
-            rule(path, text)
-            if len(failed) > before:
-                broken.add(rule)
+            hold(rule, path, text)
         if path.split("/")[0] in FLOORS:
             sizes += [n for _, n, _ in functions(path, text)]
+    for rule in WHOLE:
+        hold(rule)
     sizes.sort()
     print(f"functions: {len(sizes)}, median {sizes[len(sizes) // 2]} lines, 99 % {sizes[len(sizes) * 99 // 100]}")
     for f in failed:
         print("FAILED", f)
-    print(f"{len(RULES) - len(broken)} passed, {len(broken)} failed")
+    print(f"{len(RULES + WHOLE) - len(broken)} passed, {len(broken)} failed")
     return bool(failed)
 
 
