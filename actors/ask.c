@@ -141,9 +141,7 @@ static void give_up(struct many *w, int rc)
 int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time deadline)
 {
     struct many w = {.me = me, .asks = asks, .n = n, .enough = enough ? enough : n};
-    int rc = n == 0 || enough > n || !me->actor ? -EINVAL : rp__may_wait(me);
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = n == 0 || enough > n || !me->actor ? -EINVAL : rp__may_park(me, RP_FOREVER);
     for (unsigned i = 0; i < n; i++) {
         asks[i].reply = 0;
         asks[i].rc = rc;

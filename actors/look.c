@@ -60,9 +60,7 @@ static int look_here(rp_self *me, struct rp__look *k)
 
 static int look_there(rp_self *me, struct rp__look **k, struct rp_loop *to, rp_time deadline)
 {
-    int rc = rp__may_wait(me);
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = rp__may_park(me, deadline);
     if (rc != 0)
         return rc;
     struct rp__look *out = *k;

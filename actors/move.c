@@ -470,9 +470,7 @@ int rp__move(rp_self *me, rp_ref who, unsigned on, bool by_mover)
     if (rc == 0 && who.local == me->actor->addr)
         return move_self(me, r.to);
     if (rc == 0)
-        rc = rp__may_wait(me);
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+        rc = rp__may_park(me, RP_FOREVER);
     if (rc != 0)
         return rc;
     r.id = rp__new_number(l);

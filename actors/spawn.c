@@ -237,9 +237,7 @@ int rp__revive(rp_self *me, rp_ref who)
     unsigned loop = rp__route_of(l, who.local);
     if (loop == l->index)
         return revive(l, who.local);
-    int rc = rp__may_wait(me);
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = rp__may_park(me, RP_FOREVER);
     if (rc != 0)
         return rc;
     struct rp__birth b = {.who = me, .parent = me->actor->addr, .addr = who.local};
@@ -362,9 +360,7 @@ static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
 {
     struct rp_loop *l = me->loop;
     struct rp__actor *parent = me->actor;
-    int rc = rp__may_wait(me);
-    if (rc == 0)
-        rc = rp__keep_stack(me); /* now: once it is sent, waiting must not fail */
+    int rc = rp__may_park(me, RP_FOREVER); /* now: once it is sent, waiting must not fail */
     if (rc != 0)
         return rc;
     if (!(b->kid = rp__kid_new(l, parent)))

@@ -223,11 +223,7 @@ static bool good_url(const char *url)
 int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
 {
     struct rp__cluster *c = rp__cluster_of(me->loop);
-    int rc = good_url(url) ? rp__may_wait(me) : -EINVAL;
-    if (rc == 0 && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = good_url(url) ? rp__may_park(me, deadline) : -EINVAL;
     if (rc != 0)
         return rc;
     struct request r = {.post.fn = on_request, .me = me, .c = c, .url = url, .ret = ret};

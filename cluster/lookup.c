@@ -77,11 +77,7 @@ int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time 
     if (n == 0 || n > RP__NAME_MAX)
         return -EINVAL;
     struct rp__search s = {.k = own ? 0 : rp__link_to(l, node.id), .me = me, .ret = ret, .wait = {.found = found_here, .text = name}};
-    int rc = rp__may_wait(me);
-    if (rc == 0 && wait && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = rp__may_park(me, wait ? deadline : RP_FOREVER);
     if (rc != 0)
         return rc;
     me->got = &s; /* before it can be found: another loop may be quick */

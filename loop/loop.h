@@ -179,6 +179,9 @@ int  rp__may_wait(const rp_self *me);            /* 0, or why a wait would fail 
  * with a fresh scheduler. Anybody else: nothing. 0 or -ENOMEM. */
 int  rp__keep_stack(rp_self *me);
 
+/* Both, and the deadline: for who gives something away before it parks. 0, and then parking cannot fail; or why not. */
+int  rp__may_park(rp_self *me, rp_time deadline);
+
 /* `from` has parked itself, or is the scheduler; back when it runs again. Inlined, because every call
  * that is entered on one stack and left on another is a return that the processor cannot predict
  * (6 ns each): whoever is hot calls this from as few frames as it can, and is RP__NOIPA (switch.h). */

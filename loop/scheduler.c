@@ -238,6 +238,14 @@ int rp__keep_stack(rp_self *me)
     return 0;
 }
 
+int rp__may_park(rp_self *me, rp_time deadline)
+{
+    int rc = rp__may_wait(me);
+    if (rc == 0 && deadline != RP_FOREVER && deadline <= rp_now(me))
+        rc = -ETIMEDOUT;
+    return rc == 0 ? rp__keep_stack(me) : rc;
+}
+
 RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline)
 {
     struct rp_loop *l = me->loop;

@@ -38,11 +38,7 @@ static bool work_cancel(rp_self *me)
 int rp__uv_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time deadline)
 {
     struct work w = {.me = me, .fn = fn, .arg = arg};
-    int rc = rp__may_wait(me);
-    if (rc == 0 && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = rp__may_park(me, deadline);
     if (rc != 0)
         return rc;
     w.req.data = &w;
@@ -90,11 +86,7 @@ static bool poll_cancel(rp_self *me)
 int rp__uv_wait_fd(rp_self *me, int fd, bool write, rp_time deadline)
 {
     struct readiness r = {.me = me};
-    int rc = rp__may_wait(me);
-    if (rc == 0 && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = rp__may_park(me, deadline);
     if (rc == 0)
         rc = uv_poll_init(rp__uv_of(me->loop)->loop, &r.poll, fd);
     if (rc != 0)

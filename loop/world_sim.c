@@ -429,11 +429,7 @@ static int world_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time dead
 {
     struct rp__sim_node *n = node_of(me->loop->sys);
     struct work w = {me, fn, arg};
-    int rc = rp__may_wait(me);
-    if (rc == 0 && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    if (rc == 0)
-        rc = rp__keep_stack(me);
+    int rc = rp__may_park(me, deadline);
     if (rc == 0)
         rc = rp__sim_at(n->sim, n->sim->now + (rp_time)(rp__sim_random(n->sim) % RP_MS), n, work_done, &w);
     return rc != 0 ? rc : rp__park(me, "offload", (void *)fn, goes_on, deadline);

@@ -7,14 +7,6 @@ void rp__rest_now(rp_self *me)
         rp__yield_sure(me);
 }
 
-int rp__may_park(rp_self *me, rp_time deadline)
-{
-    int rc = rp__may_wait(me);
-    if (rc == 0 && deadline != RP_FOREVER && deadline <= rp_now(me))
-        rc = -ETIMEDOUT;
-    return rc == 0 ? rp__keep_stack(me) : rc;
-}
-
 /* C1, C2 */
 bool rp__leave_line(rp_self *me)
 {

@@ -103,9 +103,6 @@ static inline void rp__rest(rp_self *me)
         rp__rest_now(me);
 }
 
-/* To be asked before standing in line: 0, and then parking cannot fail; or why the wait would fail. */
-int rp__may_park(rp_self *me, rp_time deadline);
-
 /* W1 and W2: the latch is held, rp__may_park has said 0. Opens the latch, suspends; what rp__unpark said,
  * or -ETIMEDOUT, -ECANCELED. */
 int rp__stand_in_line(rp_self *me, struct rp__latch *g, struct rp__line *n, struct rp__waiter *w, const char *what,
