@@ -444,16 +444,12 @@ static int wire_listen(struct rp__cluster *c, const char *url)
 }
 
 /* The port that port 0 has become goes behind the last colon. */
-static int wire_url(struct rp__cluster *c, char *to, size_t size)
+static const char *wire_url(struct rp__cluster *c, int *port)
 {
     struct listener *ln = c->listener;
-    int port, n = (int)strlen(ln->url);
-    const char *colon = strrchr(ln->url, ':');
-    if (!ln->ipc && nng_stream_listener_get_int(ln->l, NNG_OPT_TCP_BOUND_PORT, &port) == 0)
-        n = snprintf(to, size, "%.*s:%d", (int)(colon - ln->url), ln->url, port);
-    else
-        n = snprintf(to, size, "%s", ln->url);
-    return n >= 0 && (size_t)n < size ? 0 : -ENOSPC;
+    if (ln->ipc || nng_stream_listener_get_int(ln->l, NNG_OPT_TCP_BOUND_PORT, port) != 0)
+        *port = 0;
+    return ln->url;
 }
 
 const struct rp__carrier rp__carrier_nng = {

@@ -365,11 +365,10 @@ static void sim_unlisten(struct rp__cluster *c)
     c->listener = 0;
 }
 
-static int sim_url(struct rp__cluster *c, char *to, size_t size)
+static const char *sim_url(struct rp__cluster *c, int *port)
 {
-    struct listener *ln = c->listener;
-    int n = snprintf(to, size, "%s", ln->url);
-    return n >= 0 && (size_t)n < size ? 0 : -ENOSPC;
+    *port = 0;
+    return ((struct listener *)c->listener)->url;
 }
 
 const struct rp__carrier rp__carrier_sim = {

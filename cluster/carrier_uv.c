@@ -542,16 +542,11 @@ static int wire_listen(struct rp__cluster *c, const char *url)
     return rc;
 }
 
-static int wire_url(struct rp__cluster *c, char *to, size_t size)
+static const char *wire_url(struct rp__cluster *c, int *port)
 {
     struct listener *ln = c->listener;
-    const char *colon = strrchr(ln->url, ':');
-    int port = ln->ipc ? 0 : rp__net_port(ln->fd);
-    if (port < 0)
-        return port;
-    int n = ln->ipc ? snprintf(to, size, "%s", ln->url)
-                    : snprintf(to, size, "%.*s:%d", (int)(colon - ln->url), ln->url, port);
-    return n >= 0 && (size_t)n < size ? 0 : -ENOSPC;
+    *port = ln->ipc ? 0 : rp__net_port(ln->fd);
+    return ln->url;
 }
 
 const struct rp__carrier rp__carrier_uv = {

@@ -363,7 +363,15 @@ int rp_listen_url(rp_self *me, char *to, size_t size)
     struct rp__cluster *c = rp__cluster_of(me->loop);
     if (rp__forked(me->loop))
         return -EPERM;
-    return c->listener ? c->listens->url(c, to, size) : -ENOTCONN;
+    if (!c->listener)
+        return -ENOTCONN;
+    int port;
+    const char *url = c->listens->url(c, &port);
+    if (port < 0)
+        return port;
+    const char *colon = strrchr(url, ':');
+    int n = port == 0 ? snprintf(to, size, "%s", url) : snprintf(to, size, "%.*s:%d", (int)(colon - url), url, port);
+    return n >= 0 && (size_t)n < size ? 0 : -ENOSPC;
 }
 
 rp_node rp_this_node(const rp_self *me)

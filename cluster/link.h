@@ -63,7 +63,7 @@ struct rp__batch { /* what goes out at once: one SP message, behind the SP heade
  * called by any thread, one at a time. Each calls back as the comments say, on any thread. */
 struct rp__carrier {
     int  (*listen)(struct rp__cluster *c, const char *url); /* then rp__link_accepted, on the home loop */
-    int  (*url)(struct rp__cluster *c, char *to, size_t size);
+    const char *(*url)(struct rp__cluster *c, int *port);   /* as it was given; the port it has: an error, or 0, none */
     void (*unlisten)(struct rp__cluster *c);
     int  (*dial)(struct rp__link *k, const char *url);      /* then rp__link_dialled, on the home loop */
     void (*begin)(struct rp__link *k);                      /* then rp__link_bytes, on the home loop */
