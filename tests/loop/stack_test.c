@@ -143,17 +143,22 @@ static int parks(rp_self *me, void *arg)
     return rp_sleep(me, RP_FOREVER) == -ECANCELED ? 0 : -EIO;
 }
 
+/* Until the scope is closed, n stacks are in use. */
+static void park(rp_self *me, rp_scope *s, int n)
+{
+    rp_scope_open(me, s, RP_FOREVER);
+    for (int i = 0; i < n; i++)
+        check_eq(rp_go(me, s, parks, 0, NULL), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
+    rp_scope_cancel(s, "enough"); /* they end when somebody waits for them */
+}
+
 static int thousands(rp_self *me, void *arg)
 {
-    enum { N = 4000 };
+    rp_scope s;
     (void)arg;
     for (int round = 0; round < 2; round++) {
-        rp_scope s;
-        rp_scope_open(me, &s, RP_FOREVER);
-        for (int i = 0; i < N; i++)
-            check_eq(rp_go(me, &s, parks, 0, NULL), 0);
-        check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
-        rp_scope_cancel(&s, "enough");
+        park(me, &s, 4000);
         check_eq(rp_scope_close(me, &s, 0), 0);
         check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0); /* the loop blocks, and trims what was used */
     }
@@ -205,15 +210,10 @@ static unsigned maps(void)
 
 static int park_many(rp_self *me, void *arg)
 {
-    enum { N = 12000 };
     unsigned before = maps(), *grown = arg;
     rp_scope s;
-    rp_scope_open(me, &s, RP_FOREVER);
-    for (int i = 0; i < N; i++)
-        check_eq(rp_go(me, &s, parks, 0, NULL), 0);
-    check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
+    park(me, &s, 12000);
     *grown = maps() - before;
-    rp_scope_cancel(&s, "enough");
     return rp_scope_close(me, &s, 0);
 }
 
