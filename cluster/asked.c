@@ -61,7 +61,7 @@ int rp__read_no_reply(struct rp__link *k, struct rp__in in)
     struct rp__asked who;
     uint64_t id = rp__get64(&in);
     int32_t err = (int32_t)rp__get32(&in);
-    int rc = in.bad || in.at != in.end || err >= 0 || err < -4095 ? -EPROTO : rp__asked_by(k, id, &who);
+    int rc = !rp__get_end(&in) || err >= 0 || err < -4095 ? -EPROTO : rp__asked_by(k, id, &who);
     if (rc < 0)
         return rc;
     if (rc > 0)

@@ -345,7 +345,7 @@ int rp__unpack_check(const struct rp__plan *p, struct rp__in in, size_t *outside
             total += n + 1;
     }
     *outside = total;
-    return in.at == in.end ? 0 : -EPROTO;
+    return rp__get_end(&in) ? 0 : -EPROTO;
 }
 
 void rp__unpack(const struct rp__plan *p, struct rp__in in, void *body, char *outside)

@@ -32,6 +32,11 @@ uint8_t  rp__get8(struct rp__in *in);
 uint16_t rp__get16(struct rp__in *in);
 uint32_t rp__get32(struct rp__in *in);
 uint64_t rp__get64(struct rp__in *in);
+static inline bool rp__get_end(const struct rp__in *in) /* all was there, and nothing is left */
+{
+    return !in->bad && in->at == in->end;
+}
+
 void rp__put_bytes(struct rp__w *w, const void *p, size_t n);
 void rp__put8(struct rp__w *w, uint8_t x);
 void rp__put16(struct rp__w *w, uint16_t x);

@@ -31,7 +31,7 @@ static void credit_free(struct rp__link *k, struct rp__credit *c)
 int rp__read_credit(struct rp__link *k, struct rp__in in)
 {
     uint64_t target = rp__get64(&in), bytes = rp__get64(&in);
-    if (in.bad || in.at != in.end)
+    if (!rp__get_end(&in))
         return -EPROTO;
     pthread_mutex_lock(&k->lock);
     struct rp__credit *c = rp__map_find(&k->credits, target);

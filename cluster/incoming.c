@@ -35,7 +35,7 @@ int rp__read_type(struct rp__link *k, const struct rp__frame *f)
     p->peer = k->peer;
     p->link = k->id;
     k->plans[k->nplans++] = p;
-    return in.at == in.end ? 0 : -EPROTO;
+    return rp__get_end(&in) ? 0 : -EPROTO;
 }
 
 /* ---- messages ------------------------------------------------------------------------------------ */

@@ -99,7 +99,7 @@ int rp__read_found(struct rp__link *k, struct rp__in in)
     uint64_t id = rp__get64(&in);
     int32_t rc = (int32_t)rp__get32(&in);
     uint64_t local = rp__get64(&in);
-    if (in.bad || in.at != in.end || rc > 0)
+    if (!rp__get_end(&in) || rc > 0)
         return -EPROTO;
     pthread_mutex_lock(&k->lock);
     struct rp__search *s = rp__id_find(&k->lookups, id);
@@ -146,7 +146,7 @@ int rp__read_lookup(struct rp__link *k, const struct rp__frame *f)
     uint64_t id = rp__get64(&in);
     size_t n = rp__get8(&in);
     const char *p = rp__get_bytes(&in, n);
-    if (!p || n == 0 || memchr(p, 0, n) || in.at != in.end)
+    if (!p || n == 0 || memchr(p, 0, n) || !rp__get_end(&in))
         return -EPROTO;
     rp_ref ref = {0, 0};
     struct asked_name *a = rp__alloc(rp__link_sys(k), sizeof *a);
@@ -172,7 +172,7 @@ static bool forget_one(struct rp__link *k, uint64_t id) /* 0: any */
 int rp__read_forget(struct rp__link *k, struct rp__in in)
 {
     uint64_t id = rp__get64(&in);
-    if (in.bad || in.at != in.end)
+    if (!rp__get_end(&in))
         return -EPROTO;
     if (id != 0)
         (void)forget_one(k, id); /* or its answer is on the way */

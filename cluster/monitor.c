@@ -96,7 +96,7 @@ int rp__read_down(struct rp__link *k, struct rp__in in)
     int32_t reason = (int32_t)rp__get32(&in);
     size_t n = rp__get8(&in);
     const void *name = rp__get_bytes(&in, n);
-    if (in.bad || in.at != in.end)
+    if (!rp__get_end(&in))
         return -EPROTO;
     pthread_mutex_lock(&k->lock);
     struct rp__watching *w = rp__id_find(&k->watching, id);
@@ -132,7 +132,7 @@ void rp__monitors_end(struct rp__link *k, int reason)
 int rp__read_monitor(struct rp__link *k, struct rp__in in)
 {
     uint64_t target = rp__get64(&in), id = rp__get64(&in);
-    if (in.bad || in.at != in.end)
+    if (!rp__get_end(&in))
         return -EPROTO;
     struct rp_down none = {.reason = -ESRCH};
     if (rp__is_here(k, target))

@@ -25,7 +25,7 @@ static int stop(struct rp_loop *l, rp_ref who)
 static int on_stop(struct rp__link *k, struct rp__in in)
 {
     uint64_t target = rp__get64(&in);
-    if (in.bad || in.at != in.end)
+    if (!rp__get_end(&in))
         return -EPROTO;
     if (rp__is_here(k, target))
         rp__signal(k->home, target, 0, RP__OP_STOP, (uintptr_t) "stopped by another node", 0);

@@ -49,6 +49,15 @@ const char *rp__os_env(const char *name); /* what the user has set; NULL: nothin
 void rp__os_doze(uint32_t ns); /* the calling thread sleeps for about so long, below a second */
 void rp__os_yield(void); /* the processor, to another thread */
 
+static inline void rp__os_pause(void) /* between two looks at what another thread will write */
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* An eventfd: made, not readable; a negative errno value when there is none to be had. */
 int  rp__os_flag_open(void);
 void rp__os_flag_raise(int fd); /* readable from now on */

@@ -84,15 +84,6 @@ static void shut(struct rp__uv *w)
     uv_close((uv_handle_t *)&w->timer, closed);
 }
 
-static void cpu_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* Work came: if from others, how long had there been none? A timer is not what one spins for. */
 static void note_gap(struct rp__uv *w)
 {
@@ -126,7 +117,7 @@ static bool spin(struct rp__uv *w)
         for (unsigned i = 0; i < LOOK_EVERY; i++) {
             if (rp__anything_new(l))
                 return true;
-            cpu_relax();
+            rp__os_pause();
         }
     } while (rp__os_now() < end);
     return false;

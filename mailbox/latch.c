@@ -9,21 +9,12 @@ enum {
     DOZE_NS = 50000
 };
 
-static void cpu_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 void rp__latch_slow(struct rp__latch *g)
 {
     unsigned spent = 0, step = STEP;
     do {
         for (unsigned i = 0; i < step; i++)
-            cpu_relax();
+            rp__os_pause();
         spent += step;
         step = step < STEP_MAX ? 2 * step : step;
         if (spent > PATIENCE)

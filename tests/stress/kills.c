@@ -6,7 +6,6 @@
  */
 #include "tests/stress/stress.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -14,25 +13,6 @@
 #include <unistd.h>
 
 static const rp_type *const types[] = {&num_type, &text_type, NULL};
-
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
-static unsigned long rss_kb(void)
-{
-    unsigned long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    check(f && fscanf(f, "%*u %lu", &pages) == 1);
-    fclose(f);
-    return pages * 4;
-}
 
 /* ---- the peer: a process that talks as fast as it can ------------------------------------------------- */
 

@@ -5,7 +5,6 @@
  */
 #include "tests/stress/stress.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,25 +12,6 @@
 enum { AT_A_TIME = 4 }; /* as many as libuv has threads */
 
 static const rp_type *const types[] = {&num_type, NULL};
-
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
-static unsigned long rss_kb(void)
-{
-    unsigned long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    check(f && fscanf(f, "%*u %lu", &pages) == 1);
-    fclose(f);
-    return pages * 4;
-}
 
 /* ---- the one who stays: greets each and watches its node ---------------------------------------------- */
 

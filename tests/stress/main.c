@@ -4,6 +4,7 @@
  */
 #include "tests/stress/stress.h"
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -20,6 +21,25 @@ void test_failed(const char *file, int line, const char *cond, const char *forma
     printf("0 passed, 1 failed\n");
     fflush(stdout);
     _exit(1);
+}
+
+unsigned open_files(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+unsigned long rss_kb(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    check(f && fscanf(f, "%*u %lu", &pages) == 1);
+    fclose(f);
+    return pages * 4;
 }
 
 uint64_t test_seed(void)

@@ -19,6 +19,9 @@ static inline uint64_t size_from(const char *name, uint64_t otherwise)
     return given ? strtoull(given, 0, 0) : otherwise;
 }
 
+unsigned open_files(void); /* of this process */
+unsigned long rss_kb(void);
+
 /* Each says what it has done, and returns how many things it has checked. */
 unsigned stress_mesh(void);
 unsigned stress_races(void);
