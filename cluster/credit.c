@@ -62,6 +62,75 @@ void rp__credit_end(struct rp__link *k)
     pthread_mutex_unlock(&k->lock);
 }
 
+/* ---- does the peer keep to its window? ------------------------------------------------------------ */
+
+/* On their way here or unread, less what was not counted for want of memory. */
+static int64_t unread(const struct rp__inflow *f)
+{
+    return (int64_t)(f->came - atomic_load_explicit(&f->taken, memory_order_relaxed));
+}
+
+/* Takes out those that are not needed at present; the lock is held. */
+static void sweep(struct rp__link *k, bool all)
+{
+    struct rp__map *m = &k->inflows;
+    for (uint32_t i = 0; i < m->size; i++) /* another may move to where one was */
+        for (struct rp__inflow *f; (f = m->at[i].value) && (all || unread(f) <= 0);) {
+            rp__map_remove(m, f->target);
+            rp__free_mem(rp__link_sys(k), f, sizeof *f);
+        }
+    k->inflow = 0;
+    k->many_inflows = m->used < 64 ? 128 : 2 * m->used;
+}
+
+static struct rp__inflow *inflow_new(struct rp__link *k, uint64_t target)
+{
+    struct rp__inflow *f = rp__alloc(rp__link_sys(k), sizeof *f);
+    if (!f)
+        return 0;
+    f->target = target;
+    f->came = 0;
+    atomic_init(&f->taken, 0);
+    pthread_mutex_lock(&k->lock);
+    if (k->inflows.used >= k->many_inflows)
+        sweep(k, false);
+    int rc = rp__map_put(&k->inflows, &rp__link_sys(k)->mem, target, f);
+    pthread_mutex_unlock(&k->lock);
+    if (rc == 0)
+        return f;
+    rp__free_mem(rp__link_sys(k), f, sizeof *f);
+    return 0;
+}
+
+int rp__credit_came(struct rp__link *k, uint64_t target, uint32_t bytes)
+{
+    struct rp__inflow *f = k->inflow;
+    if (!f || f->target != target)
+        k->inflow = f = rp__map_find(&k->inflows, target);
+    if (!f)
+        k->inflow = f = inflow_new(k, target);
+    if (f && unread(f) >= RP__WINDOW)
+        return -EOVERFLOW;
+    if (f)
+        f->came += bytes;
+    return 0;
+}
+
+void rp__inflows_free(struct rp__link *k)
+{
+    sweep(k, true);
+    rp__map_fini(&k->inflows, &rp__link_sys(k)->mem);
+}
+
+static void note_taken(struct rp__link *k, const struct rp__taken *t)
+{
+    pthread_mutex_lock(&k->lock);
+    struct rp__inflow *f = rp__map_find(&k->inflows, t->target);
+    if (f)
+        atomic_fetch_add_explicit(&f->taken, t->bytes, memory_order_relaxed);
+    pthread_mutex_unlock(&k->lock);
+}
+
 /* ---- what came and has been taken ----------------------------------------------------------------- */
 
 void rp__say_taken(struct rp_loop *l, const struct rp__taken *t)
@@ -71,6 +140,8 @@ void rp__say_taken(struct rp_loop *l, const struct rp__taken *t)
     struct rp__w w = {p, 0, sizeof p};
     rp__put64(&w, t->target);
     rp__put64(&w, t->bytes);
+    if (k)
+        note_taken(k, t);
     if (k && rp__link_emit(l, k, true, RP__CREDIT, 0, p, w.n) == -ENOMEM)
         rp__link_lose(k);
 }

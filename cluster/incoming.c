@@ -161,6 +161,8 @@ int rp__read_message(struct rp__link *k, const struct rp__frame *f)
 {
     struct arrival a;
     int rc = read_arrival(k, f, &a);
+    if (rc == 0)
+        rc = rp__credit_came(k, a.to, a.wire_bytes);
     return rc != 0 ? rc : deliver(k, &a);
 }
 

@@ -261,6 +261,7 @@ void rp__link_free(struct rp__link *k)
     }
     rp__map_fini(&k->credits, &sys->mem);
     rp__map_fini(&k->numbers, &sys->mem);
+    rp__inflows_free(k);
     free_table(k, &k->asked, sizeof(struct rp__asked));
     free_table(k, &k->watching, sizeof(struct rp__watching));
     free_table(k, &k->lookups, 0);
@@ -528,9 +529,9 @@ void rp__link_bytes(struct rp__link *k, const void *p, size_t n)
     int rc = rp__reader_feed(&k->reader, p, n, on_frame, k);
     if (rc == 0 || rc == -ECONNRESET)
         return;
-    enum rp__bye code = rc == -EACCES ? RP__BYE_AUTH : rc == -EALREADY ? RP__BYE_DUP
+    enum rp__bye code = rc == -EACCES ? RP__BYE_AUTH : rc == -EALREADY ? RP__BYE_DUP : rc == -EOVERFLOW ? RP__BYE_FLOW
                         : rc == -EPROTONOSUPPORT ? RP__BYE_VERSION : RP__BYE_PROTO;
-    rp__link_leave(k, rc, code, rp_strerror(rc));
+    rp__link_leave(k, code == RP__BYE_FLOW ? -EPROTO : rc, code, rp_strerror(rc));
 }
 
 void rp__link_accepted(struct rp__link *k)

@@ -102,6 +102,14 @@ struct rp__credit { /* toward one actor of the peer */
     struct rp__hook waiters; /* rp_self, by `queue` */
 };
 
+struct rp__inflow { /* from the peer toward one actor here: does it keep to its window? */
+    uint64_t target;
+    uint64_t came;          /* bytes; the home loop's */
+    /* Added to by any loop, before the peer is told. Read by the home loop when more comes, and what the peer sent
+     * because it was told comes after that: the way there and back orders, so both are relaxed. */
+    _Atomic uint64_t taken;
+};
+
 struct rp__asked { /* a call, or a token, that went over the link: who is to have the reply */
     uint64_t asker, call;
     uint64_t via; /* another link, whose peer asked, and by its number; 0: an actor of this process */
@@ -134,6 +142,9 @@ struct rp__link {
     uint32_t nplans, plans_size;
     struct rp__timer beat;
     rp_time heard, lost_at;
+    struct rp__map inflows;  /* target -> struct rp__inflow: changed with the lock held, so that others may look with it */
+    struct rp__inflow *inflow; /* the last that was wanted; NULL: none */
+    uint32_t many_inflows;   /* when there are so many, those of which all has been taken go */
     int reason;              /* it is down */
     unsigned unanswered;     /* loops */
     struct rp__link_loop *loops;
@@ -181,6 +192,7 @@ int  rp__on_joined(struct rp__link *k);                  /* every loop has it in
 /* remote.c: the frames that concern actors. 0, or -EPROTO. */
 int  rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f);
 void rp__remote_end(struct rp__link *k, int reason);     /* under no lock; `down` is set */
+void rp__inflows_free(struct rp__link *k);
 
 /* ---- any thread ---------------------------------------------------------------------------------- */
 

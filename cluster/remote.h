@@ -38,6 +38,9 @@ struct rp__credit *rp__credit_of(struct rp__link *k, uint64_t target); /* the lo
 int  rp__read_credit(struct rp__link *k, struct rp__in in);
 void rp__credit_end(struct rp__link *k); /* whoever waits for it looks again, and finds no link */
 
+/* The peer has sent so many bytes to an actor here. 0; -EOVERFLOW: its window was full. The home loop's. */
+int  rp__credit_came(struct rp__link *k, uint64_t target, uint32_t bytes);
+
 struct rp__taken { /* of what came by a link, and is to be said to the peer */
     uint64_t link, target, bytes;
 };

@@ -498,3 +498,87 @@ TEST(stranger, asks_for_no_name)
     }
     node_close(&n);
 }
+
+/* ---- his window ------------------------------------------------------------------------------------------------- */
+
+static void announce(struct stranger *s, const rp_type *t, uint16_t number)
+{
+    unsigned char p[256];
+    struct rp__w w = {p, 0, sizeof p};
+    rp__announce(&w, t);
+    say_frame(s, RP__TYPE, 0, number, p, w.n);
+}
+
+enum { TEXT_BYTES = 4000, WIRE_BYTES = TEXT_BYTES + 4 + 4 + 16, IN_WINDOW = (RP__WINDOW + WIRE_BYTES - 1) / WIRE_BYTES };
+
+static void send_texts(struct stranger *s, uint64_t to, unsigned count)
+{
+    static const char much[TEXT_BYTES];
+    struct text t = {1, {much, sizeof much}};
+    unsigned char p[TEXT_BYTES + 64];
+    struct rp__w w = {p, 0, sizeof p};
+    rp__put64(&w, to);
+    rp__put64(&w, 0);
+    rp__pack(&w, TEXT, &t);
+    check_eq(w.n, WIRE_BYTES);
+    for (unsigned i = 0; i < count; i++)
+        say_frame(s, RP__SEND, 0, 0, p, w.n);
+}
+
+static uint64_t credit_said(const struct stranger *s, uint64_t to)
+{
+    uint64_t sum = 0;
+    for (struct walk w = {0, 0, 0, {0, 0, false}}; next_frame(s, &w);)
+        if (w.type == RP__CREDIT && rp__get64(&w.payload) == to)
+            sum += rp__get64(&w.payload);
+    return sum;
+}
+
+/* To an actor that is busy he may send as much as his window, and the message that goes beyond it. */
+TEST(stranger, sends_no_more_than_his_window)
+{
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    know(&s, &n, 1000);
+    announce(&s, TEXT, 0);
+    send_texts(&s, n.sleeper, 1); /* it begins with this one, and never ends */
+    pass(&n, 100 * RP_MS);
+    send_texts(&s, n.sleeper, IN_WINDOW - 1);
+    send_texts(&s, n.taker, IN_WINDOW); /* the others are not concerned */
+    pass(&n, 100 * RP_MS);
+    check(s.link && s.link->state == RP__L_UP);
+    check_eq(credit_said(&s, n.sleeper), 0);
+    check_eq(credit_said(&s, n.taker), (uint64_t)IN_WINDOW * WIRE_BYTES);
+    send_texts(&s, n.sleeper, 1);
+    check_eq(last_bye(&s), RP__BYE_FLOW);
+    go(&s);
+    node_close(&n);
+}
+
+/* What was taken he may send again, for as long as he likes; of actors that are no more nothing is kept. */
+TEST(stranger, sends_on_for_ever)
+{
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    know(&s, &n, 1000);
+    announce(&s, TEXT, 0);
+    for (uint64_t sent = 0; sent < 10 * IN_WINDOW; sent += IN_WINDOW) {
+        send_texts(&s, n.taker, IN_WINDOW);
+        pass(&n, 60 * RP_MS);
+        check_eq(credit_said(&s, n.taker), (sent + IN_WINDOW) * WIRE_BYTES);
+    }
+    size_t before = 0;
+    for (uint64_t i = 1; i <= 4000; i++) {
+        send_texts(&s, n.taker ^ i << 32, 1);
+        if (i % 1000 == 0)
+            pass(&n, 60 * RP_MS);
+        if (i == 1000)
+            before = n.mem.now;
+    }
+    check(s.link && s.link->state == RP__L_UP);
+    check(n.mem.now < before + 20000, "%zu bytes more", n.mem.now - before);
+    go(&s);
+    node_close(&n);
+}
