@@ -115,6 +115,9 @@ struct rp__actors {
     struct rp__dead *dead;    /* dead.c; made on first use */
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
+    uint32_t nheld;
+    struct rp__hook held;     /* struct rp__spill, of the reserve: what is to be delivered again (again.c) */
+    struct rp__timer again;
     struct rp__talk *talk;    /* a mover listens; NULL: none does */
     struct rp__where_table where; /* those that do not live where they were born */
     uint32_t nmoving;         /* on their way from here or to here */
@@ -241,6 +244,8 @@ struct rp__spill *rp__spill_new(struct rp_loop *l); /* of one slot, for later; N
 bool rp__reserve_ready(struct rp_loop *l);
 struct rp__spill *rp__reserve_take(struct rp_loop *l); /* NULL: it is spent, and a signal lost */
 void rp__reserve_fini(struct rp_loop *l);
+bool rp__hold_over(struct rp_loop *l, struct rp__slot *s); /* a message nobody may lose, and no memory: later. False: it is lost */
+bool rp__held_take(struct rp_loop *l, struct rp__slot *ret); /* the next of those; false: none */
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
 void rp__signal_undone(struct rp_loop *l, struct rp__slot *s); /* its system has ended: what it brought is freed */
 
@@ -312,6 +317,12 @@ static inline void rp__drop(struct rp_loop *l, struct rp__slot *s, rp_dropped wh
     rp__finish(l, s, RP__DROPPED);
 }
 
+static inline void rp__no_memory(struct rp_loop *l, struct rp__slot *s)
+{
+    if (!rp__hold_over(l, s))
+        rp__drop(l, s, RP_DROPPED_MEMORY);
+}
+
 void rp__pay(struct rp_loop *l, struct rp__slot *s);
 
 void rp__no_reply(struct rp_loop *l, struct rp__slot *call, int err);
@@ -374,7 +385,9 @@ struct rp__kid *rp__kid_new(struct rp_loop *l, struct rp__actor *parent); /* NUL
 void rp__kid_free(struct rp_loop *l, struct rp__kid *k);
 void rp__kid_born(struct rp__kid *k, uint64_t child);
 struct rp__spill *rp__farewell_new(struct rp_loop *l, uint64_t parent, uint64_t child, struct rp__kid *k); /* NULL: no memory */
-int  rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id);
+/* `via` 0: the watcher is an actor of this process; else it is behind that link, which knows it as `id`. */
+int  rp__watch_new(struct rp_loop *l, struct rp__actor *a, uint64_t watcher, uint64_t via, uint64_t id); /* 0, -ENOMEM: nobody hears of it */
+void rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id); /* what fails is an RP_DOWN */
 void rp__watch_free(struct rp_loop *l, struct rp__watch *w);
 void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a);
 void rp__watches_fire(struct rp_loop *l, struct rp__actor *a);

@@ -95,7 +95,7 @@ static void replaced(struct rp_loop *l, struct rp__actor *a, rp_msg *m, rp_msg *
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned)
 {
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr))) {
-        rp__drop(l, s, RP_DROPPED_MEMORY);
+        rp__no_memory(l, s);
         return;
     }
     rp_overflow policy = policy_of(a, s);
@@ -109,7 +109,7 @@ void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, boo
         return;
     rp_msg *m = owned ? (rp_msg *)s : rp__msg_hold(l, s);
     if (!m) {
-        rp__drop(l, s, RP_DROPPED_MEMORY);
+        rp__no_memory(l, s);
         return;
     }
     rp_msg *old = policy == RP_CONFLATE ? rp__mailbox_replace(l, a->box, m) : 0;
@@ -120,7 +120,7 @@ void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, boo
     if (policy == RP_CONFLATE && !sure && rp__box_is_full(a))
         admit(l, a, &m->slot, policy);
     if (rp__mailbox_put(l, a->box, m, policy == RP_CONFLATE) != 0)
-        rp__drop(l, &m->slot, RP_DROPPED_MEMORY);
+        rp__no_memory(l, &m->slot);
     else
         tell_waiter(a, comes);
 }

@@ -264,7 +264,7 @@ __attribute__((always_inline)) static inline void hand_over(struct rp_loop *l, r
 {
     rp_msg *m = place == OWNED ? (rp_msg *)s : rp__msg_hold(l, s);
     if (!m) {
-        rp__drop(l, s, RP_DROPPED_MEMORY);
+        rp__no_memory(l, s);
         return;
     }
     rp__pay(l, &m->slot);
@@ -348,6 +348,21 @@ RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
         l->budget--;
         if (m)
             deliver(l, me, &m->slot, OWNED);
+    }
+}
+
+/* What there was no memory to keep; once each. A handler that waits leaves the rest to another round. */
+RP__NOIPA static void dispatch_held(struct rp_loop *l, rp_self *me)
+{
+    struct rp__slot one, *s = &one;
+    __asm__("" : "+r"(s)); /* gcc does not see that none is longer, and warns */
+    l->source = l->index;
+    for (uint32_t n = l->actors->nheld; n > 0 && l->budget > 0 && rp__held_take(l, s); n--) {
+        l->budget--;
+        if (rp__route_of(l, s->to) == l->index)
+            deliver(l, me, s, RING);
+        else
+            rp__post_sure(l, s); /* it has moved on */
     }
 }
 
@@ -492,6 +507,8 @@ void rp__dispatch(struct rp_loop *l)
         return; /* memory is out: nothing more is begun until some comes back */
     if (__builtin_expect(l->actors->talk != 0, 0))
         dispatch_heard(l, me);
+    if (__builtin_expect(l->actors->nheld != 0, 0))
+        dispatch_held(l, me);
     dispatch_due(l, me);
     dispatch_events(l, me);
     unsigned n = l->sys->nloops, first = (unsigned)(atomic_load_explicit(&l->turns, memory_order_relaxed) % n); /* a turn's budget may end before the last one */

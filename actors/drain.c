@@ -94,7 +94,7 @@ static void note(struct rp_loop *l, struct seen *k, const struct rp__actor *a)
  * before is seen in the next pass at the latest. */
 static bool on_its_way(struct rp_loop *l)
 {
-    bool some = l->events.count > 0 || !rp__list_empty(&l->due) || !rp__list_empty(&l->spills);
+    bool some = l->events.count > 0 || l->actors->nheld > 0 || !rp__list_empty(&l->due) || !rp__list_empty(&l->spills);
     for (unsigned i = 0; i < l->sys->nloops && !some; i++) {
         struct rp__ring *in = atomic_load_explicit(&l->in[i], memory_order_acquire), *out = l->out[i];
         some = (in && rp__ring_ready(in) > 0) ||

@@ -49,31 +49,36 @@ void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d)
     rp__post_sure(l, &s);
 }
 
-/* `via` 0: the watcher is an actor of this process; else it is behind that link, which knows it as `id`. */
-int rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id)
+int rp__watch_new(struct rp_loop *l, struct rp__actor *a, uint64_t watcher, uint64_t via, uint64_t id)
 {
-    struct rp__actor *a = rp__actor_find(l->actors, target);
-    struct rp__extra *x = a ? rp__extra(l, a) : 0;
+    struct rp__extra *x = rp__extra(l, a);
     struct rp__watch *w = x ? rp__pool_get(&l->pool, sizeof *w) : 0;
     struct rp__spill *down = w ? rp__spill_new(l) : 0;
-    if (down) {
-        *w = (struct rp__watch){.via = via, .id = id, .down = down};
-        struct rp_down d = down_of(l, target, a, 0);
-        down->slot[0] = down_slot(watcher, target, &d);
-        rp__list_push(&x->watches, &w->link);
-        a->flags |= RP__A_WATCHED;
-        if (via && !rp__runtime(l)->route->watched(l, w))
-            rp__watch_free(l, w); /* that link is gone */
-        return 0;
+    if (!down) {
+        if (w)
+            rp__pool_free(&l->pool, w, sizeof *w);
+        return -ENOMEM;
     }
-    if (w)
-        rp__pool_free(&l->pool, w, sizeof *w);
+    *w = (struct rp__watch){.via = via, .id = id, .down = down};
+    struct rp_down d = down_of(l, a->addr, a, 0);
+    down->slot[0] = down_slot(watcher, a->addr, &d);
+    rp__list_push(&x->watches, &w->link);
+    a->flags |= RP__A_WATCHED;
+    if (via && !rp__runtime(l)->route->watched(l, w))
+        rp__watch_free(l, w); /* that link is gone */
+    return 0;
+}
+
+void rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id)
+{
+    struct rp__actor *a = rp__actor_find(l->actors, target);
+    if (a && rp__watch_new(l, a, watcher, via, id) == 0)
+        return;
     struct rp_down d = down_of(l, target, a, a ? -ENOMEM : -ESRCH);
     if (via)
         rp__runtime(l)->route->down(l, via, id, &d);
     else
         rp__down_now(l, watcher, &d);
-    return a ? -ENOMEM : 0;
 }
 
 void rp__watch_free(struct rp_loop *l, struct rp__watch *w)

@@ -117,7 +117,7 @@ static int build_kin(struct rp_loop *l, struct rp__actor *a, const struct rp__bi
     }
     if (b->mail && rp__kept_new(l, a, b->o, *b->mail) != 0)
         return -ENOMEM;
-    return b->o->monitor ? rp__watch_add(l, a->addr, b->parent, 0, 0) : 0;
+    return b->o->monitor ? rp__watch_new(l, a, b->parent, 0, 0) : 0;
 }
 
 /* What stands of a half-built actor goes. Nobody has its address but what init told. */

@@ -345,29 +345,33 @@ static int start_one(rp_self *me, struct sup *s, struct ward *w)
     return first ? rc : 0; /* later on its end tells the same */
 }
 
-/* In order. Only when nobody of the round has still to end. */
-static void start_wanted(rp_self *me, struct sup *s)
+/* In order. Only when nobody of the round has still to end. True: one could not be, and all are to be looked at again. */
+static bool start_wanted(rp_self *me, struct sup *s)
 {
     bool together = s->spec.strategy != RP_ONE_FOR_ONE;
     for (size_t i = 0; together && i < s->n; i++)
         if (s->ward[i].halt && s->ward[i].state != DOWN)
-            return;
+            return false;
     for (size_t i = 0; i < s->n && s->phase == RUNNING; i++) {
         struct ward *w = &s->ward[i];
         if (w->state != DOWN || w->leaving)
             continue;
         if (w->due > s->now) {
             if (together)
-                return;
+                return false;
             continue;
         }
         bool first = rp_ref_none(w->ref);
         int rc = start_one(me, s, w);
-        if (rc != 0 && first && s->starter.call != 0)
+        if (rc == 0)
+            continue;
+        if (first && s->starter.call != 0)
             shut_down(s, rc);
-        else if (rc != 0)
+        else
             failed(me, s, i, rc, "it cannot be started");
+        return true;
     }
+    return false;
 }
 
 /* ---- time ---------------------------------------------------------------------------------------- */
@@ -401,14 +405,12 @@ static int set_tick(rp_self *me, struct sup *s)
 /* Does what can be done now. What its handler returns. */
 static int step(rp_self *me, struct sup *s)
 {
-    enum phase was;
-    do { /* a start that fails may make it give up */
-        was = s->phase;
+    bool again;
+    do { /* bounded by the intensity: each start that fails is counted */
         s->now = rp_now(me);
         stop_unwanted(me, s);
-        if (s->phase == RUNNING)
-            start_wanted(me, s);
-    } while (s->phase != was);
+        again = s->phase == RUNNING && start_wanted(me, s);
+    } while (again);
     if (s->phase == ENDING && s->n == 0) {
         bool taken = s->starter.call != 0 && !(me->actor->flags & RP__A_KEPT); /* by who started it: see fini */
         return s->rc == 0 || taken ? RP_STOP : s->rc;
@@ -416,7 +418,9 @@ static int step(rp_self *me, struct sup *s)
     return set_tick(me, s); /* without a clock it cannot do its work: then it has failed */
 }
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages ------------------------------------------------------------------------------------
+ * Who cannot be answered for want of memory gets -EPIPE; no supervisor ends of that.
+ */
 
 /* Under another supervisor: who starts it waits for the answer, so it does not end before it has been asked. What
  * comes before, for the incarnation that was or for this one, waits for that too. */
@@ -445,45 +449,50 @@ static int on_start(rp_self *me, struct sup *s, const struct start *b, const rp_
     bool watch = b->watch;
     if ((rc = step(me, s)) != 0 || s->phase != RUNNING)
         return rc;
-    if (watch && (rc = rp__watch_add(me->loop, me->actor->addr, asker.local, 0, 0)) != 0)
-        return rc;
-    return answer(me, &s->starter, rp_self_ref(me), 0);
+    if (watch && (rc = rp__watch_new(me->loop, me->actor, asker.local, 0, 0)) != 0) {
+        shut_down(s, rc);
+        return step(me, s);
+    }
+    (void)answer(me, &s->starter, rp_self_ref(me), 0);
+    return 0;
 }
 
-static int on_add(rp_self *me, struct sup *s, const struct add *b, const rp_msg *m)
+static void on_add(rp_self *me, struct sup *s, const struct add *b, const rp_msg *m)
 {
     rp_child c = b->c;
     c.opts.name = b->name.size ? b->name.data : 0;
     int rc = s->phase == RUNNING ? take_in(me->loop, s, &c) : -ECANCELED;
     if (rc == 0 && (rc = start_one(me, s, &s->ward[s->n - 1])) != 0)
         let_go(me, s, s->n - 1, rc);
-    return rc != 0 ? rp_reply_error(me, m, rc)
-                   : rp_reply(me, m, &answer_type, &(struct answer){s->ward[s->n - 1].ref});
+    (void)!(rc != 0 ? rp_reply_error(me, m, rc)
+                    : rp_reply(me, m, &answer_type, &(struct answer){s->ward[s->n - 1].ref}));
 }
 
-static int on_removal(rp_self *me, struct sup *s, const struct removal *b, const rp_msg *m)
+static void on_removal(rp_self *me, struct sup *s, const struct removal *b, const rp_msg *m)
 {
     for (size_t i = 0; i < s->n; i++)
         if (rp_ref_eq(s->ward[i].ref, b->child) && s->ward[i].remover.call == 0) {
             s->ward[i].leaving = true;
-            return rp_take_token(me, m, &s->ward[i].remover);
+            (void)!rp_take_token(me, m, &s->ward[i].remover);
+            return;
         }
-    return rp_reply_error(me, m, -ESRCH);
+    (void)!rp_reply_error(me, m, -ESRCH);
 }
 
-static int on_which(rp_self *me, struct sup *s, const struct which *b, const rp_msg *m)
+static void on_which(rp_self *me, struct sup *s, const struct which *b, const rp_msg *m)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->ward[i].number == b->number && !rp_ref_none(s->ward[i].ref))
-            return rp_reply(me, m, &answer_type, &(struct answer){s->ward[i].ref});
-    return rp_reply_error(me, m, -ENOENT);
+        if (s->ward[i].number == b->number && !rp_ref_none(s->ward[i].ref)) {
+            (void)!rp_reply(me, m, &answer_type, &(struct answer){s->ward[i].ref});
+            return;
+        }
+    (void)!rp_reply_error(me, m, -ENOENT);
 }
 
 static int handle(rp_self *me, void *state, const rp_msg *m)
 {
     struct sup *s = state;
     const void *b;
-    int rc = 0;
     if ((b = rp_body(m, &start_type)))
         return on_start(me, s, b, m);
     if (s->phase == NEW && me->actor->flags & RP__A_KEPT)
@@ -493,14 +502,14 @@ static int handle(rp_self *me, void *state, const rp_msg *m)
     else if (rp_body(m, &tick_type))
         s->tick_at = RP_FOREVER;
     else if ((b = rp_body(m, &add_type)))
-        rc = on_add(me, s, b, m);
+        on_add(me, s, b, m);
     else if ((b = rp_body(m, &removal_type)))
-        rc = on_removal(me, s, b, m);
+        on_removal(me, s, b, m);
     else if ((b = rp_body(m, &which_type)))
-        return on_which(me, s, b, m);
+        on_which(me, s, b, m);
     else if ((b = rp_body(m, RP_EXIT)) && ((const struct rp_exit *)b)->reason != 0)
         shut_down(s, ((const struct rp_exit *)b)->reason);
-    return rc != 0 ? rc : step(me, s);
+    return step(me, s);
 }
 
 static void fini(rp_self *me, void *state, int reason)

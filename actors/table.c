@@ -28,6 +28,7 @@ int rp__actors_open(struct rp_loop *l)
     t->todo = RP__NOBODY;
     t->spread = l->index;
     rp__list_init(&t->looks);
+    rp__list_init(&t->held);
     t->calls.tag = t->timers.tag = l->index;
     t->where.at = t->where.few;
     t->where.size = RP__WHERE_BUCKETS;

@@ -65,7 +65,7 @@ static uint64_t of_actor(const struct rp__actor *a)
 
 static uint64_t of_loop(struct rp_loop *l)
 {
-    uint64_t n = in_events(&l->events) + in_spills(&l->spills);
+    uint64_t n = in_events(&l->events) + in_spills(&l->spills) + in_spills(&l->actors->held);
     for (unsigned i = 0; i < l->sys->nloops; i++) {
         const struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_acquire);
         n += r ? in_ring(r) + in_spills(&r->spills) : 0;

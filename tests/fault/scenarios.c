@@ -220,13 +220,17 @@ static int waits(rp_self *me, void *arg)
 static int spawns(rp_self *me, void *arg)
 {
     rp_ref r;
+    rp_msg *m;
     (void)arg;
     fault_arm();
     for (unsigned on = 0; on < rp_loop_count(me); on++) {
         TRY(spawn_on(me, &player, on, &r));
         TRY(spawn_on(me, &singer, on, &r));
         rp_spawn_opts o = {.on = RP_SPREAD, .stack = 200000, .monitor = true};
-        TRY(rp_spawn(me, &singer, &o, &r));
+        int rc = rp_spawn(me, &singer, &o, &r);
+        if (rc != 0 && rp_recv(me, &m, rp_in_ms(me, 1)) == 0)
+            check(false, "of what never was comes %s", rp_type_of(m)->name);
+        TRY(rc);
         TRY(rp_stop(me, r, "enough"));
         TRY(await_down(me));
     }
@@ -1113,6 +1117,43 @@ static int supervises(rp_self *me, void *arg)
     return rp_scope_close(me, &s, rc);
 }
 
+/* Where one allocation fails and no more, whoever falls begins again, or its supervisor ends: nothing stands still. */
+static int restarts(rp_self *me, void *arg)
+{
+    (void)arg;
+    const struct test_mem *mem = fault_mem()->ud;
+    const rp_child c[] = {{.actor = &idle_player, .opts = {.on = RP_SPREAD}}, {.actor = &singer, .opts = {.on = RP_SPREAD}}};
+    rp_supervisor s = {.children = c, .nchildren = 2, .restarts = 100, .within_ms = 60000};
+    rp_ref sup, a, b;
+    for (s.strategy = RP_ONE_FOR_ONE; s.strategy <= RP_REST_FOR_ONE; s.strategy++) {
+        TRY(rp_supervise(me, &s, &(rp_spawn_opts){.monitor = true}, &sup));
+        if (s.strategy == RP_ONE_FOR_ONE)
+            fault_arm();
+        for (int i = 0; i < 2; i++) {
+            int rc = i ? rp_supervise_child(me, sup, 0, &a) : rp_supervise_add(me, sup, &c[0], &b);
+            if (rc == -EPIPE && !mem->from_then_on)
+                check_eq(rp_supervise_child(me, sup, 0, &a), 0); /* that it could not answer does not end it */
+            TRY(rc);
+        }
+        TRY(rp_supervise_remove(me, sup, b));
+        TRY(rp_supervise_child(me, sup, 1, &b));
+        for (int i = 0; i < 6; i++) { /* one, the other, both at once */
+            if (i % 4 == 0)
+                TRY(rp_tell(me, a, NUM, &(struct num){.n = FAIL}));
+            if (i % 4 == 2 || i == 4)
+                TRY(rp_tell(me, b, NUM, &(struct num){.n = FAIL}));
+            int rc = call_n(me, i % 2 ? b : a, ANSWER, a);
+            check(rc != -ETIMEDOUT || mem->from_then_on, "it does not begin again: %d", i);
+            TRY(rc);
+        }
+        TRY(rp_stop(me, sup, "test"));
+        int rc = await_down(me);
+        check(rc != -ETIMEDOUT || mem->from_then_on, "the supervisor does not end");
+        TRY(rc);
+    }
+    return 0;
+}
+
 /* With children, a timer, a stash and messages on their way; there and back. */
 static int moves(rp_self *me, void *arg)
 {
@@ -1332,7 +1373,7 @@ const struct scenario scenarios[] = {
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
-    BOTH("supervises", supervises), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
+    BOTH("supervises", supervises), BOTH("restarts", restarts), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"left_behind", UV_2, left_behind},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
     BOTH("dead_letters", dead_letters), {"dead_letters", UV_2, dead_letters},
