@@ -177,7 +177,7 @@ static int handle(rp_self *me, struct rp__actor *a, struct rp__slot *s)
 }
 
 /* A handler that had waited has returned: its actor goes on with what came meanwhile, on this stack,
- * until its mailbox is empty; then the stack is given back. */
+ * until its mailbox is empty or it is to move; then the stack is given back. */
 __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct rp__slot *s, int rc)
 {
     struct rp_loop *l = me->loop;
@@ -190,7 +190,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
             rp__chunk_unpin(&l->events, me->pin);
             me->pin = 0;
         }
-        rp_msg *m = rc == 0 && !(a->flags & RP__A_STOPPED) ? rp__next_in_box(l, a) : 0;
+        rp_msg *m = rc == 0 && !(a->flags & (RP__A_STOPPED | RP__A_LEAVES)) ? rp__next_in_box(l, a) : 0;
         if (!m)
             break;
         s = me->msg = &m->slot; /* before others run, who look at what it is at */

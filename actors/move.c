@@ -179,16 +179,21 @@ static void act_on(struct rp_loop *l, struct rp__hook *held, bool moved)
     }
 }
 
-/* It is an idle handler again, and what has come meanwhile comes first. */
-static void thaw(struct rp_loop *l, struct rp__actor *a)
+/* It is an idle handler, and what has come meanwhile comes first. */
+static void go_on(struct rp_loop *l, struct rp__actor *a)
 {
     a->flags &= ~(uint32_t)(RP__A_BUSY | RP__A_MOVING | RP__A_DRAINS);
-    a->why = 0;
-    l->actors->nmoving--;
     if ((a->box && rp__mailbox_waiting(a->box)) || a->flags & RP__A_DUE) {
         a->flags |= RP__A_DRAINS;
         rp__signal(l, a->addr, a->addr, RP__OP_DRAIN, 0, 0);
     }
+}
+
+static void thaw(struct rp_loop *l, struct rp__actor *a)
+{
+    a->why = 0;
+    l->actors->nmoving--;
+    go_on(l, a);
 }
 
 /* ---- S: it begins -------------------------------------------------------------------------------- */
@@ -416,8 +421,10 @@ void rp__leave(struct rp_loop *l, struct rp__actor *a)
     a->extra->leave = 0;
     a->flags &= ~(uint32_t)RP__A_LEAVES;
     int rc = begin(l, a, r);
-    if (rc != 0)
-        answer(l, r, rc, 0);
+    if (rc == 0)
+        return;
+    go_on(l, a);
+    answer(l, r, rc, 0);
 }
 
 /* ---- for users ------------------------------------------------------------------------------------- */

@@ -353,6 +353,46 @@ TEST(move, busy)
     everywhere(busy, 0);
 }
 
+/* Whose line never ends, and who waits in each message: it is gone with the end of the present one. */
+enum { NAPS = 60 };
+static _Atomic uint64_t naps;
+
+static int nap_in_order(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    check_eq(((const struct num *)rp_body(m, NUM))->n, naps);
+    int rc = rp_sleep(me, rp_in_ms(me, 1));
+    naps++;
+    return rc;
+}
+
+static int never_idle(rp_self *me, void *arg)
+{
+    static const rp_actor napper = {.name = "napper", .handle = nap_in_order};
+    unsigned n = rp_loop_count(me);
+    rp_ref a;
+    (void)arg;
+    naps = 0;
+    check_eq(rp_spawn(me, &napper, NULL, &a), 0);
+    for (uint64_t i = 0; i < NAPS; i++)
+        check_eq(tell_num(me, a, i), 0);
+    while (naps == 0)
+        check_eq(rp_yield(me), 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        check_eq(rp_move(me, a, RP_LOOP(i % n)), 0);
+        check(naps < NAPS, "it has gone when it had nothing more to do");
+    }
+    while (naps < NAPS)
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    end(me, a);
+    return 0;
+}
+
+TEST(move, never_idle)
+{
+    everywhere(never_idle, 0);
+}
+
 static int by_itself(rp_self *me, void *arg)
 {
     unsigned n = rp_loop_count(me);

@@ -1166,10 +1166,17 @@ static int moves(rp_self *me, void *arg)
     TRY(rp_link(me, a));
     TRY(tell_num(me, a, SPAWN));
     TRY(tell_num(me, a, TIMER));
+    const struct test_mem *mem = fault_mem()->ud;
     for (unsigned i = 1; i <= 3; i++) {
+        TRY(tell_num(me, a, REST)); /* it is in the middle of one, and others wait */
+        TRY(rp_tell(me, a, NUM, &(struct num){PASS, rp_self_ref(me)}));
+        TRY(rp_sleep(me, rp_in_ms(me, 1)));
         int rc = rp_move(me, a, RP_LOOP(i % rp_loop_count(me)));
         if (rc != 0 && rc != -ENOMEM)
             return rc;
+        int passed = play_next(me);
+        check(rc == 0 || mem->from_then_on || passed == 0, "it does not go on where it was: %d", passed);
+        TRY(passed);
         TRY(tell_num(me, a, SPAWN));
         TRY(wants(rp_move(me, b, RP_SAME), -ENOTSUP));
         TRY(call_n(me, a, ANSWER, a));
