@@ -227,7 +227,8 @@ static bool trap(struct rp_loop *l, const struct rp__actor *a, uint64_t who, int
 
 void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why)
 {
-    if (a->flags & (RP__A_ENDING | RP__A_STOPPED) || (a->flags & RP__A_TRAP && trap(l, a, who, reason, why)))
+    bool over = a->flags & (RP__A_ENDING | RP__A_STOPPED); /* who traps hears of it in its next life */
+    if ((a->flags & RP__A_TRAP && (!over || a->flags & RP__A_KEPT) && trap(l, a, who, reason, why)) || over)
         return;
     a->flags |= RP__A_STOPPED;
     a->why = why;

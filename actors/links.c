@@ -145,7 +145,7 @@ void rp__on_exit(struct rp_loop *l, struct rp__slot *s)
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
     struct rp__bond *b = find(a, s->from);
     int reason = (int)(int64_t)s->body[0];
-    bool told = b && !(a->flags & (RP__A_ENDING | RP__A_STOPPED));
+    bool told = b && (!(a->flags & (RP__A_ENDING | RP__A_STOPPED)) || !(~a->flags & (RP__A_KEPT | RP__A_TRAP)));
     bond_free(l, b);
     if (told && (reason < 0 || a->flags & RP__A_TRAP))
         rp__actor_stop(l, a, s->from, reason, (const char *)(uintptr_t)s->body[1]);

@@ -185,6 +185,8 @@ int rp_watch_name(rp_self *me, const char *name)
     struct rp_loop *l = me->loop;
     struct rp__actor *a = me->actor;
     struct rp__runtime *rt = rp__runtime(l);
+    if (rp__forked(l))
+        return -EPERM;
     if (!a || !name || !*name || strlen(name) > RP__NAME_MAX)
         return -EINVAL;
     if (watch_of(a, name, 0))
@@ -219,6 +221,8 @@ int rp_watch_name(rp_self *me, const char *name)
 
 int rp_unwatch_name(rp_self *me, const char *name)
 {
+    if (rp__forked(me->loop))
+        return -EPERM;
     struct rp__name_watch *w = watch_of(me->actor, name, 0);
     if (!w)
         return -ESRCH;

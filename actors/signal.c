@@ -96,7 +96,7 @@ static void on_monitor(struct rp_loop *l, struct rp__slot *s)
 
 static void stop(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s)
 {
-    if (s->body[2] && (!(a->flags & RP__A_KEPT) || a->extra->kept->restarts + 1 != s->body[2]))
+    if (s->body[2] && (!(a->flags & RP__A_KEPT) || a->flags & RP__A_ENDING || a->extra->kept->restarts + 1 != s->body[2]))
         return; /* it was on its way when that one fell by itself */
     rp__actor_stop(l, a, s->from, -ECANCELED, (const char *)(uintptr_t)s->body[0]);
 }

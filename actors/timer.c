@@ -240,6 +240,8 @@ int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, cons
 
 int rp_timer_key_stop(rp_self *me, uint64_t key)
 {
+    if (rp__forked(me->loop))
+        return -EPERM;
     struct rp__actor *a = me->actor;
     struct rp__delayed *d = a && a->extra ? rp__map_find(&a->extra->keyed, key) : 0;
     if (!d)

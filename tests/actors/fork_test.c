@@ -85,6 +85,13 @@ static void child_calls(rp_self *me, struct held *h)
     check_eq(rp_timer_stop(me, h->timer), -EPERM);
     check_eq(rp_monitor(me, h->other), -EPERM);
     check_eq(rp_whereis(me, "x", &r), -EPERM);
+    check_eq(rp_watch_name(me, "x"), -EPERM);
+    check_eq(rp_unwatch_name(me, "x"), -EPERM);
+    check_eq(rp_link(me, h->other), -EPERM);
+    check_eq(rp_move(me, h->other, RP_LOOP(1)), -EPERM);
+    check_eq(rp_timer_every(me, rp_in_ms(me, 1), RP_MS, NUM, &b, &t), -EPERM);
+    check_eq(rp_timer_key(me, 1, rp_in_ms(me, 1), NUM, &b), -EPERM);
+    check_eq(rp_timer_key_stop(me, 1), -EPERM);
     check_eq(rp_node_monitor(me, (rp_node){1}), -EPERM);
     check_eq(rp_listen_url(me, url, sizeof url), -EPERM);
     check_eq(rp_post(rp_system_of(me), 0, no_post, 0), -EPERM);

@@ -132,3 +132,66 @@ TEST(restart, a_supervisor_asked_before_its_start)
 {
     everywhere(asked_before_its_start, 0);
 }
+
+/* ---- what comes between two incarnations ------------------------------------------------------------- */
+
+static _Atomic int exits, last_reason;
+
+static int hear(rp_self *me, void *state, const rp_msg *m)
+{
+    const struct num *b = rp_body(m, NUM);
+    const struct rp_exit *e = rp_body(m, RP_EXIT);
+    if (b && b->n == WHERE && !rp_ref_none(b->ref))
+        check_eq(rp_link(me, b->ref), 0);
+    if (e && rp_ref_eq(e->who, rp_parent(me)))
+        return RP_STOP;
+    if (e) {
+        atomic_store(&last_reason, e->reason);
+        atomic_fetch_add(&exits, 1);
+    }
+    return obey(me, state, m);
+}
+static const rp_actor hearer = {.name = "hearer", .handle = hear, .flags = RP_TRAP};
+
+static void exits_reach(rp_self *me, int n, int reason)
+{
+    for (int i = 0; i < 5000 && atomic_load(&exits) < n; i++)
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    check_eq(atomic_load(&exits), n);
+    check_eq(atomic_load(&last_reason), reason);
+}
+
+/* Who traps hears in its next life of a linked actor's failure, and that it was to be stopped. */
+static int told_between_lives(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        rp_child c = {.actor = &hearer, .opts = {.on = RP_LOOP(on)}};
+        rp_supervisor s = {.children = &c, .nchildren = 1, .backoff_ms = 20};
+        rp_ref sup, who, peer;
+        rp_msg *m;
+        atomic_store(&exits, 0);
+        check_eq(rp_supervise(me, &s, &(rp_spawn_opts){.monitor = true}, &sup), 0);
+        check_eq(rp_supervise_child(me, sup, 0, &who), 0);
+        check_eq(rp_spawn(me, &leaf, &(rp_spawn_opts){.on = RP_SPREAD}, &peer), 0);
+        check_eq(rp_call(me, who, NUM, &(struct num){WHERE, peer}, &m, RP_FOREVER), 0);
+        rp_msg_drop(me, m);
+        check_eq(tell_num(me, who, FAIL), 0); /* and is down for a while */
+        check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
+        check_eq(tell_num(me, peer, FAIL), 0);
+        exits_reach(me, 1, -EIO);
+        check_eq(tell_num(me, who, FAIL), 0);
+        check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
+        check_eq(rp_stop(me, who, "test"), 0);
+        exits_reach(me, 2, -ECANCELED);
+        check_eq(rp_stop(me, sup, "test"), 0);
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+    }
+    return 0;
+}
+
+TEST(restart, who_traps_is_told_between_lives)
+{
+    everywhere(told_between_lives, 0);
+}
