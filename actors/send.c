@@ -287,6 +287,8 @@ static int place_here(rp_self *me, unsigned n, bool wait, rp_time until, struct 
         if (rc != -EAGAIN || l->events.count >= BACKLOG_MAX)
             return rc; /* else it may not step aside: as much as fits */
     }
+    if (__builtin_expect(l->slow & RP__SLOW_SPILT, 0) && !rp__serve_own(l))
+        return -ENOMEM;
     *ret = rp__events_push(&l->events, n);
     return *ret ? 0 : -ENOMEM;
 }
@@ -446,7 +448,7 @@ static int send_sure(struct rp_loop *l, struct rp__out *o)
 
 int rp__send_sure(struct rp_loop *l, struct rp__out *o)
 {
-    if (o->via == 0 && (l->slow & (RP__SLOW_FORKED | RP__SLOW_TRACE)) == 0 && words_short(l->running, l, o, true))
+    if (o->via == 0 && (l->slow & (RP__SLOW_FORKED | RP__SLOW_TRACE | RP__SLOW_SPILT)) == 0 && words_short(l->running, l, o, true))
         return 0;
     struct rp__pledge p;
     int rc = rp__pledge(l->running, o->type, o->body, false, &p);

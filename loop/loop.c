@@ -172,6 +172,7 @@ void rp__post_spill(struct rp_loop *l, unsigned dst, struct rp__spill *s)
         rp__spill_free(l, s);
     } else if (dst == l->index) {
         rp__list_push(&l->spills, &s->link);
+        l->slow |= RP__SLOW_SPILT;
     } else if (l->out[dst]) {
         rp__list_push(&l->out[dst]->spills, &s->link);
         rp__ring_wait(l, l->out[dst]);
@@ -198,18 +199,19 @@ void rp__spill_free(struct rp_loop *l, struct rp__spill *s)
     rp__pool_free(&l->pool, s, spill_size(s->n));
 }
 
-/* What waited for memory goes to the loop's own queue. */
-static void serve_own(struct rp_loop *l)
+bool rp__serve_own(struct rp_loop *l)
 {
     while (!rp__list_empty(&l->spills)) {
         struct rp__spill *s = RP__OF(struct rp__spill, link, l->spills.next);
         struct rp__slot *at = rp__events_push(&l->events, s->n);
         if (!at)
-            return;
+            return false;
         memcpy(at, s->slot, s->n * sizeof *at);
         rp__unlink(&s->link);
         rp__spill_free(l, s);
     }
+    l->slow &= ~(uint32_t)RP__SLOW_SPILT;
+    return true;
 }
 
 /* Gives what room there is: first to what was spilled, in order, then to who waits. */
@@ -262,7 +264,7 @@ void rp__publish(struct rp_loop *l)
     if (l->waiting)
         look_for_room(l);
     if (!rp__list_empty(&l->spills))
-        serve_own(l);
+        rp__serve_own(l);
     while (l->dirty) {
         struct rp__ring *r = l->dirty;
         l->dirty = r->dirty_next;

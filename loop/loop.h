@@ -49,7 +49,8 @@ enum {
     RP__SLOW_FORKED = 1, /* this is a forked child: every call is -EPERM */
     RP__SLOW_FULL = 2,   /* some mailbox told this loop that it is full */
     RP__SLOW_MOVED = 4,  /* some actor does not live where its address says */
-    RP__SLOW_TRACE = 8   /* what is sent is traced (trace.h) */
+    RP__SLOW_TRACE = 8,  /* what is sent is traced (trace.h) */
+    RP__SLOW_SPILT = 16  /* something for this loop itself waits for memory, and goes before what is sent now */
 };
 
 struct rp_loop {
@@ -257,6 +258,9 @@ int rp__post_slots(struct rp_loop *l, unsigned dst, const struct rp__slot *s, un
 
 /* The same with a record made before, which the loop takes over: it never fails. */
 void rp__post_spill(struct rp_loop *l, unsigned dst, struct rp__spill *s);
+
+/* What waits for memory goes to the loop's own queue. False: it still waits. */
+bool rp__serve_own(struct rp_loop *l);
 
 /* Any that has not gone out, for who clears up when the loops have stopped. NULL: none. */
 struct rp__spill *rp__spill_take(struct rp_loop *l);
