@@ -126,12 +126,18 @@ static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
         rp__failure_noted(l, a->reason);
 }
 
-static void bury(struct rp_loop *l, struct rp__actor *a)
+static void end_life(struct rp_loop *l, struct rp__actor *a)
 {
     rp__run_fini(l, a);
     rp__tally(l, RP__FAILED, a->reason < 0 && a->reason != -ECANCELED);
     if (rp__traces(l, RP__T_END))
         rp__trace_end(l, a);
+}
+
+static void bury(struct rp_loop *l, struct rp__actor *a)
+{
+    if (!(a->flags & RP__A_DOWN))
+        end_life(l, a);
     if (a->flags & RP__A_KEPT) {
         rp__kept_fall(l, a);
         return;
@@ -241,13 +247,15 @@ void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int re
 
 void rp__actor_release(struct rp_loop *l, struct rp__actor *a, uint64_t who, const char *why)
 {
+    bool kept = a->flags & RP__A_KEPT;
     a->flags &= ~(uint32_t)RP__A_KEPT;
     if (!(a->flags & RP__A_DOWN)) {
         rp__actor_stop(l, a, who, -ECANCELED, why);
         return;
     }
-    a->flags &= ~(uint32_t)RP__A_DOWN; /* its last incarnation has ended: so has it */
-    todo(l, a);
+    if (!kept)
+        return; /* it is on its way out */
+    todo(l, a); /* its last incarnation has ended: so has it */
     work_off(l);
 }
 
