@@ -55,6 +55,7 @@ struct rp__extra { /* what few actors have */
     struct rp__hook names;   /* struct rp__name_watch */
     struct rp__kept *kept;   /* under a supervisor */
     struct rp__request *leave; /* it is to move */
+    uint32_t ticks;          /* timers taken in a row while messages wait */
     uint32_t brought;        /* timers of it that were started on another loop; those that have ended too */
     char *name;              /* it is registered under */
     rp_ref redirect;         /* where RP_REDIRECT sends */

@@ -89,9 +89,19 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
     return true;
 }
 
+/* What came due comes first; but who is late for each tick of a timer has a message after every few. */
+static bool timers_turn(const struct rp__actor *a)
+{
+    enum { IN_A_ROW = 7 };
+    struct rp__extra *x = a->extra;
+    bool waits = a->box && rp__mailbox_waiting(a->box), turn = !waits || x->ticks < IN_A_ROW;
+    x->ticks = waits && turn ? x->ticks + 1 : 0;
+    return turn;
+}
+
 rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 {
-    rp_msg *tick = a->flags & RP__A_DUE ? rp__timer_of(l, a, 0) : 0;
+    rp_msg *tick = a->flags & RP__A_DUE && timers_turn(a) ? rp__timer_of(l, a, 0) : 0;
     if (tick)
         return tick;
     for (rp_msg *m; a->box && (m = rp__mailbox_take_next(l, a->box));)
@@ -99,7 +109,7 @@ rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
             return m;
     if (a->box)
         rp__pace_end(&a->box->pace);
-    return 0;
+    return a->flags & RP__A_DUE ? rp__timer_of(l, a, 0) : 0; /* those that stood there had expired */
 }
 
 /* What makes the end of a message more than a count. */

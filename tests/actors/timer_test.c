@@ -169,3 +169,56 @@ TEST(timers, periodic_ones_do_not_drift)
     for (uint64_t seed = 1; seed < 6; seed++)
         check_eq(run_with(exact, 0, &(rp_system_opts){.loops = 2, .sim_seed = seed}), 0);
 }
+
+/* ---- beside messages ------------------------------------------------------------------------------ */
+
+/* Needs longer for each tick than there is from one to the next. */
+static const rp_type beat_type = {.name = "test.beat", .size = sizeof(struct num)};
+
+static int late_init(rp_self *me, void *state, void *arg)
+{
+    (void)state, (void)arg;
+    return rp_timer_every(me, rp_in_ms(me, 1), RP_MS, &beat_type, &(struct num){0, {0, 0}}, NULL);
+}
+
+static int late_handle(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    if (rp_body(m, &beat_type))
+        return rp_sleep(me, rp_in_ms(me, 3));
+    return rp_reply(me, m, NUM, rp_body(m, NUM));
+}
+
+static int late_run(rp_self *me, void *arg)
+{
+    rp_msg *m;
+    int rc = late_init(me, NULL, arg);
+    while (rc == 0 && (rc = rp_recv(me, &m, RP_FOREVER)) == 0) {
+        rc = late_handle(me, NULL, m);
+        rp_msg_drop(me, m);
+    }
+    return rc;
+}
+
+static int always_late(rp_self *me, void *arg)
+{
+    static const rp_actor late[] = {{.name = "late", .handle = late_handle, .init = late_init}, {.name = "late-co", .run = late_run}};
+    (void)arg;
+    for (int kind = 0; kind < 2; kind++) {
+        rp_ref who;
+        rp_msg *m;
+        check_eq(rp_spawn(me, &late[kind], &(rp_spawn_opts){.on = RP_SPREAD}, &who), 0);
+        for (int i = 0; i < 3; i++) {
+            check_eq(rp_sleep(me, rp_in_ms(me, 5)), 0);
+            check_eq(rp_call(me, who, NUM, &(struct num){1, {0, 0}}, &m, rp_in_ms(me, 20000)), 0);
+            rp_msg_drop(me, m);
+        }
+        check_eq(rp_stop(me, who, "test"), 0);
+    }
+    return 0;
+}
+
+TEST(timers, one_that_is_always_due_starves_no_message)
+{
+    everywhere(always_late, 0);
+}
