@@ -201,7 +201,8 @@ void rp__stalled_at(const rp_self *me, struct rp_stall *ret);
 /* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
 
 enum rp__op {            /* body[] */
-    RP__OP_STOP = 1,     /* why; 1: and its supervisor lets go of it; the incarnation that is meant, or 0 */
+    RP__OP_STOP = 1,     /* why; 1: and its supervisor lets go of it; the incarnation that is meant, or 0; what it
+                            has failed with, or 0 */
     RP__OP_MONITOR,      /* the link the watcher is behind, or 0; its number for the watch */
     RP__OP_FULL,         /* the full target's address, its policy */
     RP__OP_ROOM,         /* the target's address, how many may go on */
@@ -374,6 +375,7 @@ void rp__on_born(struct rp_loop *l, struct rp__birth *b);
 int  rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg);
 
 void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why);
+void rp__actor_fail(struct rp_loop *l, struct rp__actor *a, int reason, const char *why); /* whether it traps or not */
 void rp__actor_release(struct rp_loop *l, struct rp__actor *a, uint64_t who, const char *why); /* and for good */
 void rp__actor_end(struct rp_loop *l, struct rp__actor *a, int reason); /* it will handle nothing more */
 void rp__siblings_leave(struct rp_loop *l, struct rp__actor *parent, struct rp__actor *a); /* out of the list of those on this loop */

@@ -234,7 +234,13 @@ static bool trap(struct rp_loop *l, const struct rp__actor *a, uint64_t who, int
 void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why)
 {
     bool over = a->flags & (RP__A_ENDING | RP__A_STOPPED); /* who traps hears of it in its next life */
-    if ((a->flags & RP__A_TRAP && (!over || a->flags & RP__A_KEPT) && trap(l, a, who, reason, why)) || over)
+    if (!(a->flags & RP__A_TRAP && (!over || a->flags & RP__A_KEPT) && trap(l, a, who, reason, why)))
+        rp__actor_fail(l, a, reason, why);
+}
+
+void rp__actor_fail(struct rp_loop *l, struct rp__actor *a, int reason, const char *why)
+{
+    if (a->flags & (RP__A_ENDING | RP__A_STOPPED))
         return;
     a->flags |= RP__A_STOPPED;
     a->why = why;
@@ -273,7 +279,8 @@ int rp_fail(rp_self *me, int err, const char *why)
     a->reason = err;
     if (!a->co && rp__keep_stack(me) != 0) { /* a handler without a stack of its own, and none to be had: */
         a->flags &= ~(uint32_t)RP__A_STOPPED; /* it ends when it has returned */
-        rp__signal(me->loop, a->addr, a->addr, RP__OP_STOP, (uintptr_t)why, 0);
+        struct rp__slot s = {a->addr, a->addr, rp__op_word(RP__OP_STOP), {(uintptr_t)why, 0, 0, (uint64_t)(int64_t)err}};
+        rp__post_sure(me->loop, &s);
     } else {
         rp__stop_self(a->co, why);
     }

@@ -98,7 +98,11 @@ static void stop(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *
 {
     if (s->body[2] && (!(a->flags & RP__A_KEPT) || a->flags & RP__A_ENDING || a->extra->kept->restarts + 1 != s->body[2]))
         return; /* it was on its way when that one fell by itself */
-    rp__actor_stop(l, a, s->from, -ECANCELED, (const char *)(uintptr_t)s->body[0]);
+    const char *why = (const char *)(uintptr_t)s->body[0];
+    if (s->body[3])
+        rp__actor_fail(l, a, (int)(int64_t)s->body[3], why);
+    else
+        rp__actor_stop(l, a, s->from, -ECANCELED, why);
 }
 
 static void release(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s)

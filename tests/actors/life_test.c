@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "loop/os.h"
 #include "tests/support.h"
 
 #include <errno.h>
@@ -481,4 +482,57 @@ TEST(life, children_of_a_failed_init_end)
     for (int i = 0; i < 2; i++)
         check_eq(rp_run(&root, &child, &(rp_system_opts){.loops = 2, .sim_seed = (uint64_t)i}), -EDOM);
     check_eq(left, 0);
+}
+
+/* ---- failing without memory ------------------------------------------------------------------------ */
+
+static unsigned refused;
+
+static int refuse(const char *call)
+{
+    (void)call;
+    refused++;
+    return ENOMEM;
+}
+
+/* Deep below, where there is no stack to be had for it. */
+static int fails_below(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    if (!rp_body(m, NUM))
+        return 0; /* RP_EXIT is not for this */
+    rp__os_fault = refuse;
+    (void)rp_fail(me, -EPROTO, "deep below");
+    rp__os_fault = NULL;
+    return 0;
+}
+
+static int sleeps(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_sleep(me, RP_FOREVER);
+}
+
+static int fail_short(rp_self *me, void *arg)
+{
+    static const rp_actor kinds[] = {{.name = "below", .handle = fails_below}, {.name = "below", .handle = fails_below, .flags = RP_TRAP}};
+    static const rp_actor sleeper = {.name = "sleeper", .run = sleeps};
+    for (int i = 0; i < *(int *)arg; i++)
+        check_eq(rp_spawn(me, &sleeper, NULL, NULL), 0);
+    for (int trap = 0; trap < 2; trap++) {
+        rp_ref who;
+        struct rp_down d;
+        check_eq(rp_spawn(me, &kinds[trap], &(rp_spawn_opts){.monitor = true}, &who), 0);
+        check_eq(tell_num(me, who, 1), 0);
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, -EPROTO);
+    }
+    return 0;
+}
+
+TEST(life, who_fails_without_memory_has_failed)
+{
+    for (int stacks = 1010; stacks < 1026; stacks++) /* a slab of stacks is used up at some of these */
+        check_eq(run_with(fail_short, &stacks, &(rp_system_opts){.loops = 1, .sim_seed = 5}), 0);
+    check(refused > 0);
 }
