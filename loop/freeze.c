@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/freeze.h"
 
+#include "loop/handler.h"
 #include "loop/os.h"
 #include "loop/system.h"
 #include "loop/unwind.h"
@@ -15,17 +16,10 @@
 enum {
     DOZE = 50000,          /* ns between two looks at the other side's state */
     PATIENCE = 2000,       /* such looks until a thread counts as one that does not answer; */
-    PATIENCE_FROZEN = 4000, /* until a frozen one, of which all is known but its stack, goes on */
-    SIGNALS = 65
+    PATIENCE_FROZEN = 4000 /* until a frozen one, of which all is known but its stack, goes on */
 };
 
 /* ---- the loop's thread --------------------------------------------------------------------------- */
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-    unsigned users;
-    struct sigaction before;
-} handlers[SIGNALS]; /* under the lock */
 
 /* Read by the handler only, so no code that switches stacks caches it. */
 static _Thread_local struct rp__seat *mine;
@@ -71,29 +65,6 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         }
     }
     errno = before;
-}
-
-static int handler_in(int signo)
-{
-    struct sigaction sa;
-    memset(&sa, 0, sizeof sa);
-    sa.sa_sigaction = on_signal;
-    sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-    pthread_mutex_lock(&lock);
-    int rc = handlers[signo].users > 0 ? 0 : sigaction(signo, &sa, &handlers[signo].before);
-    handlers[signo].users += rc == 0;
-    pthread_mutex_unlock(&lock);
-    return rc == 0 ? 0 : -EINVAL;
-}
-
-static void handler_out(int signo)
-{
-    struct sigaction now;
-    pthread_mutex_lock(&lock);
-    if (--handlers[signo].users == 0 && sigaction(signo, 0, &now) == 0 && now.sa_flags & SA_SIGINFO &&
-        now.sa_sigaction == on_signal)
-        sigaction(signo, &handlers[signo].before, 0); /* else somebody stands on top of us: leave it */
-    pthread_mutex_unlock(&lock);
 }
 
 static void own_stack(struct rp__seat *s)
@@ -156,16 +127,15 @@ static enum rp__found look_at(struct rp__seat *s, struct rp__seen *r)
         rp__os_doze(DOZE);
     }
     struct rp_loop *l = s->l;
-    const rp_self *self = l->running;
-    bool turn = self && self != &l->home;
-    const char *low = turn ? self->low : 0;
-    r->round = turn ? l->now : 0;
-    if (turn)
+    const rp_self *self = rp__at_turn(l);
+    const char *low = self ? self->low : 0;
+    r->round = self ? l->now : 0;
+    if (self)
         l->sys->floor->at(self, &r->is);
     step(s, RP__SEAT_FROZEN, RP__SEAT_COPIED);
-    r->is.depth = turn ? walk(s, low, (const char *)self, r->pc) : 0;
+    r->is.depth = self ? walk(s, low, (const char *)self, r->pc) : 0;
     step(s, RP__SEAT_COPIED, RP__SEAT_RELEASED);
-    return turn ? RP__FOUND_RUNNING : RP__FOUND_BETWEEN;
+    return self ? RP__FOUND_RUNNING : RP__FOUND_BETWEEN;
 }
 
 enum rp__found rp__freeze(rp_system *sys, unsigned loop, struct rp__seen *ret)
@@ -240,7 +210,7 @@ int rp__seats_open(rp_system *sys, int signo)
     all->signo = signo;
     for (unsigned i = 0; i < sys->nloops; i++)
         all->seat[i].l = sys->loops[i];
-    int rc = handler_in(signo);
+    int rc = rp__handler_in(signo, on_signal);
     if (rc != 0) {
         rp__free_mem(sys, all, size_for(sys));
         return rc;
@@ -256,7 +226,7 @@ void rp__seats_close(rp_system *sys)
     struct rp__seats *all = sys->seats;
     if (!all || sys->forked)
         return; /* in a forked child the locks may be another thread's */
-    handler_out(all->signo);
+    rp__handler_out(all->signo, on_signal);
     pthread_mutex_destroy(&all->lock);
     pthread_mutex_destroy(&all->looking);
     rp__free_mem(sys, all, size_for(sys));

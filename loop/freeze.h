@@ -56,7 +56,8 @@ enum rp__found {
     RP__FOUND_RUNNING
 };
 
-/* Seats for a system's loops, and the handler of `signo` (0: the usual one), until they are closed. 0, -ENOMEM, -EINVAL. */
+/* Seats for a system's loops, and the handler of `signo` (0: the usual one), until they are closed. 0, -ENOMEM, -EINVAL,
+ * -EBUSY: somebody else has a handler for it. */
 int  rp__seats_open(rp_system *sys, int signo);
 void rp__seats_close(rp_system *sys); /* no loop runs; none too */
 void rp__seat_take(struct rp_loop *l, bool there); /* on its thread; a system without seats too */

@@ -117,6 +117,13 @@ struct rp_loop {
 int  rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index);
 void rp__loop_close(struct rp_loop *l); /* half-open ones too */
 
+/* Whose code its thread is at; NULL: nobody's, it is between two turns. From a signal handler too. */
+static inline const rp_self *rp__at_turn(const struct rp_loop *l)
+{
+    const rp_self *self = l->running;
+    return self != &l->home ? self : 0;
+}
+
 static inline uint64_t rp__sent(struct rp_loop *l)
 {
     return atomic_load_explicit(&l->tally[RP__SENT], memory_order_relaxed);

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/overflow.h"
 
+#include "loop/handler.h"
 #include "loop/system.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { ALT_STACK = 65536 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;
@@ -19,7 +16,6 @@ static struct sigaction before_segv, before_bus;
 
 /* The loop of this thread: read by the handler only, so no code that switches stacks caches it. */
 static _Thread_local struct rp_loop *here;
-static _Thread_local char *alt;
 
 static size_t append(char *to, size_t at, size_t size, const char *text)
 {
@@ -107,24 +103,11 @@ void rp__overflow_unwatch(rp_system *sys)
 
 int rp__overflow_thread(struct rp_loop *l)
 {
+    bool before = here != 0, now = l != 0;
     here = l;
-    stack_t ss;
-    memset(&ss, 0, sizeof ss);
-    if (l) {
-        if (alt)
-            return 0;
-        alt = malloc(ALT_STACK);
-        if (!alt)
-            return -ENOMEM;
-        ss.ss_sp = alt;
-        ss.ss_size = ALT_STACK;
-        sigaltstack(&ss, 0);
-        return 0;
-    }
-    ss.ss_flags = SS_DISABLE;
-    if (alt)
-        sigaltstack(&ss, 0);
-    free(alt);
-    alt = 0;
+    if (now && !before)
+        return rp__handler_stack_in();
+    if (before && !now)
+        rp__handler_stack_out();
     return 0;
 }

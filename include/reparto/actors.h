@@ -273,7 +273,7 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     const char *inspect;  /* path of a Unix socket where the program answers questions about itself; see inspect.h.
                              NULL: where the user's RP_INSPECT says, if it does. In a simulation -ENOTSUP */
     uint32_t stall_ms;    /* not 0: a loop that is held for so long is reported while it is; see stall.h */
-    int stall_signal;     /* the real-time signal for that; 0: SIGRTMAX - 3 */
+    int stall_signal;     /* the real-time signal for that; 0: SIGRTMAX - 3. -EBUSY: something else has a handler for it */
     void (*on_stall)(const rp_stall *s, void *ud); /* on a thread that is no loop's; NULL: a line on standard error */
     void *stall_ud;
     bool unmeasured;      /* no message carries its time: see metrics.h */
