@@ -92,6 +92,13 @@ _Static_assert(sizeof(struct rp__actor) == 128, "two cache lines");
 
 enum { RP__CHUNK_ACTORS = 16384, RP__CHUNKS = 65536 };
 
+/* Of the actor in each slot, behind those of its chunk: in pages that nobody touches while nobody asks. Written by a
+ * signal handler on the loop's own thread, read on that thread; relaxed. */
+struct rp__cpu {
+    _Atomic uint64_t who; /* it is this one's; another's is worth nothing */
+    _Atomic rp_time ns;
+};
+
 enum { RP__FULL_BUCKETS = 64, RP__WHERE_BUCKETS = 16 };
 
 struct rp__where_table {
@@ -158,6 +165,12 @@ static inline struct rp__actor *rp__actor_at(struct rp__actors *t, uint32_t slot
     return &t->chunk[slot / RP__CHUNK_ACTORS][slot % RP__CHUNK_ACTORS];
 }
 
+static inline struct rp__cpu *rp__cpu_at(const struct rp__actors *t, uint32_t slot)
+{
+    struct rp__actor *chunk = t->chunk[slot / RP__CHUNK_ACTORS];
+    return (struct rp__cpu *)(void *)(chunk + RP__CHUNK_ACTORS) + slot % RP__CHUNK_ACTORS;
+}
+
 struct rp__actor *rp__guest_find(const struct rp__actors *t, uint64_t addr);
 
 /* NULL: has ended, or never was, or lives elsewhere. */
@@ -197,6 +210,13 @@ void rp__actor_free(struct rp_loop *l, struct rp__actor *a);
 struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a); /* made on first use; NULL: no memory */
 const char *rp__name_of(const rp_self *me);
 void rp__stalled_at(const rp_self *me, struct rp_stall *ret);
+
+/* ---- CPU time (profile.c) ------------------------------------------------------------------------- */
+
+const struct rp__actor *rp__at_work(const rp_self *me); /* whose code runs there, of a thread that stands still; NULL: nobody's */
+bool rp__ran(const rp_self *me, rp_time ns);            /* struct rp__floor's */
+rp_time rp__cpu_of(const struct rp_loop *l, const struct rp__actor *a);
+void rp__cpu_brought(struct rp_loop *l, const struct rp__actor *a, rp_time ns); /* it has come, and had so much elsewhere */
 
 /* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
 

@@ -33,24 +33,29 @@ const char *rp__ref_text(char *to, const rp_self *me, rp_ref r)
     return to;
 }
 
+static int64_t us(rp_time t)
+{
+    return t / RP_US;
+}
+
 /* ---- loops --------------------------------------------------------------------------------------- */
 
 static void say_loop(rp_self *me, struct rp__text *t, unsigned loop, int rc, const rp_loop_info *i)
 {
     if (rc == -ETIMEDOUT) {
-        rp__say(me, t, "%u - - - - - - - - - - - - held\n", loop);
+        rp__say(me, t, "%u - - - - - - - - - - - - - - held\n", loop);
         return;
     }
     rp__say(me, t,
-            "%u %u.%u %" PRIu64 " %" PRIu64 " %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u %u %" PRId64 " ok\n",
+            "%u %u.%u %" PRIu64 " %" PRIu64 " %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u %u %" PRId64 " %" PRId64 " %" PRId64 " ok\n",
             i->loop, i->load / 10, i->load % 10, i->turns, i->wakeups, i->actors, i->ready, i->queued, i->inbound,
-            i->timers, i->full, i->stacks, i->stacks_free, i->pool_blocks);
+            i->timers, i->full, i->stacks, i->stacks_free, i->pool_blocks, us(i->cpu), us(i->cpu_own));
 }
 
 int rp__say_loops(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
-    rp__say(me, t, "loop load%% turns wakeups actors ready queued inbound timers full stacks free blocks state\n");
+    rp__say(me, t, "loop load%% turns wakeups actors ready queued inbound timers full stacks free blocks cpu_us own_us state\n");
     for (unsigned i = 0; i < rp_loop_count(me); i++) {
         rp_loop_info info = {0};
         int rc = rp_inspect_loop(me, i, rp_in_ms(me, PATIENCE_MS), &info);
@@ -62,11 +67,6 @@ int rp__say_loops(rp_self *me, struct rp__text *t, const char *rest)
 }
 
 /* ---- actors -------------------------------------------------------------------------------------- */
-
-static int64_t us(rp_time t)
-{
-    return t / RP_US;
-}
 
 /* A line of text as one word, of which nothing is lost: %20 is a blank, %25 a per cent. */
 static const char *as_word(char *to, size_t size, const char *from)
@@ -96,10 +96,10 @@ static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
             rp__word_of(name, sizeof name, a->name), doing_names[a->doing], w && *waits ? waits : "-",
             rp__ref_text(on, me, a->on), (uintptr_t)a->object, w ? us(now - a->since) : 0,
             w && a->until != RP_FOREVER ? us(a->until - now) : -1);
-    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu %u %s %s\n", a->depth,
+    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu %u %s %" PRId64 " %s\n", a->depth,
             a->stashed, a->limit, a->bytes, us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
             a->supervised || a->stopping ? "" : "-", a->stack, a->stack_used, a->holders,
-            rp__word_of(object, sizeof object, a->object_name), as_word(info, sizeof info, a->info));
+            rp__word_of(object, sizeof object, a->object_name), us(a->cpu), as_word(info, sizeof info, a->info));
 }
 
 /* Gives each record to `say`. */
@@ -124,7 +124,7 @@ int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
     rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
-            "oldest_us tasks children restarts flags stack used holders called info\n");
+            "oldest_us tasks children restarts flags stack used holders called cpu_us info\n");
     return each_actor(me, t, say_actor);
 }
 

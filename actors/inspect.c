@@ -173,6 +173,7 @@ static rp_time note_actor(struct rp_loop *l, rp_actor_info *r, const struct rp__
     r->doing = without_stack(l, a);
     if (a->co && r->doing != RP_FALLEN && r->doing != RP_ENDING)
         note_coroutine(l, r, a->co);
+    r->cpu = rp__cpu_of(l, a);
     return rp__run_info(l, a, r->info, sizeof r->info);
 }
 
@@ -301,7 +302,8 @@ static void see_loop(struct rp__look *k, struct rp_loop *l)
     rp_loop_info *r = &((struct loop_look *)k)->info;
     *r = (rp_loop_info){.loop = l->index, .turns = l->turns, .wakeups = l->wakeups, .actors = l->actors->live,
                         .ready = count_ready(l), .queued = l->events.count, .inbound = count_inbound(l),
-                        .timers = l->wheel.armed, .full = l->actors->nfull, .pool_blocks = l->pool.live};
+                        .timers = l->wheel.armed, .full = l->actors->nfull, .pool_blocks = l->pool.live,
+                        .cpu = l->profile.all, .cpu_own = l->profile.own};
     r->load = (uint32_t)((uint64_t)rp__load_at(&l->load, l->now) * 1000 / RP__LOAD_FULL);
     for (unsigned c = 0; c < RP__STACK_CLASSES; c++) {
         r->stacks += l->stacks.nlive[c];

@@ -312,6 +312,7 @@ static void changed(struct rp__errand *e, struct rp_loop *l)
         return;
     rp__baggage_pack(l, a);
     m->gone = *a;
+    m->cpu = rp__cpu_of(l, a);
     m->on_way = true;
     l->actors->nmoving--;
     if (a->flags & RP__A_GUEST) {
@@ -342,6 +343,7 @@ static void install(struct rp__errand *e, struct rp_loop *l)
     a->prev = shell.prev;
     a->box = rp__boxes_join(l, a->box, shell.box);
     rp__baggage_unpack(l, a);
+    rp__cpu_brought(l, a, m->cpu);
     thaw(l, a);
     act_on(l, &m->held[0], true);
     act_on(l, &m->held[1], true);

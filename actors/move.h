@@ -67,6 +67,7 @@ struct rp__move {
     struct rp__actor *a;     /* at S */
     struct rp__actor *shell; /* at D */
     struct rp__actor gone;   /* what it was when it left S */
+    rp_time cpu;             /* and the CPU time it had */
     bool on_way;             /* it has left S */
     struct rp__hook held[2]; /* struct rp__spill: at S, at D */
     struct rp__spill *spill[RP__MOVE_SPILLS];

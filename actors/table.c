@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = RP__CHUNK_ACTORS * sizeof(struct rp__actor), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
+enum { CHUNK_BYTES = RP__CHUNK_ACTORS * (sizeof(struct rp__actor) + sizeof(struct rp__cpu)), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
 
 int rp__actors_open(struct rp_loop *l)
 {
@@ -132,7 +132,7 @@ const char *rp__name_of(const rp_self *me)
 void rp__stalled_at(const rp_self *me, struct rp_stall *ret)
 {
     const struct rp__actors *t = me->loop->actors;
-    const struct rp__actor *a = t->hook ? t->hooked : me->actor;
+    const struct rp__actor *a = rp__at_work(me);
     if (!a)
         return;
     ret->actor = rp__ref(me->loop, a->addr);

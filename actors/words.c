@@ -22,6 +22,7 @@ static int say_ledger(rp_self *me, struct rp__text *t, const char *rest)
 const struct rp__word rp__words[] = {
     {"loops", "a line for each loop", rp__say_loops},
     {"actors", "a line for each actor and task", rp__say_actors},
+    {"profile", "samples CPU time for so long: profile MS; loops and actors show it", rp__say_profile},
     {"stack", "where an actor stands: stack REF|NAME [TASK]", rp__say_stack},
     {"dump", "loops and actors, for people", rp__say_dump},
     {"ledger", "how the messages so far have ended", say_ledger},

@@ -17,6 +17,7 @@
 #include "loop/inbox.h"
 #include "loop/load.h"
 #include "loop/pool.h"
+#include "loop/profile.h"
 #include "loop/ring.h"
 #include "loop/self.h"
 #include "loop/stack.h"
@@ -109,6 +110,7 @@ struct rp_loop {
      * acquire sees an initialised ring. */
     _Atomic(struct rp__ring *) *in;
     struct rp__load load;
+    struct rp__profile profile;
     /* 1: about to block, or blocking (C1 of ring.h's protocol). All accesses but the loop's own reset
      * are seq_cst; see there. */
     _Alignas(128) _Atomic uint32_t sleeping;

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -22,6 +24,9 @@
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
+#endif
+#ifndef sigev_notify_thread_id /* glibc does not name it before 2.38 */
+#define sigev_notify_thread_id _sigev_un._tid
 #endif
 #define PIDFD_SELF_GROUP (-10001) /* PIDFD_SELF_THREAD_GROUP, Linux 6.14 */
 
@@ -103,6 +108,37 @@ rp_time rp__os_now(void)
 int rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg)
 {
     return rp__os_faulty("pthread_create") ? -EAGAIN : -pthread_create(ret, 0, main, arg);
+}
+
+int rp__os_ticks(timer_t *ret, int signo, void *arg, rp_time every)
+{
+    struct sigevent e;
+    sigset_t only;
+    memset(&e, 0, sizeof e);
+    e.sigev_notify = SIGEV_THREAD_ID;
+    e.sigev_signo = signo;
+    e.sigev_value.sival_ptr = arg;
+    e.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    if (rp__os_faulty("timer_create"))
+        return -ENOMEM;
+    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &e, ret) != 0)
+        return errno == EAGAIN ? -ENOMEM : -errno;
+    sigemptyset(&only);
+    sigaddset(&only, signo);
+    pthread_sigmask(SIG_UNBLOCK, &only, 0);
+    rp__os_ticks_set(*ret, every);
+    return 0;
+}
+
+void rp__os_ticks_set(timer_t ticks, rp_time every)
+{
+    struct timespec span = {every / RP_S, every % RP_S};
+    timer_settime(ticks, 0, &(struct itimerspec){span, span}, 0); /* of a timer that there is, it cannot fail */
+}
+
+void rp__os_ticks_end(timer_t ticks)
+{
+    timer_delete(ticks);
 }
 
 unsigned rp__os_cpus(void)

@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* Tests only: asked before each call, by name; what it returns other than 0 is that call's errno. */
 extern int (*rp__os_fault)(const char *call);
@@ -45,6 +46,12 @@ int      rp__os_append_to(const char *path); /* a file, made if need be: a descr
 ssize_t  rp__os_write(int fd, const void *from, size_t size); /* as write(2), but -errno; may block */
 unsigned rp__os_pid(void);
 const char *rp__os_env(const char *name); /* what the user has set; NULL: nothing, or no user of ours has (setuid) */
+
+/* From now on `signo` comes to the calling thread, which is not to block it, for each `every` ns of its CPU time, and
+ * brings `arg`. 0; -ENOMEM: there is no timer to be had (RLIMIT_SIGPENDING); -errno. */
+int  rp__os_ticks(timer_t *ret, int signo, void *arg, rp_time every);
+void rp__os_ticks_set(timer_t ticks, rp_time every); /* 0: no more. In a signal handler too */
+void rp__os_ticks_end(timer_t ticks);
 
 void rp__os_doze(uint32_t ns); /* the calling thread sleeps for about so long, below a second */
 void rp__os_yield(void); /* the processor, to another thread */

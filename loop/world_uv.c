@@ -70,6 +70,7 @@ static void shut(struct rp__uv *w)
     if (!w->l->stopped) {
         rp__inbox_close(w->l);
         rp__publish(w->l);
+        rp__profile_leave(w->l);
         w->l->stopped = true;
     }
     uv_idle_stop(&w->idle);

@@ -66,6 +66,8 @@ typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
     char info[RP_INFO];   /* what its kind says of its state (rp_actor.info), cut off. "": nothing; of tasks always */
     size_t stack;         /* bytes of the stack it has at present; 0: none */
     size_t stack_used;    /* of those, in use while it is suspended */
+    rp_time cpu;          /* CPU time of it and its tasks, hooks and what its loop does around its messages, while
+                             rp_profile lasts; of tasks 0. Keeps growing: two readings tell a share */
 } rp_actor_info;
 
 typedef struct rp_inspection rp_inspection;
@@ -91,10 +93,22 @@ typedef struct rp_loop_info {
     uint32_t full;        /* mailboxes known here to be full */
     uint32_t stacks, stacks_free;
     int64_t pool_blocks;  /* taken here, less those given back here */
+    rp_time cpu, cpu_own; /* CPU time of its thread while rp_profile lasts; of that, no actor's: it polls, fires timers, or
+                             is a host's. The rest is that of its actors, and of some that have ended or moved away */
 } rp_loop_info;
 
 /* Suspends. -ETIMEDOUT: it does not answer; -EINVAL: there is no such loop; -ECANCELED, -EAGAIN, -ENOMEM. */
 RP_EXPORT RP_NODISCARD int rp_inspect_loop(rp_self *me, unsigned loop, rp_time deadline, rp_loop_info *ret);
+
+/* From now on, and for so long, each loop samples who has its CPU time, once in a ms of it or as often as the kernel looks at
+ * its clock (each 4 ms at 250 Hz): after n of those what an actor has had is right to 1 in sqrt(n). Asked again while
+ * it lasts: for longer, never for less. Before and after it costs nothing; while it lasts, a signal (SIGRTMAX - 4, whose
+ * handler stays) for each sample, and no instruction of a loop. One that sleeps is sent none; where one falls into a call of the
+ * kernel that burns CPU time, that may return EINTR. Suspends for up to a second. A loop that does not answer by then
+ * (-ETIMEDOUT) begins when it does; where one fails the others sample.
+ * -EINVAL: 0 ms; -ENOTSUP: simulated; -EBUSY: something else has a handler for that signal; -EPERM: in a host, which runs its
+ * loop on another thread than at first; -ENOMEM: also, no timer to be had; -ECANCELED, -EAGAIN in who may not wait. */
+RP_EXPORT RP_NODISCARD int rp_profile(rp_self *me, int64_t for_ms);
 
 /* Where a suspended actor stands: the return addresses on its stack, the innermost first. `task`: as in
  * rp_actor_info, of an actor that has not moved on since; 0: its own. Up to n, at most 64. How many there are; suspends.

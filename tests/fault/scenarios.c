@@ -1365,6 +1365,24 @@ static int inspects(rp_self *me, void *arg)
     return rc;
 }
 
+/* And again, when it has been over. */
+static int profiles(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_loop_info l;
+    fault_arm();
+    for (unsigned i = 0; i < 2; i++) {
+        TRY(rp_profile(me, 1));
+        TRY(rp_sleep(me, rp_in_ms(me, 2)));
+        for (unsigned k = 0; k < rp_loop_count(me); k++) {
+            TRY(rp_inspect_loop(me, k, patience(me), &l));
+            if (l.cpu < l.cpu_own)
+                return -ERANGE;
+        }
+    }
+    return 0;
+}
+
 #define BOTH(name, root) {name, SIM_1, root}, {name, SIM_3, root}
 #define PAIR(name, root) {name, CLIENT, root}, {name, SERVER, root}
 
@@ -1381,6 +1399,7 @@ const struct scenario scenarios[] = {
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
     BOTH("supervises", supervises), BOTH("restarts", restarts), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
+    {"profiles", UV_2, profiles}, {"profiles", ATTACHED, profiles}, {"profiles", TICKED, profiles},
     {"left_behind", UV_2, left_behind},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
     BOTH("dead_letters", dead_letters), {"dead_letters", UV_2, dead_letters},

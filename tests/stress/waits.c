@@ -552,6 +552,13 @@ static int w_inspect_loop(rp_self *me, struct trial *t)
     return rc;
 }
 
+static int w_profile(rp_self *me, struct trial *t)
+{
+    (void)t;
+    int rc = rp_profile(me, 1);
+    return rc == -ENOTSUP ? 0 : rc; /* simulated */
+}
+
 static int w_backtrace(rp_self *me, struct trial *t)
 {
     void *pc[8];
@@ -603,6 +610,7 @@ const struct wait actor_waits[] = {
     {"rp_supervise_child", w_supervise_child, .prepare = make_supervisor, .settle = none_or_all},
     {"rp_inspect_next", w_inspect_next},
     {"rp_inspect_loop", w_inspect_loop},
+    {"rp_profile", w_profile},
     {"rp_metrics_text", w_metrics_text},
     {"rp_backtrace", w_backtrace},
     {"rp_dump", w_dump},
