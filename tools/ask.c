@@ -69,7 +69,7 @@ void target_find(struct target *t, const char *what)
 
 enum { PATIENCE_S = 10 };
 
-static int dial(struct target *t)
+static int dial(struct target *t, char *why)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct timeval patient = {PATIENCE_S, 0};
@@ -79,7 +79,7 @@ static int dial(struct target *t)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patient, sizeof patient) != 0 ||
         connect(fd, (struct sockaddr *)&at, sizeof at) != 0) {
-        fprintf(stderr, "reparto: %s: %s\n", t->path, strerror(errno));
+        snprintf(why, WHY, "%s: %s", t->path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return -1;
@@ -106,7 +106,7 @@ static char *read_all(int fd, bool *late)
 }
 
 /* The last line says how it went. */
-static bool take_end(const struct target *t, char *text, bool late)
+static bool take_end(const struct target *t, char *text, bool late, char *why)
 {
     size_t n = strlen(text);
     char *last = n > 0 ? memrchr(text, '\n', n - 1) : NULL;
@@ -116,19 +116,19 @@ static bool take_end(const struct target *t, char *text, bool late)
         return true;
     }
     if (strncmp(last, "error: ", 7) == 0)
-        fprintf(stderr, "reparto: %s", last);
+        snprintf(why, WHY, "%.*s", (int)strcspn(last, "\n"), last);
     else if (late)
-        fprintf(stderr, "reparto: %s: no answer for %d s: a handler holds the program's loop 0; gdb -p %d shows which\n",
-                t->path, PATIENCE_S, (int)t->pid);
+        snprintf(why, WHY, "%s: no answer for %d s: a handler holds the program's loop 0; gdb -p %d shows which",
+                 t->path, PATIENCE_S, (int)t->pid);
     else
-        fprintf(stderr, "reparto: %s: the answer broke off\n", t->path);
+        snprintf(why, WHY, "%s: the answer broke off", t->path);
     return false;
 }
 
-char *ask(struct target *t, const char *word, const char *rest)
+char *try_to_ask(struct target *t, const char *word, const char *rest, char *why)
 {
     char line[512];
-    int fd = dial(t);
+    int fd = dial(t, why);
     if (fd < 0)
         return NULL;
     int n = snprintf(line, sizeof line, "%s%s%s\n", word, *rest ? " " : "", rest);
@@ -137,12 +137,21 @@ char *ask(struct target *t, const char *word, const char *rest)
     if (n < (int)sizeof line && send(fd, line, (size_t)n, MSG_NOSIGNAL) == n)
         text = read_all(fd, &late);
     else
-        fprintf(stderr, "reparto: %s: could not ask\n", t->path);
+        snprintf(why, WHY, "%s: could not ask", t->path);
     close(fd);
-    if (text && !take_end(t, text, late)) {
+    if (text && !take_end(t, text, late, why)) {
         free(text);
         text = NULL;
     }
+    return text;
+}
+
+char *ask(struct target *t, const char *word, const char *rest)
+{
+    char why[WHY];
+    char *text = try_to_ask(t, word, rest, why);
+    if (!text)
+        fprintf(stderr, "reparto: %s\n", why);
     return text;
 }
 
@@ -200,7 +209,7 @@ static void fill(struct actor *a, const struct heads *h, char *const *w, int n)
         .restarts = (unsigned)number(h, w, n, "restarts"), .since = number(h, w, n, "since_us"),
         .left = number(h, w, n, "left_us"), .oldest = number(h, w, n, "oldest_us"),
         .bytes = (uint64_t)number(h, w, n, "bytes"), .stack = (uint64_t)number(h, w, n, "stack"),
-        .used = (uint64_t)number(h, w, n, "used"), .up = -1, .first = -1, .next = -1,
+        .used = (uint64_t)number(h, w, n, "used"), .cpu = number(h, w, n, "cpu_us"), .share = -1, .up = -1, .first = -1, .next = -1,
     };
     for (char *c = (char *)(uintptr_t)a->waits; *c; c++)
         if (*c == '_')

@@ -15,10 +15,11 @@ static const char usage[] =
     "\n"
     "  top WHERE               loops and actors, again and again\n"
     "        -1                once; so it is too when there is no terminal\n"
-    "        -s KEY            sorted by depth (default), oldest, wait, name, ref or stack\n"
+    "        -s KEY            sorted by depth (default), oldest, wait, cpu, name, ref or stack\n"
     "        -n LINES          not more actors than that\n"
     "        -d SECONDS        between two pictures: 1\n"
     "        -t                tasks too (also for tree)\n"
+    "        -q                no CPU time: while that is sampled, the program is sent signals\n"
     "  tree WHERE              who is whose child\n"
     "  wait WHERE              who waits for whom; rings\n"
     "  stack WHERE REF|NAME [TASK]   where a suspended actor stands\n"
@@ -37,13 +38,14 @@ static int bad_usage(void)
 
 static bool read_options(int argc, char **argv, struct view *v)
 {
-    for (int o; (o = getopt(argc, argv, "1s:n:d:tl")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "1s:n:d:tlq")) != -1;) {
         switch (o) {
         case '1': v->once = true; break;
         case 's': v->sort = optarg; break;
         case 'n': v->lines = atoi(optarg); break;
         case 'd': v->every = atof(optarg); break;
         case 't': v->tasks = true; break;
+        case 'q': v->quiet = true; break;
         case 'l': v->source_lines = true; break;
         default: return false;
         }

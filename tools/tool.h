@@ -3,7 +3,9 @@
  * tool.h - the program `reparto`: asks a running program what its actors do, and shows it.
  *
  *   ask.c      finds the socket, asks, reads tables
- *   top.c      `top`, `tree`
+ *   top.c      `top`
+ *   cpu.c      what changes from one picture of `top` to the next: shares of a core
+ *   tree.c     `tree`
  *   wait.c     `wait`: who waits for whom
  *   stack.c    `stack`: names for addresses
  *
@@ -30,11 +32,16 @@ void target_find(struct target *t, const char *what);
 /* The answer, to be freed; NULL: it was an error, which has been said. */
 char *ask(struct target *t, const char *word, const char *rest);
 
+enum { WHY = 300 };
+char *try_to_ask(struct target *t, const char *word, const char *rest, char *why); /* NULL: `why` is to be said */
+
 struct actor {
     const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object, *called, *info;
     unsigned task, loop, depth, tasks, restarts, holders;
     int64_t since, left, oldest; /* us; left < 0: no deadline */
     uint64_t bytes, stack, used;
+    int64_t cpu;  /* us, while somebody has asked for it */
+    double share; /* of a core, in per cent, since the last picture (cpu.c); < 0: not known */
     const char *flags;
     /* of the graph in wait.c, and the tree in top.c: -1: nobody */
     int up, first, next;
@@ -59,8 +66,31 @@ struct view { /* what the command line says */
     const char *sort;
     double every; /* s */
     int lines;
-    bool once, tasks, source_lines;
+    bool once, tasks, source_lines, quiet;
 };
+
+/* ---- CPU time (cpu.c) -------------------------------------------------------------------------------- */
+
+enum { MOST_LOOPS = 1024 };
+
+struct reading { /* of all loops and actors */
+    struct actors actors;
+    char *loops;            /* the answer */
+    int64_t at, loops_at;   /* us, of our own clock */
+    int64_t cpu[MOST_LOOPS], own[MOST_LOOPS]; /* us; < 0: not known */
+};
+
+/* Asks that it be sampled for some time more than `every` s. False: it cannot be, and `why`. */
+bool cpu_wanted(struct target *t, double every, char *why);
+
+struct reading *reading_take(struct target *t); /* NULL: it has been said why */
+void reading_free(struct reading *r);           /* NULL too */
+void reading_compare(struct reading *now, struct reading *before); /* each actor's share */
+
+/* Its loops, a line each; cpu_us and own_us are shares. `before` NULL: not known. */
+void print_loops(struct reading *now, const struct reading *before);
+
+/* ------------------------------------------------------------------------------------------------------ */
 
 int show_top(struct target *t, const struct view *v);
 int show_tree(struct target *t, const struct view *v);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * top.c - the table that refreshes, and the tree of who is whose child.
+ * top.c - the table that refreshes.
  */
 #include "tools/tool.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- sorting ------------------------------------------------------------------------------------- */
@@ -52,6 +53,12 @@ static int by_wait(const void *a, const void *b)
     return x->since != y->since ? LESS(y->since, x->since) : by_ref(a, b);
 }
 
+static int by_cpu(const void *a, const void *b)
+{
+    const struct actor *x = a, *y = b;
+    return x->share != y->share ? LESS(y->share, x->share) : by_ref(a, b);
+}
+
 static int by_name(const void *a, const void *b)
 {
     int by = strcmp(title(a), title(b));
@@ -65,7 +72,7 @@ static int by_stack(const void *a, const void *b)
 }
 
 static const struct order orders[] = {
-    {"depth", 'd', by_depth}, {"oldest", 'o', by_oldest}, {"wait", 'w', by_wait},
+    {"depth", 'd', by_depth}, {"oldest", 'o', by_oldest}, {"wait", 'w', by_wait},   {"cpu", 'c', by_cpu},
     {"name", 'n', by_name},   {"ref", 'r', by_ref},       {"stack", 's', by_stack},
 };
 enum { ORDERS = sizeof orders / sizeof *orders };
@@ -74,50 +81,41 @@ enum { ORDERS = sizeof orders / sizeof *orders };
 
 static void print_actor(const struct actor *a)
 {
-    char since[16] = "", oldest[16] = "", who[32];
+    char since[16] = "", oldest[16] = "", who[32], cpu[16] = "-";
     bool waits = strcmp(a->doing, "waiting") == 0;
     if (a->task)
         snprintf(who, sizeof who, "%.14s task %u", title(a), a->task);
     else
         snprintf(who, sizeof who, "%.22s", title(a));
+    if (a->share >= 0)
+        snprintf(cpu, sizeof cpu, "%.1f", a->share);
     if (waits)
         duration(since, a->since);
     if (a->depth)
         duration(oldest, a->oldest);
-    printf("%-14s %-22s %4u %-8s %-18s %-14s %8s %7u %8s %5u %5u\n", a->ref, who, a->loop, a->doing,
+    printf("%-14s %-22s %4u %5s %-8s %-18s %-14s %8s %7u %8s %5u %5u\n", a->ref, who, a->loop, cpu, a->doing,
            waits ? a->waits : "", strcmp(a->on, "-") ? a->on : "", since, a->depth, oldest, a->tasks, a->restarts);
 }
 
-/* The most interesting ones first, and not more than fit. False: it does not answer. */
-static bool print_once(struct target *t, const struct view *v, const struct order *o, int lines)
+/* The most interesting ones first, and not more than fit. `note`: what else there is to say; "". */
+static void print_picture(const struct target *t, const struct view *v, const struct order *o, struct reading *now,
+                          struct reading *before, int lines, const char *note)
 {
-    struct actors a;
-    char *loops = ask(t, "loops", "");
-    if (!loops || !actors_read(t, &a)) {
-        free(loops);
-        return false;
-    }
+    struct actors *a = &now->actors;
     int shown = 0;
-    char *save = NULL;
-    printf("process %d, by %s, %d actors and tasks%s%s\n", (int)t->pid, o->name, a.n, a.remark ? "  " : "",
-           a.remark ? a.remark : "");
-    for (char *line = strtok_r(loops, "\n", &save); line; line = strtok_r(NULL, "\n", &save), lines--) {
-        char *w = NULL;
-        for (char *at = strtok_r(line, " ", &w); at; at = strtok_r(NULL, " ", &w))
-            printf("%8s", at);
-        printf("\n");
-    }
-    printf("\n%-14s %-22s %4s %-8s %-18s %-14s %8s %7s %8s %5s %5s\n", "REF", "NAME", "LOOP", "DOING", "WAITS FOR", "OF",
-           "SINCE", "DEPTH", "OLDEST", "TASKS", "AGAIN");
-    qsort(a.at, (size_t)a.n, sizeof *a.at, o->compare);
-    for (int i = 0; i < a.n && shown < lines; i++)
-        if (v->tasks || a.at[i].task == 0) {
-            print_actor(&a.at[i]);
+    printf("process %d, by %s, %d actors and tasks%s%s%s%s\n", (int)t->pid, o->name, a->n, a->remark ? "  " : "",
+           a->remark ? a->remark : "", *note ? "  " : "", note);
+    print_loops(now, before);
+    printf("\n%-14s %-22s %4s %5s %-8s %-18s %-14s %8s %7s %8s %5s %5s\n", "REF", "NAME", "LOOP", "CPU%", "DOING", "WAITS FOR",
+           "OF", "SINCE", "DEPTH", "OLDEST", "TASKS", "AGAIN");
+    if (before)
+        reading_compare(now, before);
+    qsort(a->at, (size_t)a->n, sizeof *a->at, o->compare);
+    for (int i = 0; i < a->n && shown < lines; i++)
+        if (v->tasks || a->at[i].task == 0) {
+            print_actor(&a->at[i]);
             shown++;
         }
-    free(loops);
-    actors_free(&a);
-    return true;
 }
 
 /* ---- again and again ----------------------------------------------------------------------------- */
@@ -160,6 +158,59 @@ static bool wait_for_key(const struct view *v, const struct order **o)
     return true;
 }
 
+static int refresh(struct target *t, const struct view *v, const struct order *o)
+{
+    struct reading *last = NULL;
+    char why[WHY], note[WHY + 20];
+    for (bool on = true; on; on = wait_for_key(v, &o)) { /* unbounded: until it is quit, or the process has ended */
+        bool sampled = !v->quiet && cpu_wanted(t, v->every, why);
+        struct reading *now = reading_take(t);
+        if (!now) {
+            reading_free(last);
+            return 1;
+        }
+        snprintf(note, sizeof note, sampled || v->quiet ? "" : "no CPU time: %s", why);
+        printf("\033[H\033[J");
+        print_picture(t, v, o, now, sampled ? last : NULL, v->lines ? v->lines : height(), note);
+        printf("sort: c(pu) d(epth) o(ldest) w(ait) n(ame) r(ef) s(tack)   q(uit)");
+        fflush(stdout);
+        bool soon = last && (double)(now->at - last->at) < v->every * 5e5; /* a key: too short for the next one's shares */
+        reading_free(soon ? now : last);
+        last = soon ? last : now;
+    }
+    reading_free(last);
+    printf("\n");
+    return 0;
+}
+
+/* The first of two readings, a while ago. NULL: it has been said why not. */
+static struct reading *first_reading(struct target *t, const struct view *v)
+{
+    char why[WHY];
+    if (!cpu_wanted(t, v->every, why)) {
+        fprintf(stderr, "reparto: no CPU time: %s\n", why);
+        return NULL;
+    }
+    struct reading *r = reading_take(t);
+    time_t s = (time_t)v->every;
+    if (r)
+        nanosleep(&(struct timespec){s, (long)((v->every - (double)s) * 1e9)}, NULL);
+    return r;
+}
+
+/* Sorted by CPU time, it takes as long as there is between two pictures. */
+static int once(struct target *t, const struct view *v, const struct order *o)
+{
+    bool twice = o->compare == by_cpu && !v->quiet;
+    struct reading *first = twice ? first_reading(t, v) : NULL;
+    struct reading *now = twice && !first ? NULL : reading_take(t);
+    if (now)
+        print_picture(t, v, o, now, first, v->lines ? v->lines : 1 << 30, "");
+    reading_free(first);
+    reading_free(now);
+    return now ? 0 : 1;
+}
+
 int show_top(struct target *t, const struct view *v)
 {
     const struct order *o = &orders[0];
@@ -167,87 +218,11 @@ int show_top(struct target *t, const struct view *v)
         if (v->sort && strcmp(orders[i].name, v->sort) == 0)
             o = &orders[i];
     if (v->sort && strcmp(o->name, v->sort) != 0) {
-        fputs("reparto: sort by depth, oldest, wait, name, ref or stack\n", stderr);
+        fputs("reparto: sort by depth, oldest, wait, cpu, name, ref or stack\n", stderr);
         return 2;
     }
     if (v->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
-        return print_once(t, v, o, v->lines ? v->lines : 1 << 30) ? 0 : 1;
+        return once(t, v, o);
     raw_keys();
-    do {
-        printf("\033[H\033[J");
-        if (!print_once(t, v, o, v->lines ? v->lines : height()))
-            return 1;
-        printf("sort: d(epth) o(ldest) w(ait) n(ame) r(ef) s(tack)   q(uit)");
-        fflush(stdout);
-    } while (wait_for_key(v, &o)); /* unbounded: until it is quit, or the process has ended */
-    printf("\n");
-    return 0;
-}
-
-/* ---- the tree ------------------------------------------------------------------------------------ */
-
-static void link_children(struct actors *a)
-{
-    for (int i = a->n; i-- > 0;) {
-        struct actor *c = &a->at[i];
-        c->up = actors_find(a, c->task ? c->ref : c->parent);
-        if (c->up >= 0) {
-            c->next = a->at[c->up].first;
-            a->at[c->up].first = i;
-        }
-    }
-}
-
-static void print_node(const struct actor *a, int depth)
-{
-    if (a->task)
-        printf("%*stask %u", 4 * depth, "", a->task);
-    else
-        printf("%*s%s", 4 * depth, "", title(a));
-    if (strcmp(a->name, "-") != 0 && !a->task)
-        printf(" (%s)", a->kind);
-    printf("  %s", a->task ? "" : a->ref);
-    if (strchr(a->flags, 's'))
-        printf("  supervised, %u restarts", a->restarts);
-    printf("  %s%s%s", a->doing, strcmp(a->waits, "-") ? " for " : "", strcmp(a->waits, "-") ? a->waits : "");
-    if (a->depth)
-        printf("  %u waiting", a->depth);
-    if (strcmp(a->info, "-") != 0)
-        printf("  - %s", a->info);
-    printf("\n");
-}
-
-static void print_tree(const struct actors *a, const struct view *v, int root)
-{
-    int at = root, depth = 0;
-    while (at >= 0) {
-        const struct actor *x = &a->at[at];
-        if (v->tasks || !x->task)
-            print_node(x, depth);
-        if (x->first >= 0) {
-            at = x->first;
-            depth++;
-            continue;
-        }
-        while (at != root && a->at[at].next < 0) {
-            at = a->at[at].up;
-            depth--;
-        }
-        at = at == root ? -1 : a->at[at].next;
-    }
-}
-
-int show_tree(struct target *t, const struct view *v)
-{
-    struct actors a;
-    if (!actors_read(t, &a))
-        return 1;
-    link_children(&a);
-    for (int i = 0; i < a.n; i++)
-        if (a.at[i].up < 0) /* the root; and one whose parent had ended, or was not yet there, when it was its turn */
-            print_tree(&a, v, i);
-    if (a.remark)
-        printf("%s\n", a.remark);
-    actors_free(&a);
-    return 0;
+    return refresh(t, v, o);
 }

@@ -55,10 +55,10 @@ ok owner_only [ "$(stat -c %a "$work/reparto.$pid")" = 600 ]
 
 top() {
     show top -1 "$pid" && has "$work/shown" '^process [0-9]+, by depth' '^ +0 .* ok$' '^ +1 .* ok$' &&
-        has "$work/shown" '^0\.3\.1 +full +0 waiting  sleep .* [1-9][0-9]* +[0-9.]+m?s +0 +0$' &&
-        has "$work/shown" '^[0-9.]+ +post-office +0 waiting  message +' '^[0-9.]+ +flooder +0 waiting  room in a mailbox  0\.3\.1 ' \
-            '^[0-9.]+ +asker +0 waiting  reply +1\.0\.1 ' '^[0-9.]+ +wanter +0 waiting  a lock +1\.1\.1 ' \
-            '^[0-9.]+ +nurse +0 idle ' '^[0-9.]+ +clumsy +0 waiting  sleep .* 1$'
+        has "$work/shown" '^0\.3\.1 +full +0 +- waiting  sleep .* [1-9][0-9]* +[0-9.]+m?s +0 +0$' &&
+        has "$work/shown" '^[0-9.]+ +post-office +0 +- waiting  message +' '^[0-9.]+ +flooder +0 +- waiting  room in a mailbox  0\.3\.1 ' \
+            '^[0-9.]+ +asker +0 +- waiting  reply +1\.0\.1 ' '^[0-9.]+ +wanter +0 +- waiting  a lock +1\.1\.1 ' \
+            '^[0-9.]+ +nurse +0 +- idle ' '^[0-9.]+ +clumsy +0 +- waiting  sleep .* 1$'
 }
 ok top top
 first() { [ "$("$reparto" top -1 -s "$1" "$pid" | awk '/^REF/ { getline; print $2 }')" = "$2" ]; }
@@ -67,6 +67,29 @@ ok top_sorts_by_name first name asker
 bad_sort() { ! show top -1 -s luck "$pid" && has "$work/shown" 'sort by depth'; }
 ok top_knows_its_keys bad_sort
 ok top_by_path show top -1 "$work/reparto.$pid"
+
+# Who burns CPU time is first, with a share of a core that is his loop's but for a little; the others have none.
+cpu() {
+    printf b >&7
+    show top -1 -s cpu -d 0.6 -n 3 "$pid"
+    printf b >&7
+    awk '/^ +loop / { for (i = 1; i <= NF; i++) at[$i] = i }
+        /^ +1 / && at["cpu%"] { all = $at["cpu%"]; own = $at["own%"] }
+        /^REF / { getline; first = $2; share = $4; getline; second = $4 }
+        END { bad = first != "burner" || share < 1 || share > all + 20 || share + own < all - 20 || second > 10
+              if (bad) print first, share, second, all, own; exit bad }' "$work/shown" || { cat "$work/shown"; return 1; }
+}
+ok top_by_cpu_time cpu
+quiet() { show top -1 -q -s cpu "$pid" && has "$work/shown" 'by cpu' '^[0-9.]+ +burner +1 +- '; }
+ok top_without_signals quiet
+# The share is seen in the second picture; by then the burner is first.
+cpu_keys() {
+    printf b >&7
+    python3 "$here/keys.py" cdcq "$reparto" top -d 0.6 -n 3 "$pid" >"$work/shown"
+    printf b >&7
+    grep -Eq '^[0-9.]+ +burner +1 +[1-9][0-9]*\.[0-9] ' "$work/shown" && has "$work/shown" 'by cpu' 'c\(pu\)'
+}
+ok top_by_cpu_time_on_a_terminal cpu_keys
 
 # On a terminal it refreshes, and keys sort it.
 keys() { python3 "$here/keys.py" nq "$reparto" top -d 0.2 "$pid" >"$work/shown" && has "$work/shown" 'by depth' 'by name'; }

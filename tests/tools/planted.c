@@ -3,7 +3,8 @@
  * planted.c - a program full of actors that stand still, for look.sh to look at.
  *
  *     planted [N]      N parked coroutines beside; says "ready" and goes on until its input ends.
- *                      An 'h' in it makes a handler hold loop 1 for five seconds.
+ *                      An 'h' in it makes a handler hold loop 1 for five seconds, a 'b' one burn CPU time there, another
+ *                      'b' cease to.
  */
 #include "reparto/reparto.h"
 
@@ -175,6 +176,18 @@ static int hog_it(rp_self *me, void *state, const rp_msg *m)
 }
 static const rp_actor hog = {.name = "hog", .handle = hog_it};
 
+/* A millisecond or so of work, again and again. */
+static int burn(rp_self *me, void *state, const rp_msg *m)
+{
+    bool *burns = state;
+    if (((const struct num *)rp_body(m, &num_type))->n)
+        *burns = !*burns;
+    for (volatile int i = 0; i < 1000000 && *burns; i++)
+        ;
+    return *burns ? tell(me, rp_self_ref(me), 0) : 0;
+}
+static const rp_actor burner = {.name = "burner", .handle = burn, .state_size = sizeof(bool)};
+
 /* ---- planting ------------------------------------------------------------------------------------ */
 
 static int plant_ring(rp_self *me)
@@ -234,11 +247,13 @@ static int read_one(void *arg) /* off the loop: 1, or 0 at the end */
 
 static int obey(rp_self *me)
 {
-    rp_ref h;
+    rp_ref h, b;
     char c;
     int rc = rp_spawn(me, &hog, &(rp_spawn_opts){.on = RP_LOOP(1)}, &h);
+    if (rc == 0)
+        rc = rp_spawn(me, &burner, &(rp_spawn_opts){.on = RP_LOOP(1)}, &b);
     while (rc == 0 && (rc = rp_offload(me, read_one, &c, RP_FOREVER)) > 0)
-        rc = c == 'h' ? tell(me, h, 0) : 0;
+        rc = c == 'h' ? tell(me, h, 0) : c == 'b' ? tell(me, b, 1) : 0;
     return rc;
 }
 
