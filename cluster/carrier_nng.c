@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RX = 262144 };
+enum { RX = 262144, RETRY_MS = 100 };
 
 struct wire {
     struct rp__link *k;
@@ -47,6 +47,7 @@ struct listener {
     nng_stream *come;         /* accepted, not yet taken by the home loop */
     bool posted, closing, ipc;
     struct rp__post post;
+    struct rp__timer retry;   /* there was no descriptor left for somebody */
     char url[128];
 };
 
@@ -356,7 +357,6 @@ static void take_in(struct listener *ln, nng_stream *s)
 
 static void on_come(struct rp__post *p, struct rp_loop *l)
 {
-    (void)l;
     struct listener *ln = RP__OF(struct listener, post, p);
     pthread_mutex_lock(&ln->lock);
     ln->posted = false;
@@ -371,8 +371,18 @@ static void on_come(struct rp__post *p, struct rp_loop *l)
         rp__free_mem(ln->c->rt->sys, ln, sizeof *ln);
         return;
     }
-    if (s)
-        take_in(ln, s);
+    if (!s) { /* at once, nng would say the same again and again */
+        rp__timer_start(&l->wheel, &ln->retry, l->now + RETRY_MS * RP_MS);
+        return;
+    }
+    take_in(ln, s);
+    nng_stream_listener_accept(ln->l, ln->aio);
+}
+
+static void try_again(struct rp__timer *t, struct rp__wheel *w)
+{
+    (void)w;
+    struct listener *ln = RP__OF(struct listener, retry, t);
     nng_stream_listener_accept(ln->l, ln->aio);
 }
 
@@ -396,6 +406,7 @@ static void wire_unlisten(struct rp__cluster *c)
     struct listener *ln = c->listener;
     if (!ln)
         return;
+    rp__timer_stop(&c->home->wheel, &ln->retry);
     pthread_mutex_lock(&ln->lock);
     ln->closing = true;
     pthread_mutex_unlock(&ln->lock);
@@ -423,6 +434,7 @@ static int wire_listen(struct rp__cluster *c, const char *url)
     memset(ln, 0, sizeof *ln);
     ln->c = c;
     ln->post.fn = on_come;
+    ln->retry.fire = try_again;
     ln->ipc = strncmp(url, "tcp", 3) != 0;
     snprintf(ln->url, sizeof ln->url, "%s", url);
     c->listener = ln;

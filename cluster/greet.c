@@ -86,16 +86,16 @@ static int on_hello(struct rp__link *k, struct rp__in in)
     rp__get32(&in); /* its heartbeat */
     size_t n = rp__get8(&in);
     const char *name = n < RP__NODE_NAME ? rp__get_bytes(&in, n) : 0;
-    if (in.bad || !name || magic != MAGIC || k->peer == 0 || k->peer == k->c->rt->sys->node)
+    if (in.bad || !name || magic != MAGIC || k->peer == 0)
         return -EPROTO; /* what follows is a later version's */
+    k->state = RP__L_AUTH; /* it is one of us, and may be told what is wrong */
     if (low > VERSION || high < VERSION)
         return -EPROTONOSUPPORT;
-    if (k->peer_window < 1024)
+    if (k->peer_window < 1024 || k->peer == k->c->rt->sys->node)
         return -EPROTO;
     memcpy(k->peer_nonce, nonce, RP__NONCE);
     memcpy(k->name, name, n);
     k->name[n] = 0;
-    k->state = RP__L_AUTH;
     return k->dialler ? say_auth(k) : say_hello(k);
 }
 

@@ -446,7 +446,7 @@ void rp__link_leave(struct rp__link *k, int reason, enum rp__bye code, const cha
     rp__put16(&w, (uint16_t)code);
     rp__put8(&w, (uint8_t)(n < 64 ? n : 64));
     rp__put_bytes(&w, text, n < 64 ? n : 64);
-    if (k->wire && (has_greeted(k) || code == RP__BYE_VERSION)) /* behind what was said before, if it leaves in peace */
+    if (k->wire && has_greeted(k)) /* behind what was said before, if it leaves in peace */
         (void)!rp__link_emit(k->home, k, reason != 0, RP__BYE, 0, payload, w.n);
     go_down(k, reason);
 }

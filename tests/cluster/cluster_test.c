@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -595,6 +596,50 @@ TEST(uv, ends_while_it_dials)
     int ln = full_line(url, "uv+tcp");
     check_eq(run_client(client_leaves_dialling, url, 0), 0);
     close(ln);
+}
+
+static rp_time cpu_time(void)
+{
+    struct rusage r;
+    check(getrusage(RUSAGE_SELF, &r) == 0);
+    return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * RP_S + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * RP_US;
+}
+
+/* Somebody comes when there is no descriptor left for him: it is tried again after a while, and not in between. */
+static int out_of_descriptors(rp_self *me, void *arg)
+{
+    char url[128];
+    (void)arg;
+    check_eq(rp_listen_url(me, url, sizeof url), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), last = fd;
+    struct rlimit few;
+    check(getrlimit(RLIMIT_NOFILE, &few) == 0);
+    few.rlim_cur = (rlim_t)fd + 20;
+    check(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    for (int got; (got = dup(fd)) >= 0;)
+        last = got;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    at.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
+    check(connect(fd, (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS);
+    rp_time from = cpu_time();
+    check_eq(rp_sleep(me, rp_in_ms(me, 500)), 0);
+    check(cpu_time() - from < 100 * RP_MS, "%lld ms of work", (long long)((cpu_time() - from) / RP_MS));
+    for (int i = fd; i <= last; i++)
+        close(i);
+    rp_node node;
+    check_eq(rp_connect(me, url, &node, rp_in_ms(me, 20000)), -EPROTO); /* itself: it answers */
+    return 0;
+}
+
+TEST(nng, out_of_descriptors)
+{
+    check_eq(run_with(out_of_descriptors, 0, &(rp_system_opts){.loops = 1, .listen = "tcp://127.0.0.1:0"}), 0);
+}
+
+TEST(uv, out_of_descriptors)
+{
+    check_eq(run_with(out_of_descriptors, 0, &(rp_system_opts){.loops = 1, .listen = "uv+tcp://127.0.0.1:0"}), 0);
 }
 
 /* Each of these is its own way to end a dial or a listener over plain sockets. */
