@@ -134,7 +134,7 @@ static int large_after_small(rp_self *me, void *arg)
     const rp_type *t = arg;
     rp_ref w;
     rp_event go = {0};
-    rp_spawn_opts o = {.mailbox = NOTES, .mailbox_bytes = BOUND, .on = RP_LOOP(rp_loop_count(me) - 1), .arg = &go};
+    rp_spawn_opts o = {.mailbox = NOTES, .mailbox_bytes = BOUND, .on = RP_LOOP(rp_loop_count(me) - 1), .arg = &go, .monitor = true};
     check_eq(rp_spawn(me, &waits_here, &o, &w), 0);
     check_eq(tell_quote(me, w, &plain_type, 0, 0), 0);
     for (uint32_t i = 0; i < NOTES; i++)
@@ -146,7 +146,10 @@ static int large_after_small(rp_self *me, void *arg)
         check(a.bytes < BOUND + LARGE + 256, "%llu bytes in it", (unsigned long long)a.bytes);
         check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
     }
+    struct rp_down d;
     rp_event_set(&go);
+    check_eq(rp_stop(me, w, "enough"), 0);
+    check_eq(recv_down(me, &d), 0); /* it looks at `go` for as long as it lives */
     return 0;
 }
 
