@@ -55,7 +55,7 @@ int rp_backtrace(rp_self *me, rp_ref who, uint32_t task, void **ret, unsigned n)
     s->addr = who.local;
     s->task = task;
     struct rp__look *k = &s->look;
-    int rc = rp__look(me, &k, loop, rp_in_ms(me, 2000));
+    int rc = rp__look(me, &k, loop, rp__look_until(me, loop, 2000));
     if (rc == 0 && (rc = s->rc) > 0) {
         rc = rc < (int)n ? rc : (int)n;
         memcpy(ret, s->frame, (size_t)rc * sizeof *ret);

@@ -98,7 +98,7 @@ static int count_loop(rp_self *me, unsigned loop, struct rp__kinds *all)
     struct rp__look *k = &c->look;
     int rc = 0;
     while (rc == 0 && !c->last) /* bounded by the loop's slots */
-        rc = rp__look(me, &k, loop, rp_in_ms(me, PATIENCE_MS));
+        rc = rp__look(me, &k, loop, rp__look_until(me, loop, PATIENCE_MS));
     for (unsigned i = 0; rc == 0 && i < c->kinds.n; i++)
         add(kind_named(all, c->kinds.of[i].name), &c->kinds.of[i]);
     if (rc == 0)
@@ -148,7 +148,7 @@ int rp__census_links(rp_self *me, struct rp__links **ret)
     struct linking *q = rp__look_new(me, sizeof *q, see_links);
     struct rp__links *copy = rp__alloc(me->loop->sys, sizeof *copy);
     struct rp__look *k = q ? &q->look : 0;
-    int rc = q && copy ? rp__look(me, &k, 0, rp_in_ms(me, PATIENCE_MS)) : -ENOMEM;
+    int rc = q && copy ? rp__look(me, &k, 0, rp__look_until(me, 0, PATIENCE_MS)) : -ENOMEM;
     if (rc == 0)
         *copy = q->links;
     if (k)

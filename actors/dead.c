@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/dead.h"
 
+#include "actors/dump.h"
 #include "actors/inspect.h"
 #include "actors/look.h"
 #include "actors/meter.h"
@@ -155,11 +156,13 @@ int rp__say_dead(rp_self *me, struct rp__text *t, const char *rest)
             return -ENOMEM;
         r->n = RP_DEAD_LETTERS;
         struct rp__look *k = &r->look;
-        int rc = rp__look(me, &k, i, rp_in_ms(me, PATIENCE_MS));
+        int rc = rp__look(me, &k, i, rp__look_until(me, i, PATIENCE_MS));
         for (unsigned n = 0; rc == 0 && n < r->n; n++)
             say_letter(me, t, i, &r->at[n]);
         rp__look_free(me, k);
-        if (rc != 0 && rc != -ETIMEDOUT)
+        if (rc == -ETIMEDOUT)
+            rp__say_held(me, me->loop->sys, t, i);
+        else if (rc != 0)
             return rc;
     }
     return t->rc;

@@ -6,7 +6,10 @@
 
 #include "actors/inspect.h"
 #include "actors/runtime.h"
+#include "loop/endpoint.h"
+#include "loop/freeze.h"
 #include "loop/os.h"
+#include "loop/system.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -40,12 +43,25 @@ static int64_t us(rp_time t)
 
 /* ---- loops --------------------------------------------------------------------------------------- */
 
-static void say_loop(rp_self *me, struct rp__text *t, unsigned loop, int rc, const rp_loop_info *i)
+static void say_loop_heads(rp_self *me, struct rp__text *t)
 {
-    if (rc == -ETIMEDOUT) {
-        rp__say(me, t, "%u - - - - - - - - - - - - - - held\n", loop);
-        return;
-    }
+    rp__say(me, t, "loop load%% turns wakeups actors ready queued inbound timers full stacks free blocks cpu_us own_us state\n");
+}
+
+static void say_loop_held(rp_self *me, struct rp__text *t, unsigned loop)
+{
+    rp__say(me, t, "%u - - - - - - - - - - - - - - held\n", loop);
+}
+
+void rp__say_held(rp_self *me, rp_system *sys, struct rp__text *t, unsigned loop)
+{
+    char line[RP__SEEN_TEXT];
+    struct rp__runtime *rt = sys->up;
+    rp__say(me, t, "# %s\n", rp__silence_text(rt->endpoint, loop, line, sizeof line));
+}
+
+static void say_loop(rp_self *me, struct rp__text *t, const rp_loop_info *i)
+{
     rp__say(me, t,
             "%u %u.%u %" PRIu64 " %" PRIu64 " %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u %u %" PRId64 " %" PRId64 " %" PRId64 " ok\n",
             i->loop, i->load / 10, i->load % 10, i->turns, i->wakeups, i->actors, i->ready, i->queued, i->inbound,
@@ -55,14 +71,26 @@ static void say_loop(rp_self *me, struct rp__text *t, unsigned loop, int rc, con
 int rp__say_loops(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
-    rp__say(me, t, "loop load%% turns wakeups actors ready queued inbound timers full stacks free blocks cpu_us own_us state\n");
+    say_loop_heads(me, t);
     for (unsigned i = 0; i < rp_loop_count(me); i++) {
-        rp_loop_info info = {0};
-        int rc = rp_inspect_loop(me, i, rp_in_ms(me, PATIENCE_MS), &info);
-        if (rc != 0 && rc != -ETIMEDOUT)
+        rp_loop_info info;
+        int rc = rp_inspect_loop(me, i, rp__look_until(me, i, PATIENCE_MS), &info);
+        if (rc == 0)
+            say_loop(me, t, &info);
+        else if (rc == -ETIMEDOUT)
+            say_loop_held(me, t, i);
+        else
             return rc;
-        say_loop(me, t, i, rc, &info);
     }
+    return t->rc;
+}
+
+int rp__say_loops_alone(rp_system *sys, struct rp__text *t, const char *rest)
+{
+    (void)rest;
+    say_loop_heads(0, t);
+    for (unsigned i = 0; i < sys->nloops; i++)
+        say_loop_held(0, t, i);
     return t->rc;
 }
 
@@ -114,29 +142,48 @@ static int each_actor(rp_self *me, struct rp__text *t, void (*say)(rp_self *, st
         if (rc > 0)
             say(me, t, &a);
         else
-            rp__say(me, t, "# loop %u is held: it does not answer\n", a.loop);
+            rp__say_held(me, me->loop->sys, t, a.loop);
     }
     rp_inspect_end(me, i);
     return rc < 0 ? rc : t->rc;
 }
 
+static void say_actor_heads(rp_self *me, struct rp__text *t)
+{
+    rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
+            "oldest_us tasks children restarts flags stack used holders called cpu_us info\n");
+}
+
 int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
-    rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
-            "oldest_us tasks children restarts flags stack used holders called cpu_us info\n");
+    say_actor_heads(me, t);
     return each_actor(me, t, say_actor);
+}
+
+static int say_all_held(rp_system *sys, struct rp__text *t)
+{
+    for (unsigned i = 0; i < sys->nloops; i++)
+        rp__say_held(0, sys, t, i);
+    return t->rc;
+}
+
+int rp__say_actors_alone(rp_system *sys, struct rp__text *t, const char *rest)
+{
+    (void)rest;
+    say_actor_heads(0, t);
+    return say_all_held(sys, t);
 }
 
 /* ---- a stack ------------------------------------------------------------------------------------- */
 
-static bool parse_ref(rp_self *me, const char *text, rp_ref *ret)
+static bool parse_ref(rp_system *sys, const char *text, rp_ref *ret)
 {
     unsigned loop, slot, generation;
     char more;
-    if (sscanf(text, "%u.%u.%u%c", &loop, &slot, &generation, &more) != 3 || loop >= rp_loop_count(me))
+    if (sscanf(text, "%u.%u.%u%c", &loop, &slot, &generation, &more) != 3 || loop >= sys->nloops)
         return false;
-    *ret = rp__ref(me->loop, rp__loop_addr(loop) | (uint64_t)(slot & 0x3fffffff) << 24 | (generation & 0xffffff));
+    *ret = rp__ref(sys->loops[0], rp__loop_addr(loop) | (uint64_t)(slot & 0x3fffffff) << 24 | (generation & 0xffffff));
     return true;
 }
 
@@ -152,24 +199,51 @@ static void say_frame(rp_self *me, struct rp__text *t, unsigned n, void *pc)
     rp__say(me, t, "\n");
 }
 
+static int parse_who(rp_system *sys, const char *rest, rp_ref *ret, unsigned *task)
+{
+    char who[256];
+    *task = 0;
+    if (sscanf(rest, "%255s %u", who, task) < 1)
+        return -EINVAL;
+    return parse_ref(sys, who, ret) ? 0 : rp__name_find(sys->up, who, ret, NULL);
+}
+
+/* Its loop does not answer: does it hold it? */
+static int say_stack_of_holder(rp_self *me, rp_system *sys, struct rp__text *t, rp_ref who)
+{
+    struct rp__runtime *rt = sys->up;
+    struct rp__seen seen;
+    for (unsigned i = 0; i < sys->nloops; i++) {
+        if (!rp__silence_seen(rt->endpoint, i, &seen) || !rp_ref_eq(seen.is.actor, who))
+            continue;
+        for (unsigned k = 0; k < seen.is.depth; k++)
+            say_frame(me, t, k, seen.pc[k]);
+        return t->rc;
+    }
+    return -ETIMEDOUT;
+}
+
 int rp__say_stack(rp_self *me, struct rp__text *t, const char *rest)
 {
     enum { FRAMES = 64 };
-    char who[256];
-    unsigned task = 0;
+    unsigned task;
     rp_ref ref;
     void *pc[FRAMES];
-    if (sscanf(rest, "%255s %u", who, &task) < 1)
-        return -EINVAL;
-    if (!parse_ref(me, who, &ref)) {
-        int rc = rp__name_find(rp__runtime(me->loop), who, &ref, NULL);
-        if (rc != 0)
-            return rc;
-    }
+    int rc = parse_who(me->loop->sys, rest, &ref, &task);
+    if (rc != 0)
+        return rc;
     int n = rp_backtrace(me, ref, task, pc, FRAMES);
     for (int i = 0; i < n; i++)
         say_frame(me, t, (unsigned)i, pc[i]);
-    return n < 0 ? n : t->rc;
+    return n == -ETIMEDOUT ? say_stack_of_holder(me, me->loop->sys, t, ref) : n < 0 ? n : t->rc;
+}
+
+int rp__say_stack_alone(rp_system *sys, struct rp__text *t, const char *rest)
+{
+    unsigned task;
+    rp_ref ref;
+    int rc = parse_who(sys, rest, &ref, &task);
+    return rc != 0 ? rc : say_stack_of_holder(0, sys, t, ref);
 }
 
 /* ---- for people ---------------------------------------------------------------------------------- */
@@ -206,6 +280,13 @@ int rp__say_dump(rp_self *me, struct rp__text *t, const char *rest)
         return rc;
     rp__say(me, t, "\n");
     return each_actor(me, t, say_for_people);
+}
+
+int rp__say_dump_alone(rp_system *sys, struct rp__text *t, const char *rest)
+{
+    rp__say_loops_alone(sys, t, rest);
+    rp__say(0, t, "\n");
+    return say_all_held(sys, t);
 }
 
 static int write_all(void *arg) /* off the loop */

@@ -14,4 +14,13 @@ int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest);
 int rp__say_stack(rp_self *me, struct rp__text *t, const char *rest); /* rest: a ref or a name, and a task */
 int rp__say_dump(rp_self *me, struct rp__text *t, const char *rest);  /* what rp_dump writes */
 
+/* A line, "# loop 1 held for ...": it has not answered. `me` NULL: as below. */
+void rp__say_held(rp_self *me, rp_system *sys, struct rp__text *t, unsigned loop);
+
+/* The same when no loop answers (loop/endpoint.h): what holds each. */
+int rp__say_loops_alone(rp_system *sys, struct rp__text *t, const char *rest);
+int rp__say_actors_alone(rp_system *sys, struct rp__text *t, const char *rest);
+int rp__say_stack_alone(rp_system *sys, struct rp__text *t, const char *rest); /* of the one who holds its loop */
+int rp__say_dump_alone(rp_system *sys, struct rp__text *t, const char *rest);
+
 #endif

@@ -227,7 +227,7 @@ static int next_portion(rp_self *me, rp_inspection *i)
         return -ENOMEM;
     i->p->slot = i->slot;
     struct rp__look *k = &i->p->look;
-    int rc = rp__look(me, &k, i->loop, rp_in_ms(me, i->patience_ms));
+    int rc = rp__look(me, &k, i->loop, rp__look_until(me, i->loop, i->patience_ms));
     if (rc != 0)
         i->p = 0;
     return rc;

@@ -43,9 +43,8 @@ static void add_loop(rp_metrics *m, const struct rp_loop *l)
     m->pool_bytes += counted(&l->gauge[RP__G_POOL_BYTES]);
 }
 
-int rp_metrics_read(const rp_self *me, unsigned loop, rp_metrics *ret)
+static int read_counters(const rp_system *sys, unsigned loop, rp_metrics *ret)
 {
-    const rp_system *sys = me->loop->sys;
     if (loop >= sys->nloops && loop != RP_ALL_LOOPS)
         return -EINVAL;
     *ret = (rp_metrics){0};
@@ -53,6 +52,11 @@ int rp_metrics_read(const rp_self *me, unsigned loop, rp_metrics *ret)
         if (i == loop || loop == RP_ALL_LOOPS)
             add_loop(ret, sys->loops[i]);
     return 0;
+}
+
+int rp_metrics_read(const rp_self *me, unsigned loop, rp_metrics *ret)
+{
+    return read_counters(me->loop->sys, loop, ret);
 }
 
 /* ---- times --------------------------------------------------------------------------------------- */
@@ -162,30 +166,30 @@ static void head(rp_self *me, struct rp__text *t, const char *name, const char *
     rp__say(me, t, "# HELP reparto_%s %s\n# TYPE reparto_%s %s\n", name, help, name, kind);
 }
 
-static void put_loops(rp_self *me, struct rp__text *t)
+static void put_loops(rp_self *me, const rp_system *sys, struct rp__text *t)
 {
     rp_metrics m;
     head(me, t, "messages_total", "counter", "Messages by what became of them; sent and arrived are those that came to be.");
-    for (unsigned i = 0; rp_metrics_read(me, i, &m) == 0; i++)
+    for (unsigned i = 0; read_counters(sys, i, &m) == 0; i++)
         for (unsigned k = 0; k < ROWS_OF_MESSAGES; k++)
             rp__say(me, t, "reparto_messages_total{loop=\"%u\",event=\"%s\"} %" PRIu64 "\n", i, of_messages[k].name,
                     value(&m, &of_messages[k]));
     head(me, t, "messages_dropped_total", "counter", "Messages that were dropped, by why.");
-    for (unsigned i = 0; rp_metrics_read(me, i, &m) == 0; i++)
+    for (unsigned i = 0; read_counters(sys, i, &m) == 0; i++)
         for (unsigned k = 0; k < RP_DROPPED_WHYS; k++)
             rp__say(me, t, "reparto_messages_dropped_total{loop=\"%u\",why=\"%s\"} %" PRIu64 "\n", i, whys[k],
                     m.dropped[k]);
     for (unsigned k = 0; k < ROWS_OF_LOOP; k++) {
         head(me, t, of_loop[k].name, of_loop[k].kind, of_loop[k].help);
-        for (unsigned i = 0; rp_metrics_read(me, i, &m) == 0; i++)
+        for (unsigned i = 0; read_counters(sys, i, &m) == 0; i++)
             rp__say(me, t, "reparto_%s{loop=\"%u\"} %" PRIu64 "\n", of_loop[k].name, i, value(&m, &of_loop[k]));
     }
 }
 
-static void put_system(rp_self *me, struct rp__text *t)
+static void put_system(rp_self *me, const rp_system *sys, struct rp__text *t)
 {
     rp_metrics m;
-    (void)!rp_metrics_read(me, RP_ALL_LOOPS, &m); /* there is always that */
+    (void)read_counters(sys, RP_ALL_LOOPS, &m); /* there is always that */
     for (unsigned k = 0; k < ROWS_OF_SYSTEM; k++) {
         head(me, t, of_system[k].name, of_system[k].kind, of_system[k].help);
         rp__say(me, t, "reparto_%s %" PRId64 "\n", of_system[k].name, (int64_t)value(&m, &of_system[k]));
@@ -216,11 +220,11 @@ static void put_series(rp_self *me, struct rp__text *t, const char *name, const 
     rp__say(me, t, "\"");
 }
 
-static void put_times(rp_self *me, struct rp__text *t, const char *name, const char *type, bool service)
+static void put_times(rp_self *me, const rp_system *sys, struct rp__text *t, const char *name, const char *type, bool service)
 {
     enum { FROM = 7, TO = 35 }; /* 128 ns to 34 s, by powers of two */
     struct rp__counts c;
-    sum(me->loop->sys, type, service, &c);
+    sum(sys, type, service, &c);
     if (c.total == 0)
         return;
     for (unsigned log = FROM; log <= TO; log++) {
@@ -245,14 +249,14 @@ static bool first_of_name(const rp_system *sys, unsigned i, const char *name)
     return true;
 }
 
-static void put_histograms(rp_self *me, struct rp__text *t, const char *name, const char *help, bool service)
+static void put_histograms(rp_self *me, const rp_system *sys, struct rp__text *t, const char *name, const char *help,
+                           bool service)
 {
-    const rp_system *sys = me->loop->sys;
     head(me, t, name, "histogram", help);
     for (unsigned i = 0; i < sys->nloops * PLACES; i++) {
         const struct rp__timing *g = timing_at(sys, i);
         if (g && first_of_name(sys, i, name_of(g)))
-            put_times(me, t, name, name_of(g), service);
+            put_times(me, sys, t, name, name_of(g), service);
     }
 }
 
@@ -278,6 +282,12 @@ static const struct kind_row {
      offsetof(struct rp__kind, oldest), 1e9},
 };
 
+static void put_held(rp_self *me, struct rp__text *t, unsigned n)
+{
+    head(me, t, "loops_held", "gauge", "Loops that did not say what their actors have; those are missing above.");
+    rp__say(me, t, "reparto_loops_held %u\n", n);
+}
+
 static int put_kinds(rp_self *me, struct rp__text *t)
 {
     struct rp__kinds *k;
@@ -295,8 +305,7 @@ static int put_kinds(rp_self *me, struct rp__text *t)
                 put_kind(me, t, of_kind[r].name, &k->of[i], (double)v / of_kind[r].unit);
         }
     }
-    head(me, t, "loops_held", "gauge", "Loops that did not say what their actors have; those are missing above.");
-    rp__say(me, t, "reparto_loops_held %u\n", k->held);
+    put_held(me, t, k->held);
     rp__free_mem(me->loop->sys, k, sizeof *k);
     return 0;
 }
@@ -327,18 +336,33 @@ static int put_links(rp_self *me, struct rp__text *t)
     return rc;
 }
 
+static void put_all_times(rp_self *me, const rp_system *sys, struct rp__text *t)
+{
+    put_histograms(me, sys, t, "message_wait_seconds", "From being sent to its actor beginning with it.", false);
+    put_histograms(me, sys, t, "message_service_seconds", "From there to its actor having done with it.", true);
+}
+
 int rp__say_metrics(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
-    put_loops(me, t);
-    put_system(me, t);
+    put_loops(me, me->loop->sys, t);
+    put_system(me, me->loop->sys, t);
     int rc = put_kinds(me, t);
     if (rc == 0)
         rc = put_links(me, t);
     if (rc != 0)
         return rc;
-    put_histograms(me, t, "message_wait_seconds", "From being sent to its actor beginning with it.", false);
-    put_histograms(me, t, "message_service_seconds", "From there to its actor having done with it.", true);
+    put_all_times(me, me->loop->sys, t);
+    return t->rc;
+}
+
+int rp__say_metrics_alone(rp_system *sys, struct rp__text *t, const char *rest)
+{
+    (void)rest;
+    put_loops(0, sys, t);
+    put_system(0, sys, t);
+    put_held(0, t, sys->nloops);
+    put_all_times(0, sys, t);
     return t->rc;
 }
 

@@ -6,6 +6,7 @@
 #include "reparto/embed.h"
 
 #include "actors/words.h"
+#include "loop/os.h"
 
 #include <errno.h>
 #include <string.h>
@@ -87,6 +88,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .chaos = o->chaos_seed,
         .silent = world_ud && world == &rp__world_uv,
         .unmeasured = o->unmeasured,
+        .frozen = o->inspect || rp__os_env("RP_INSPECT"),
         .freeze_signo = o->stall_signal,
         .stall = {o->stall_ms * RP_MS, o->on_stall, o->stall_ud},
     };
@@ -155,6 +157,7 @@ void rp__runtime_free(struct rp__runtime *rt)
     if (!rt)
         return;
     rp_alloc mem = rt->sys->mem;
+    rp__endpoint_join(rt->endpoint);
     rp__system_free(rt->sys);
     rp__endpoint_free(rt->endpoint, &mem);
     pthread_mutex_destroy(&rt->names_lock);

@@ -2,228 +2,394 @@
 #include "loop/endpoint.h"
 
 #include "loop/os.h"
-#include "loop/scope.h"
-#include "loop/socket.h"
-#include "loop/system.h"
+#include "loop/places.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    CLIENTS = 8,
-    REQUEST = 4096,  /* bytes, with an HTTP client's headers */
-    ASK_MS = 5000,   /* for the request, */
-    ANSWER_MS = 60000, /* and for reading the answer */
-    SAME_PID = 16    /* systems of one process */
+    ASK_MS = 5000,       /* a client has for its request, */
+    ANSWER_MS = 60000,   /* and to read the answer */
+    LOOK_MS = 200,       /* a loop that has not answered for so long is looked at, */
+    FRESH_MS = 100,      /* and again when that was longer ago; */
+    LOOKS_MS = 1000,     /* all of them at once take so long at most */
+    PATIENCE_MS = 2000,  /* a loop of which nothing is seen counts as held after that */
+    WATCH_MS = 300,      /* a loop that serves somebody is asked so often, */
+    BREAK_MS = 5000,     /* and has so long to go on with an answer that it has begun */
+    REST_MS = 200,       /* before it is tried again to accept */
+    REFUSALS = 5,        /* by loops that answer, but have no memory for a client */
+    MOST = 4 << 20,      /* bytes of an answer that the thread writes */
+    SAME_PID = 16        /* systems of one process */
 };
 
-struct client {
-    rp_self *co; /* NULL: the place is free */
-    int fd;
-};
+/* ---- loops --------------------------------------------------------------------------------------- */
 
-struct rp__endpoint {
-    struct rp_loop *l;
-    const struct rp__word *words;
-    rp_self *acceptor; /* NULL: it has ended */
-    bool crowded;      /* it waits for a place */
-    unsigned live;     /* coroutines */
-    struct client client[CLIENTS];
-    void (*closed)(struct rp_loop *l); /* it is to close */
-    int fd;            /* < 0: closed */
-    char path[RP__SOCKET_PATH];
-};
-
-static int wait_for(rp_self *me, int fd, bool write, rp_time until)
+static rp_time owes_since(const struct rp__asked *a)
 {
-    return me->loop->world->wait_fd(me, fd, write, until);
+    return atomic_load_explicit(&a->since, memory_order_relaxed);
 }
 
-static void one_less(struct rp__endpoint *e)
+static void ask(struct rp__asked *a, unsigned loop, rp_time now)
 {
-    if (--e->live == 0 && e->closed)
-        e->closed(e->l);
+    if (a->gone || owes_since(a) != 0)
+        return;
+    atomic_store_explicit(&a->since, now, memory_order_relaxed);
+    if (rp__inbox_push(a->e->sys->loops[loop], &a->post) == 0)
+        return;
+    a->gone = true;
+    atomic_store_explicit(&a->since, 0, memory_order_relaxed);
+}
+
+static void ask_all(struct rp__endpoint *e, rp_time now)
+{
+    for (unsigned i = 0; i < e->sys->nloops; i++)
+        ask(&e->loop[i], i, now);
+}
+
+/* Without the lock in between: the thread that is frozen may wait for it. */
+static void look_at(struct rp__endpoint *e, unsigned loop)
+{
+    struct rp__asked *a = &e->loop[loop];
+    struct rp__seen seen = {0};
+    rp_time since = owes_since(a);
+    pthread_mutex_unlock(&e->lock);
+    enum rp__found found = e->sys->seats ? rp__freeze(e->sys, loop, &seen) : RP__FOUND_NOBODY;
+    rp_time now = rp__os_now();
+    pthread_mutex_lock(&e->lock);
+    if (owes_since(a) != since)
+        return; /* it has answered meanwhile */
+    a->found = found;
+    a->seen = seen;
+    a->seen.is.held = now - (seen.round && seen.round < since ? seen.round : since);
+    a->seen_at = now;
+}
+
+static void look_at_silent(struct rp__endpoint *e)
+{
+    rp_time end = rp__os_now() + LOOKS_MS * RP_MS;
+    for (unsigned i = 0; i < e->sys->nloops; i++) {
+        const struct rp__asked *a = &e->loop[i];
+        rp_time now = rp__os_now();
+        if (now < end && owes_since(a) != 0 && now - owes_since(a) >= LOOK_MS * RP_MS &&
+            (a->seen_at == 0 || now - a->seen_at >= FRESH_MS * RP_MS))
+            look_at(e, i);
+    }
+}
+
+/* It does not answer, and if it did not for want of a processor there has been time enough. */
+static bool is_held(const struct rp__asked *a, rp_time now)
+{
+    if (owes_since(a) == 0)
+        return a->gone;
+    bool seen = a->seen_at != 0 && a->found == RP__FOUND_RUNNING && !rp_ref_none(a->seen.is.actor);
+    return seen || now - owes_since(a) >= PATIENCE_MS * RP_MS;
+}
+
+static bool all_held(const struct rp__endpoint *e, rp_time now)
+{
+    for (unsigned i = 0; i < e->sys->nloops; i++)
+        if (!is_held(&e->loop[i], now))
+            return false;
+    return true;
+}
+
+rp_time rp__silence(const struct rp__endpoint *e, unsigned loop)
+{
+    rp_time since = e ? owes_since(&e->loop[loop]) : 0;
+    return since ? rp__os_now() - since : 0;
+}
+
+bool rp__silence_seen(struct rp__endpoint *e, unsigned loop, struct rp__seen *ret)
+{
+    if (!e)
+        return false;
+    pthread_mutex_lock(&e->lock);
+    const struct rp__asked *a = &e->loop[loop];
+    bool seen = a->seen_at != 0 && a->found == RP__FOUND_RUNNING;
+    if (seen)
+        *ret = a->seen;
+    pthread_mutex_unlock(&e->lock);
+    ret->is.stack = ret->pc;
+    return seen;
+}
+
+const char *rp__silence_text(struct rp__endpoint *e, unsigned loop, char *to, size_t size)
+{
+    struct rp__seen seen;
+    if (rp__silence_seen(e, loop, &seen))
+        (void)rp__seen_text(to, size, &seen.is);
+    else
+        snprintf(to, size, "loop %u is held: it does not answer", loop);
+    return to;
 }
 
 /* ---- a client ------------------------------------------------------------------------------------ */
 
-struct request {
-    char text[REQUEST];
-    char *word, *rest;
-    bool http;
+static void drop(struct rp__endpoint *e, struct rp__place *p)
+{
+    rp__socket_end(p->fd);
+    rp__socket_close(p->fd);
+    rp__free_mem(e->sys, p->out, p->room);
+    p->out = 0;
+    p->n = p->room = p->done = 0;
+    p->state = RP__PLACE_FREE;
+}
+
+static void offer(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    look_at_silent(e); /* those that were silent before, as they are now: whoever serves will want to know */
+    p->state = RP__PLACE_OFFERED;
+    p->refused = 0;
+    p->next = now;
+    ask_all(e, now);
+}
+
+static void read_from(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    int rc = rp__request_read(&p->q, p->fd);
+    if (rc > 0)
+        offer(e, p, now);
+    else if (rc < 0 || now >= p->next)
+        drop(e, p);
+}
+
+struct kept { /* text of the thread's own */
+    struct rp__text text;
+    rp_system *sys;
+    struct rp__place *p;
 };
 
-/* Is it there? An HTTP request ends with an empty line. */
-static bool complete(const char *text)
+static int make_room(rp_system *sys, struct rp__place *p, size_t n)
 {
-    if (strncmp(text, "GET ", 4) == 0)
-        return strstr(text, "\n\r\n") || strstr(text, "\n\n");
-    return strchr(text, '\n') != 0;
-}
-
-static int read_request(rp_self *me, int fd, struct request *q)
-{
-    rp_time until = rp_in_ms(me, ASK_MS);
-    size_t n = 0;
-    for (;;) { /* bounded: by bytes and by time */
-        q->text[n] = 0;
-        if (complete(q->text))
-            return 0;
-        if (n + 1 == sizeof q->text)
-            return -E2BIG;
-        ssize_t got = rp__socket_read(fd, q->text + n, sizeof q->text - 1 - n);
-        if (got == 0)
-            return -EPIPE;
-        int rc = got == -EAGAIN ? wait_for(me, fd, false, until) : got < 0 ? (int)got : 0;
-        if (rc != 0)
-            return rc;
-        n += got > 0 ? (size_t)got : 0;
-    }
-}
-
-/* "word rest", or "GET /word?rest HTTP/1.1". */
-static void parse(struct request *q)
-{
-    q->http = strncmp(q->text, "GET ", 4) == 0;
-    q->word = q->text + (q->http ? 4 : 0);
-    q->word[strcspn(q->word, "\r\n")] = 0;
-    if (q->http) {
-        q->word += q->word[0] == '/';
-        q->word[strcspn(q->word, " ")] = 0;
-    }
-    q->rest = q->word + strcspn(q->word, " ?");
-    if (*q->rest)
-        *q->rest++ = 0;
-}
-
-static int give_to_client(rp_self *me, struct rp__text *t)
-{
-    for (size_t done = 0; done < t->n;) { /* bounded: by time */
-        ssize_t n = rp__socket_write(t->fd, t->at + done, t->n - done);
-        int rc = n == -EAGAIN ? wait_for(me, t->fd, true, t->until) : n < 0 ? (int)n : 0;
-        if (rc != 0)
-            return rc;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
-static const struct rp__word *find(const struct rp__endpoint *e, const char *word)
-{
-    for (const struct rp__word *w = e->words; w->word; w++)
-        if (strcmp(w->word, word) == 0)
-            return w;
-    return 0;
-}
-
-static int help(rp_self *me, const struct rp__endpoint *e, struct rp__text *t)
-{
-    for (const struct rp__word *w = e->words; w->word; w++)
-        rp__say(me, t, "%-10s %s\n", w->word, w->help);
-    return 0;
-}
-
-static void answer(rp_self *me, const struct rp__endpoint *e, struct request *q, struct rp__text *t)
-{
-    const struct rp__word *w = find(e, q->word);
-    bool known = w || strcmp(q->word, "help") == 0;
-    if (q->http)
-        rp__say(me, t, "HTTP/1.0 %s\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n\r\n",
-                known ? "200 OK" : "404 Not Found");
-    int rc = w ? w->say(me, t, q->rest) : known ? help(me, e, t) : -ENOENT;
-    if (rc < 0)
-        rp__say(me, t, "%serror: %s\n", q->http ? "# " : "", known ? rp_strerror(rc) : "no such word; ask for help");
-    else if (!q->http)
-        rp__say(me, t, "ok\n");
-}
-
-static void client_main(rp_self *me)
-{
-    struct rp__endpoint *e = me->arg;
-    struct client *c = e->client;
-    while (c->co != me)
-        c++;
-    struct request *q = rp__pool_get(&me->loop->pool, sizeof *q);
-    struct rp__text t = {.give = give_to_client, .fd = c->fd, .until = rp_in_ms(me, ANSWER_MS)};
-    if (q && read_request(me, c->fd, q) == 0 && rp__text_open(me, &t) == 0) {
-        parse(q);
-        answer(me, e, q, &t);
-        (void)rp__text_close(me, &t); /* who has gone is told nothing */
-    }
-    if (q)
-        rp__pool_free(&me->loop->pool, q, sizeof *q);
-    rp__socket_close(c->fd);
-    c->co = 0;
-    if (e->crowded)
-        rp__interrupt(e->acceptor, 0);
-    one_less(e);
-}
-
-/* ---- accepting ----------------------------------------------------------------------------------- */
-
-static bool start(struct rp__endpoint *e, void (*main)(rp_self *), rp_self **where)
-{
-    rp_self *co = rp__co_new(e->l, rp__stack_class(0), main);
-    if (!co)
-        return false;
-    co->arg = e;
-    *where = co;
-    e->live++;
-    rp__ready(co);
-    return true;
-}
-
-static bool leave_crowd(rp_self *me)
-{
-    ((struct rp__endpoint *)me->arg)->crowded = false;
-    return true;
-}
-
-static struct client *free_place(rp_self *me, struct rp__endpoint *e)
-{
-    for (;;) { /* unbounded: until one of them has ended, or is made to */
-        for (unsigned i = 0; i < CLIENTS; i++)
-            if (!e->client[i].co)
-                return &e->client[i];
-        e->crowded = true;
-        if (rp__park(me, "a place", e, leave_crowd, RP_FOREVER) != 0)
-            return 0;
-    }
-}
-
-/* 0, or an error that is not the client's: the kernel has no more to give. */
-static int accept_one(struct rp__endpoint *e, struct client *c)
-{
-    int fd = rp__socket_accept(e->fd);
-    if (fd == -ECONNABORTED || fd == -EINTR)
+    size_t room = p->room ? p->room : RP__TEXT_ROOM;
+    while (room - p->n < n) /* bounded by MOST */
+        room *= 2;
+    if (room == p->room)
         return 0;
+    char *out = room <= MOST ? rp__alloc(sys, room) : 0;
+    if (!out)
+        return -ENOMEM;
+    if (p->n > 0)
+        memcpy(out, p->out, p->n);
+    rp__free_mem(sys, p->out, p->room);
+    p->out = out;
+    p->room = room;
+    return 0;
+}
+
+static int keep(rp_self *me, struct rp__text *t)
+{
+    struct kept *k = RP__OF(struct kept, text, t);
+    (void)me;
+    int rc = make_room(k->sys, k->p, t->n);
+    if (rc != 0)
+        return rc;
+    memcpy(k->p->out + k->p->n, t->at, t->n);
+    k->p->n += t->n;
+    return 0;
+}
+
+/* Without the lock in between, which words take. */
+static void answer_alone(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    p->state = RP__PLACE_ANSWERS;
+    p->next = now + ANSWER_MS * RP_MS;
+    pthread_mutex_unlock(&e->lock);
+    struct kept k = {.text = {.give = keep, .at = e->block}, .sys = e->sys, .p = p};
+    rp__request_answer(0, e->sys, e->words, &p->q, &k.text);
+    rp__text_flush(0, &k.text);
+    pthread_mutex_lock(&e->lock);
+}
+
+/* Nobody has taken it yet. */
+static void press(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    look_at_silent(e);
+    if (p->state != RP__PLACE_OFFERED)
+        return; /* now somebody has */
+    p->next = now + LOOK_MS * RP_MS;
+    if (all_held(e, now))
+        answer_alone(e, p, now);
+    else if (p->refused >= REFUSALS)
+        drop(e, p);
+    else
+        ask_all(e, now);
+}
+
+/* The loop that serves it is held: perhaps another one answers. */
+static void take_back(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    struct rp__serving *s = p->by;
+    int fd = s->begun ? -EPIPE : rp__socket_again(s->fd);
+    s->place = 0;
     if (fd < 0)
-        return fd;
-    c->fd = fd;
-    if (start(e, client_main, &c->co))
-        return 0;
-    rp__socket_close(fd);
-    return -ENOMEM;
+        rp__socket_end(s->fd); /* the answer breaks off */
+    p->state = fd < 0 ? RP__PLACE_FREE : RP__PLACE_READS;
+    p->fd = fd;
+    if (fd >= 0)
+        offer(e, p, now);
 }
 
-static void acceptor_main(rp_self *me)
+static void watch_over(struct rp__endpoint *e, struct rp__place *p, rp_time now)
 {
-    enum { REST_MS = 200 };
-    struct rp__endpoint *e = me->arg;
-    while (rp_check(me) == 0) { /* unbounded: while the system lives */
-        struct client *c = free_place(me, e);
-        int rc = c ? accept_one(e, c) : 0;
-        if (rc == -EAGAIN)
-            rc = wait_for(me, e->fd, false, RP_FOREVER);
-        if (rc != 0 && rp_check(me) == 0)
-            (void)!rp_sleep(me, rp_in_ms(me, REST_MS));
+    bool first = p->next == 0; /* it has just been taken */
+    look_at_silent(e);
+    if (p->state != RP__PLACE_SERVED)
+        return; /* it has been answered meanwhile */
+    unsigned loop = p->by->l->index;
+    struct rp__asked *a = &e->loop[loop];
+    rp_time since = owes_since(a);
+    p->next = now + WATCH_MS * RP_MS;
+    if (since != 0 && (p->by->begun ? now - since >= BREAK_MS * RP_MS : is_held(a, now)))
+        take_back(e, p, now);
+    else if (!first)
+        ask(a, loop, now);
+}
+
+static void write_to(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    ssize_t n = 0;
+    while (p->done < p->n && (n = rp__socket_write(p->fd, p->out + p->done, p->n - p->done)) > 0)
+        p->done += (size_t)n;
+    if (p->done == p->n || (n < 0 && n != -EAGAIN) || now >= p->next)
+        drop(e, p);
+}
+
+/* `ready`: it may be read or written. */
+static void tend(struct rp__endpoint *e, struct rp__place *p, bool ready)
+{
+    rp_time now = rp__os_now();
+    bool due = now >= p->next;
+    if (p->state == RP__PLACE_READS && (ready || due))
+        read_from(e, p, now);
+    if (p->state == RP__PLACE_SERVED && due)
+        watch_over(e, p, now);
+    if (p->state == RP__PLACE_OFFERED && now >= p->next)
+        press(e, p, now);
+    if (p->state == RP__PLACE_ANSWERS)
+        write_to(e, p, now);
+}
+
+static struct rp__place *free_place(struct rp__endpoint *e)
+{
+    for (unsigned i = 0; i < RP__PLACES; i++)
+        if (e->place[i].state == RP__PLACE_FREE)
+            return &e->place[i];
+    return 0;
+}
+
+static void accept_some(struct rp__endpoint *e)
+{
+    for (struct rp__place *p; (p = free_place(e));) { /* bounded by the places */
+        int fd = rp__socket_accept(e->fd);
+        rp_time now = rp__os_now();
+        if (fd < 0) {
+            if (fd != -EAGAIN && fd != -ECONNABORTED && fd != -EINTR)
+                e->rest = now + REST_MS * RP_MS; /* the kernel has no more to give */
+            return;
+        }
+        p->state = RP__PLACE_READS;
+        p->fd = fd;
+        p->q.n = 0;
+        p->next = now + ASK_MS * RP_MS;
     }
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------- */
+
+/* What it waits for, and until when. */
+static rp_time gather(struct rp__endpoint *e, struct pollfd *fds)
+{
+    bool rests = e->rest > rp__os_now();
+    bool accepts = !e->closing && free_place(e) != 0;
+    rp_time until = accepts && rests ? e->rest : RP_FOREVER;
+    fds[0] = (struct pollfd){.fd = e->flag, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = accepts && !rests ? e->fd : -1, .events = POLLIN};
+    for (unsigned i = 0; i < RP__PLACES; i++) {
+        const struct rp__place *p = &e->place[i];
+        bool ours = p->state == RP__PLACE_READS || p->state == RP__PLACE_ANSWERS;
+        fds[2 + i] = (struct pollfd){.fd = ours ? p->fd : -1, .events = p->state == RP__PLACE_READS ? POLLIN : POLLOUT};
+        if (p->state != RP__PLACE_FREE && p->next < until)
+            until = p->next;
+    }
+    return until;
+}
+
+/* Waits, without the lock. */
+static void wait_for_any(struct rp__endpoint *e, struct pollfd *fds)
+{
+    enum { DOZE = 20000000 };
+    rp_time until = gather(e, fds);
+    pthread_mutex_unlock(&e->lock);
+    int rc = rp__os_poll(fds, 2 + RP__PLACES, until);
+    if (rc < 0) { /* any of them may be: all is tried after a while */
+        rp__os_doze(DOZE);
+        for (unsigned i = 0; i < 2 + RP__PLACES; i++)
+            fds[i].revents = fds[i].events;
+    }
+    if (fds[0].revents)
+        rp__os_flag_lower(e->flag);
+    pthread_mutex_lock(&e->lock);
+}
+
+/* Nothing more is accepted or read; who is served is told to stop, by its loop. */
+static void shut(struct rp__endpoint *e)
+{
+    e->shut = true;
+    for (unsigned i = 0; i < RP__PLACES; i++)
+        if (e->place[i].state != RP__PLACE_FREE && e->place[i].state != RP__PLACE_SERVED)
+            drop(e, &e->place[i]);
     rp__socket_close(e->fd);
     e->fd = -1;
     rp__socket_remove(e->path);
-    e->acceptor = 0;
-    one_less(e);
+    for (struct rp__hook *at = e->servings.next; at != &e->servings; at = at->next) {
+        unsigned loop = RP__OF(struct rp__serving, all, at)->l->index;
+        ask(&e->loop[loop], loop, rp__os_now());
+    }
+}
+
+static bool over(struct rp__endpoint *e)
+{
+    if (e->closing && !e->shut)
+        shut(e);
+    return e->abandoned || (e->closing && e->live == 0);
+}
+
+static void *endpoint_main(void *arg)
+{
+    struct rp__endpoint *e = arg;
+    struct pollfd fds[2 + RP__PLACES];
+    pthread_mutex_lock(&e->lock);
+    while (!over(e)) { /* unbounded: while the system lives */
+        wait_for_any(e, fds);
+        if (fds[1].revents && !e->closing)
+            accept_some(e);
+        for (unsigned i = 0; i < RP__PLACES && !e->closing; i++)
+            tend(e, &e->place[i], fds[2 + i].revents != 0);
+    }
+    bool in_order = e->closing;
+    pthread_mutex_unlock(&e->lock);
+    if (in_order)
+        (void)rp__inbox_push(e->sys->loops[0], &e->over); /* it has ended: nobody waits for us */
+    return 0;
+}
+
+static int start(struct rp__endpoint *e)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* it inherits them: signals are for the program's own threads */
+    int rc = rp__os_thread(&e->thread, endpoint_main, e);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    return rc;
+}
+
+static void tell_closed(struct rp__post *p, struct rp_loop *l)
+{
+    RP__OF(struct rp__endpoint, over, p)->closed(l);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------- */
@@ -247,21 +413,44 @@ static int listen_in(struct rp__endpoint *e, const char *dir)
     return fd;
 }
 
-static int open_at(struct rp_loop *l, const char *path, const char *dir, const struct rp__word *words,
+static struct rp__endpoint *endpoint_new(rp_system *sys, const struct rp__word *words)
+{
+    size_t size = sizeof(struct rp__endpoint) + sys->nloops * sizeof(struct rp__asked);
+    struct rp__endpoint *e = rp__alloc(sys, size);
+    if (!e)
+        return 0;
+    memset(e, 0, size);
+    e->size = size;
+    e->sys = sys;
+    e->words = words;
+    e->fd = e->flag = -1;
+    e->over.fn = tell_closed;
+    rp__list_init(&e->servings);
+    pthread_mutex_init(&e->lock, 0);
+    for (unsigned i = 0; i < sys->nloops; i++) {
+        e->loop[i].e = e;
+        e->loop[i].post.fn = rp__serve_offered;
+    }
+    return e;
+}
+
+/* `*ret` is set before there is a thread: what it makes loops do may look there. */
+static int open_at(rp_system *sys, const char *path, const char *dir, const struct rp__word *words,
                    struct rp__endpoint **ret)
 {
-    struct rp__endpoint *e = rp__alloc(l->sys, sizeof *e);
+    struct rp__endpoint *e = endpoint_new(sys, words);
     if (!e)
         return -ENOMEM;
-    memset(e, 0, sizeof *e);
-    e->l = l;
-    e->words = words;
-    e->fd = path ? listen_at(e, path) : listen_in(e, dir);
-    int rc = e->fd < 0 ? e->fd : start(e, acceptor_main, &e->acceptor) ? 0 : -ENOMEM;
+    *ret = e;
+    int rc = e->flag = rp__os_flag_open();
+    if (rc >= 0)
+        rc = e->fd = path ? listen_at(e, path) : listen_in(e, dir);
+    if (rc >= 0)
+        rc = start(e);
     if (rc == 0)
-        *ret = e;
-    else
-        rp__endpoint_free(e, &l->sys->mem);
+        return 0;
+    *ret = 0;
+    rp__endpoint_free(e, &sys->mem);
     return rc;
 }
 
@@ -273,7 +462,7 @@ int rp__endpoint_open(struct rp_loop *l, const char *path, const struct rp__word
     const char *dir = path ? 0 : rp__os_env("RP_INSPECT");
     if (!path && !dir)
         return 0;
-    int rc = open_at(l, path, dir, words, ret);
+    int rc = open_at(l->sys, path, dir, words, ret);
     if (rc == 0 || path)
         return rc;
     /* who has set it wants to know; the program knows nothing of it, and goes on */
@@ -281,28 +470,51 @@ int rp__endpoint_open(struct rp_loop *l, const char *path, const struct rp__word
     return 0;
 }
 
-void rp__endpoint_close(struct rp__endpoint *e, void (*closed)(struct rp_loop *l))
+static void tell_thread(struct rp__endpoint *e, void (*closed)(struct rp_loop *l))
 {
+    pthread_mutex_lock(&e->lock);
     e->closed = closed;
-    e->live++; /* not before all have been told */
-    rp__stop_self(e->acceptor, "its system ends");
-    for (unsigned i = 0; i < CLIENTS; i++)
-        if (e->client[i].co)
-            rp__stop_self(e->client[i].co, "its system ends");
-    one_less(e);
+    e->closing |= closed != 0;
+    e->abandoned |= closed == 0;
+    pthread_mutex_unlock(&e->lock);
+    rp__os_flag_raise(e->flag);
 }
 
-/* After a system that did not end in peace there may be descriptors left. */
+void rp__endpoint_close(struct rp__endpoint *e, void (*closed)(struct rp_loop *l))
+{
+    tell_thread(e, closed);
+}
+
+void rp__endpoint_join(struct rp__endpoint *e)
+{
+    if (!e || e->sys->forked)
+        return; /* in a forked child there is no such thread */
+    tell_thread(e, 0);
+    pthread_join(e->thread, 0);
+}
+
+/* After a system that did not end in peace there may be clients left. */
 void rp__endpoint_free(struct rp__endpoint *e, const rp_alloc *mem)
 {
     if (!e)
         return;
-    for (unsigned i = 0; i < CLIENTS; i++)
-        if (e->client[i].co)
-            rp__socket_close(e->client[i].fd);
+    for (struct rp__hook *at; (at = rp__list_pop(&e->servings));) {
+        struct rp__serving *s = RP__OF(struct rp__serving, all, at);
+        rp__socket_close(s->fd);
+        mem->free(mem->ud, s, sizeof *s);
+    }
+    for (struct rp__place *p = e->place; p < e->place + RP__PLACES; p++) {
+        if (p->state != RP__PLACE_FREE && p->state != RP__PLACE_SERVED)
+            rp__socket_close(p->fd);
+        if (p->out)
+            mem->free(mem->ud, p->out, p->room);
+    }
     if (e->fd >= 0) {
         rp__socket_close(e->fd);
         rp__socket_remove(e->path);
     }
-    mem->free(mem->ud, e, sizeof *e);
+    if (e->flag >= 0)
+        rp__os_flag_close(e->flag);
+    pthread_mutex_destroy(&e->lock);
+    mem->free(mem->ud, e, e->size);
 }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <ucontext.h>
 
 enum {
@@ -81,6 +82,17 @@ static void own_stack(struct rp__seat *s)
     pthread_attr_destroy(&a);
 }
 
+/* One that this thread was sent and, with the signal blocked, has not got: it would come when there is no handler any
+ * more, and end the process. */
+static void take_pending(int signo)
+{
+    const struct timespec at_once = {0, 0};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    (void)sigtimedwait(&set, 0, &at_once);
+}
+
 void rp__seat_take(struct rp_loop *l, bool there)
 {
     struct rp__seats *all = l->sys->seats;
@@ -94,6 +106,8 @@ void rp__seat_take(struct rp_loop *l, bool there)
     s->there = there;
     mine = there ? s : 0;
     pthread_mutex_unlock(&all->lock);
+    if (!there)
+        take_pending(all->signo);
 }
 
 bool rp__seat_taken(const rp_system *sys, unsigned loop)

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -158,6 +160,14 @@ void rp__os_doze(uint32_t ns)
 void rp__os_yield(void)
 {
     sched_yield();
+}
+
+int rp__os_poll(struct pollfd *fds, unsigned n, rp_time until)
+{
+    rp_time left = until == RP_FOREVER ? RP_FOREVER : until - rp__os_now();
+    int ms = left == RP_FOREVER ? -1 : left <= 0 ? 0 : left / RP_MS >= INT_MAX ? INT_MAX : (int)(left / RP_MS) + 1;
+    int rc = rp__os_faulty("poll") ? (errno = ENOMEM, -1) : poll(fds, n, ms);
+    return rc >= 0 ? rc : -errno;
 }
 
 int rp__os_flag_open(void)

@@ -65,6 +65,11 @@ static inline void rp__os_pause(void) /* between two looks at what another threa
 #endif
 }
 
+struct pollfd;
+
+/* Until one of them is ready, or the time has come. How many are; a negative errno value. */
+int rp__os_poll(struct pollfd *fds, unsigned n, rp_time until);
+
 /* An eventfd: made, not readable; a negative errno value when there is none to be had. */
 int  rp__os_flag_open(void);
 void rp__os_flag_raise(int fd); /* readable from now on */

@@ -5,6 +5,7 @@
 #include "loop/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -89,6 +90,18 @@ ssize_t rp__socket_write(int fd, const void *from, size_t size)
 {
     ssize_t n = rp__os_faulty("send") ? (errno = ECONNRESET, -1) : send(fd, from, size, MSG_NOSIGNAL);
     return n >= 0 ? n : -errno;
+}
+
+int rp__socket_again(int fd)
+{
+    int got = rp__os_faulty("fcntl") ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    rp__inherit_not(got);
+    return got >= 0 ? got : -EMFILE;
+}
+
+void rp__socket_end(int fd)
+{
+    shutdown(fd, SHUT_RDWR);
 }
 
 void rp__socket_close(int fd)

@@ -17,6 +17,8 @@ int rp__socket_listen(const char *path);
 int rp__socket_accept(int fd);           /* a descriptor; -EAGAIN: nobody wants in */
 ssize_t rp__socket_read(int fd, void *to, size_t size);            /* 0: the peer has said all; -EAGAIN */
 ssize_t rp__socket_write(int fd, const void *from, size_t size);   /* never a SIGPIPE; -EAGAIN */
+int rp__socket_again(int fd);            /* another descriptor of the same; or -EMFILE */
+void rp__socket_end(int fd);             /* the peer hears nothing more by it, nor by others of the same */
 void rp__socket_close(int fd);
 void rp__socket_remove(const char *path);
 

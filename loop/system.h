@@ -62,7 +62,8 @@ struct rp__system_opts {
     uint64_t chaos;
     bool silent;           /* no signal handlers: an overflow of a stack goes unreported */
     bool unmeasured;
-    int freeze_signo;      /* by which its threads are frozen; 0: the usual one */
+    bool frozen;           /* who looks from outside freezes its loops (freeze.h); a watchdog does anyway */
+    int freeze_signo;      /* by this signal; 0: the usual one */
     struct rp__stall_opts stall;
 };
 

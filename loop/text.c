@@ -13,7 +13,7 @@ int rp__text_open(rp_self *me, struct rp__text *t)
     return t->at ? 0 : -ENOMEM;
 }
 
-static void flush(rp_self *me, struct rp__text *t)
+void rp__text_flush(rp_self *me, struct rp__text *t)
 {
     if (t->rc == 0 && t->n > 0)
         t->rc = t->give(me, t);
@@ -22,7 +22,7 @@ static void flush(rp_self *me, struct rp__text *t)
 
 int rp__text_close(rp_self *me, struct rp__text *t)
 {
-    flush(me, t);
+    rp__text_flush(me, t);
     rp__pool_free(&me->loop->pool, t->at, RP__TEXT_ROOM);
     return t->rc;
 }
@@ -42,7 +42,7 @@ void rp__say(rp_self *me, struct rp__text *t, const char *format, ...)
             t->n += fits ? (size_t)n : room - 1;
             return;
         }
-        flush(me, t);
+        rp__text_flush(me, t);
     }
 }
 

@@ -25,6 +25,9 @@ struct rp__text {
 int  rp__text_open(rp_self *me, struct rp__text *t);
 int  rp__text_close(rp_self *me, struct rp__text *t); /* gives on the rest; suspends. What became of it all */
 
+/* Gives on what is there, of text whose block is the caller's own too: {.give, .at} is such a one. Suspends as `give`. */
+void rp__text_flush(rp_self *me, struct rp__text *t);
+
 /* Suspends when the block is full. */
 void rp__say(rp_self *me, struct rp__text *t, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -118,7 +118,7 @@ static bool take_end(const struct target *t, char *text, bool late, char *why)
     if (strncmp(last, "error: ", 7) == 0)
         snprintf(why, WHY, "%.*s", (int)strcspn(last, "\n"), last);
     else if (late)
-        snprintf(why, WHY, "%s: no answer for %d s: a handler holds the program's loop 0; gdb -p %d shows which",
+        snprintf(why, WHY, "%s: no answer for %d s; gdb -p %d shows where its threads are",
                  t->path, PATIENCE_S, (int)t->pid);
     else
         snprintf(why, WHY, "%s: the answer broke off", t->path);
@@ -218,6 +218,14 @@ static void fill(struct actor *a, const struct heads *h, char *const *w, int n)
         to_text((char *)(uintptr_t)a->info);
 }
 
+static void add_remark(struct actors *a, const char *line)
+{
+    size_t n = strlen(a->remarks), k = strlen(line);
+    a->remarks = need(realloc(a->remarks, n + k + 2));
+    memcpy(a->remarks + n, line, k);
+    memcpy(a->remarks + n + k, "\n", 2);
+}
+
 bool actors_read(struct target *t, struct actors *ret)
 {
     struct heads h;
@@ -225,12 +233,13 @@ bool actors_read(struct target *t, struct actors *ret)
     *ret = (struct actors){.text = ask(t, "actors", "")};
     if (!ret->text)
         return false;
+    ret->remarks = need(calloc(1, 1));
     int room = 0;
     char *line = strtok_r(ret->text, "\n", &save);
     h.n = line ? split(line, h.name, COLUMNS) : 0;
     while ((line = strtok_r(NULL, "\n", &save))) {
         if (*line == '#') {
-            ret->remark = line;
+            add_remark(ret, line);
             continue;
         }
         if (ret->n == room)
@@ -244,6 +253,7 @@ bool actors_read(struct target *t, struct actors *ret)
 void actors_free(struct actors *a)
 {
     free(a->text);
+    free(a->remarks);
     free(a->at);
     free(a->index);
 }

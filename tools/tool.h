@@ -51,7 +51,7 @@ struct actors {
     char *text; /* what the strings point into */
     struct actor *at;
     int n;
-    const char *remark; /* a loop that does not answer; NULL */
+    char *remarks; /* loops that do not answer: lines; "" */
     int *index;         /* by ref; actors_find makes it */
 };
 

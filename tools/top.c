@@ -103,8 +103,7 @@ static void print_picture(const struct target *t, const struct view *v, const st
 {
     struct actors *a = &now->actors;
     int shown = 0;
-    printf("process %d, by %s, %d actors and tasks%s%s%s%s\n", (int)t->pid, o->name, a->n, a->remark ? "  " : "",
-           a->remark ? a->remark : "", *note ? "  " : "", note);
+    printf("process %d, by %s, %d actors and tasks%s%s\n%s", (int)t->pid, o->name, a->n, *note ? "  " : "", note, a->remarks);
     print_loops(now, before);
     printf("\n%-14s %-22s %4s %5s %-8s %-18s %-14s %8s %7s %8s %5s %5s\n", "REF", "NAME", "LOOP", "CPU%", "DOING", "WAITS FOR",
            "OF", "SINCE", "DEPTH", "OLDEST", "TASKS", "AGAIN");

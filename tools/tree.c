@@ -67,8 +67,7 @@ int show_tree(struct target *t, const struct view *v)
     for (int i = 0; i < a.n; i++)
         if (a.at[i].up < 0) /* the root; and one whose parent had ended, or was not yet there, when it was its turn */
             print_tree(&a, v, i);
-    if (a.remark)
-        printf("%s\n", a.remark);
+    fputs(a.remarks, stdout);
     actors_free(&a);
     return 0;
 }

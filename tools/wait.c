@@ -245,8 +245,7 @@ int show_wait(struct target *t)
     print_trees(&g);
     print_unlisted(&g);
     print_objects(&g);
-    if (a.remark)
-        printf("%s\n", a.remark);
+    fputs(a.remarks, stdout);
     printf("%d ring%s\n", rings, rings == 1 ? "" : "s");
     free(g.node);
     free(g.shown);

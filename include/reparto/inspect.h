@@ -72,7 +72,8 @@ typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
 
 typedef struct rp_inspection rp_inspection;
 
-/* Begins. `patience_ms`: how long it waits for an answer of a loop, each time. -ENOMEM. */
+/* Begins. `patience_ms`: how long it waits for an answer of a loop, each time; less, if that has not answered whoever
+ * looks from outside before. -ENOMEM. */
 RP_EXPORT RP_NODISCARD int rp_inspect(rp_self *me, int64_t patience_ms, rp_inspection **ret);
 
 /* The next record: 1; 0: that was all. Each actor is followed by its tasks. Suspends. -ETIMEDOUT: a loop does not

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/client.h"
 #include "tests/support.h"
 
 #include <errno.h>
@@ -11,40 +12,10 @@
 
 /* ---- a client, off the loop ---------------------------------------------------------------------- */
 
-struct ask {
-    const char *path, *text;
-    char answer[4096];
-    size_t n;
-};
-
-static int dial(const char *path)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    check(fd >= 0);
-    if (connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
-        return fd;
-    int rc = -errno;
-    close(fd);
-    return rc;
-}
-
 static int ask_blocking(void *arg)
 {
     struct ask *a = arg;
-    int fd = dial(a->path);
-    if (fd < 0)
-        return fd;
-    ssize_t n = send(fd, a->text, strlen(a->text), MSG_NOSIGNAL);
-    if (n < 0 && errno != EPIPE)
-        return -errno;
-    a->n = 0;
-    while ((n = read(fd, a->answer + a->n, sizeof a->answer - 1 - a->n)) > 0)
-        a->n += (size_t)n;
-    a->answer[a->n] = 0;
-    close(fd);
-    return 0;
+    return ask_at(a);
 }
 
 static const char *ask(rp_self *me, struct ask *a, const char *path, const char *text)
@@ -53,13 +24,6 @@ static const char *ask(rp_self *me, struct ask *a, const char *path, const char 
     a->text = text;
     check_eq(rp_offload(me, ask_blocking, a, RP_FOREVER), 0);
     return a->answer;
-}
-
-static const char *temp_path(const char *name)
-{
-    static char path[100];
-    snprintf(path, sizeof path, "/tmp/reparto-test-%d-%s", (int)getpid(), name);
-    return path;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -88,7 +52,7 @@ static int asks(rp_self *me, void *arg)
 
 TEST(endpoint, answers_questions)
 {
-    const char *path = temp_path("a");
+    const char *path = socket_path("a");
     rp_system_opts one = {.loops = 1, .inspect = path}, three = {.loops = 3, .inspect = path};
     check_eq(run_with(asks, (void *)(uintptr_t)path, &one), 0);
     check_eq(access(path, F_OK), -1);
@@ -98,7 +62,7 @@ TEST(endpoint, answers_questions)
 
 TEST(endpoint, answers_within_hosts)
 {
-    const char *path = temp_path("host");
+    const char *path = socket_path("host");
     rp_system_opts o = {.loops = 2, .inspect = path};
     const rp_actor root = {.name = "root", .run = asks};
     check_eq(run_attached(&root, (void *)(uintptr_t)path, &o), 0);
@@ -120,7 +84,7 @@ static int asks_by_http(rp_self *me, void *arg)
 
 TEST(endpoint, speaks_http)
 {
-    const char *path = temp_path("http");
+    const char *path = socket_path("http");
     rp_system_opts o = {.loops = 2, .inspect = path};
     check_eq(run_with(asks_by_http, (void *)(uintptr_t)path, &o), 0);
 }
@@ -146,7 +110,7 @@ static int is_patient(rp_self *me, void *arg)
 
 TEST(endpoint, waits_for_nobody)
 {
-    const char *path = temp_path("slow");
+    const char *path = socket_path("slow");
     rp_system_opts o = {.loops = 2, .inspect = path};
     check_eq(run_with(is_patient, (void *)(uintptr_t)path, &o), 0);
 }
@@ -178,7 +142,7 @@ static int meets_a_crowd(rp_self *me, void *arg)
 
 TEST(endpoint, lets_a_crowd_in_one_after_the_other)
 {
-    const char *path = temp_path("crowd");
+    const char *path = socket_path("crowd");
     rp_system_opts o = {.loops = 1, .inspect = path};
     check_eq(run_with(meets_a_crowd, (void *)(uintptr_t)path, &o), 0);
 }
@@ -193,7 +157,7 @@ static int says(rp_self *me, void *arg)
 
 TEST(endpoint, opens_where_nobody_listens)
 {
-    const char *path = temp_path("taken");
+    const char *path = socket_path("taken");
     rp_system_opts o = {.loops = 1, .inspect = path};
     int result = -EXDEV;
 
@@ -227,7 +191,7 @@ TEST(endpoint, opens_where_nobody_listens)
 TEST(endpoint, is_refused_in_a_simulation)
 {
     int result = -EXDEV;
-    rp_system_opts o = {.loops = 2, .sim_seed = 1, .inspect = temp_path("sim")};
+    rp_system_opts o = {.loops = 2, .sim_seed = 1, .inspect = socket_path("sim")};
     check_eq(run_with(says, &result, &o), -ENOTSUP);
 }
 

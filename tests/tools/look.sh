@@ -143,15 +143,38 @@ idle() {
 }
 ok idle idle
 
-# A loop that a handler holds is shown as held, and the others all the same.
+# A loop that a handler holds is shown as held, by whom and where, and the others all the same.
+by_hog() { echo "^# loop $1 held for [0-9]+ ms by hog#$1\\.[0-9]+\\.1 in planted\\.num .*planted\\+0x[0-9a-f]+"; }
 held() {
     printf h >&7
     sleep 0.3
     show ask "$pid" loops && has "$work/shown" '^0 .* ok$' '^1 - .* held$' &&
-        show wait "$pid" && has "$work/shown" '^# loop 1 is held' '^full 0\.3\.1 '
+        show wait "$pid" && has "$work/shown" "$(by_hog 1)" '^full 0\.3\.1 '
 }
 ok held held
-sleep 2
+sleep 5
+# All of them.
+all_held() {
+    local hog
+    hog=$(ref hog)
+    printf a >&7
+    sleep 0.3
+    show top -1 "$pid" && has "$work/shown" '^ +0 +- .* held$' '^ +1 +- .* held$' "$(by_hog 0)" "$(by_hog 1)" &&
+        show dump "$pid" && has "$work/shown" '^0 - .* held$' "$(by_hog 0)" "$(by_hog 1)" &&
+        show tree "$pid" && has "$work/shown" "$(by_hog 0)" &&
+        show stack "$pid" "$hog" && in_order "$work/shown" 'hog_it\+' 'rp__dispatch\+|sched_main\+' &&
+        { ! show ask "$pid" dead; } && has "$work/shown" 'no loop answers'
+}
+ok all_held all_held
+all_back() {
+    local n
+    for n in $(seq 100); do
+        show ask "$pid" loops && has "$work/shown" '^0 .* ok$' '^1 .* ok$' >/dev/null && return
+        sleep 0.1
+    done
+    return 1
+}
+ok all_back all_back
 
 # ---- gdb --------------------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
  * planted.c - a program full of actors that stand still, for look.sh to look at.
  *
  *     planted [N]      N parked coroutines beside; says "ready" and goes on until its input ends.
- *                      An 'h' in it makes a handler hold loop 1 for five seconds, a 'b' one burn CPU time there, another
- *                      'b' cease to.
+ *                      An 'h' in it makes a handler hold loop 1 for five seconds, an 'a' both loops, a 'b' one burn CPU
+ *                      time on loop 1, another 'b' cease to.
  */
 #include "reparto/reparto.h"
 
@@ -171,7 +171,8 @@ static const rp_actor clumsy = {.name = "clumsy", .run = fall_once};
 static int hog_it(rp_self *me, void *state, const rp_msg *m)
 {
     (void)me, (void)state, (void)m;
-    sleep(5);
+    for (int i = 0; i < 500; i++) /* a signal may end each of them */
+        usleep(10000);
     return 0;
 }
 static const rp_actor hog = {.name = "hog", .handle = hog_it};
@@ -247,13 +248,20 @@ static int read_one(void *arg) /* off the loop: 1, or 0 at the end */
 
 static int obey(rp_self *me)
 {
-    rp_ref h, b;
+    rp_ref h[2], b;
     char c;
-    int rc = rp_spawn(me, &hog, &(rp_spawn_opts){.on = RP_LOOP(1)}, &h);
+    int rc = rp_spawn(me, &hog, &(rp_spawn_opts){.on = RP_LOOP(0)}, &h[0]);
+    if (rc == 0)
+        rc = rp_spawn(me, &hog, &(rp_spawn_opts){.on = RP_LOOP(1)}, &h[1]);
     if (rc == 0)
         rc = rp_spawn(me, &burner, &(rp_spawn_opts){.on = RP_LOOP(1)}, &b);
-    while (rc == 0 && (rc = rp_offload(me, read_one, &c, RP_FOREVER)) > 0)
-        rc = c == 'h' ? tell(me, h, 0) : c == 'b' ? tell(me, b, 1) : 0;
+    while (rc == 0 && (rc = rp_offload(me, read_one, &c, RP_FOREVER)) > 0) {
+        rc = c == 'h' || c == 'a' ? tell(me, h[1], 0) : c == 'b' ? tell(me, b, 1) : 0;
+        if (rc == 0)
+            rc = rp_yield(me); /* before our own loop is held it has gone out */
+        if (rc == 0 && c == 'a')
+            rc = tell(me, h[0], 0);
+    }
     return rc;
 }
 
