@@ -37,6 +37,7 @@ struct rp__serving {
     int fd;
     bool begun;          /* something has been written to it */
     struct rp__text text;
+    char block[RP__TEXT_ROOM]; /* its: a loop that does not end in peace leaves the coroutine as it is, and all it has */
     struct rp__request q;
 };
 

@@ -52,11 +52,9 @@ static void end(struct rp__serving *s)
 static void serve(rp_self *me)
 {
     struct rp__serving *s = me->arg;
-    s->text = (struct rp__text){.give = give_to_client, .fd = s->fd, .until = rp_in_ms(me, ANSWER_MS)};
-    if (rp__text_open(me, &s->text) == 0) {
-        rp__request_answer(me, s->e->sys, s->e->words, &s->q, &s->text);
-        (void)rp__text_close(me, &s->text); /* who has gone is told nothing */
-    }
+    s->text = (struct rp__text){.at = s->block, .give = give_to_client, .fd = s->fd, .until = rp_in_ms(me, ANSWER_MS)};
+    rp__request_answer(me, s->e->sys, s->e->words, &s->q, &s->text);
+    rp__text_flush(me, &s->text); /* who has gone is told nothing */
     end(s);
 }
 
