@@ -167,9 +167,10 @@ static void say_room(struct rp_loop *l, struct rp__actor *a, uint64_t each)
         }
 }
 
+/* Or as empty as it gets: what is set aside may be more than half, and comes back when another message says so. */
 static bool half_empty(const struct rp__actor *a)
 {
-    return a->box->count <= a->limit / 2 && a->box->bytes <= a->limit_bytes / 2;
+    return (a->box->count <= a->limit / 2 && a->box->bytes <= a->limit_bytes / 2) || !rp__mailbox_waiting(a->box);
 }
 
 static uint64_t share(const struct rp__actor *a, unsigned loops)

@@ -407,3 +407,44 @@ TEST(mailbox, a_coroutine_stashes_too)
 {
     everywhere(stash_root, 0);
 }
+
+/* What is set aside fills more than half of the mailbox, or all of it: who waits for room goes on when the rest has
+ * been taken, and brings what opens it again. */
+enum { PILE = 6, OPENS = 40 };
+
+static int pile(rp_self *me, void *state, const rp_msg *m)
+{
+    uint64_t *done = state, n = ((const struct num *)rp_body(m, NUM))->n;
+    if (rp_wants_reply(m))
+        return rp_reply(me, m, NUM, &(struct num){*done, {0, 0}});
+    if (n > 0 && n <= PILE && *done < OPENS - PILE)
+        return rp_stash(me, m);
+    ++*done;
+    if (n == OPENS)
+        return rp_unstash(me);
+    return n == 0 ? rp_sleep(me, rp_in_ms(me, 20)) : 0; /* and who sends meets a full one */
+}
+static const rp_actor piler = {.name = "piler", .handle = pile, .state_size = sizeof(uint64_t)};
+
+static int sends_on(rp_self *me, void *arg)
+{
+    rp_ref p;
+    rp_msg *m;
+    rp_spawn_opts o = {.mailbox = *(uint32_t *)arg, .stash = PILE, .on = RP_LOOP(rp_loop_count(me) - 1)};
+    check_eq(rp_spawn(me, &piler, &o, &p), 0);
+    for (uint64_t i = 0; i <= OPENS; i++) {
+        check_eq(tell_num(me, p, i), 0);
+        if (i < PILE + 3)
+            check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0); /* it learns of it before it has sent all */
+    }
+    check_eq(rp_call(me, p, NUM, &(struct num){0, {0, 0}}, &m, RP_FOREVER), 0);
+    check_eq(((const struct num *)rp_body(m, NUM))->n, OPENS + 1);
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+TEST(mailbox, what_is_set_aside_holds_nobody_up)
+{
+    for (uint32_t limit = PILE; limit < 2 * PILE; limit += 2)
+        everywhere(sends_on, &limit);
+}
