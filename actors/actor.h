@@ -476,6 +476,7 @@ bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s); /* false:
 /* Waits as rp__park does, for an actor: -EDEADLK when that waits for this one in turn. */
 enum rp__edge { RP__EDGE_NONE, RP__EDGE_CALL, RP__EDGE_ROOM };
 bool rp__holds(const struct rp__actor *a, uint64_t asker, uint64_t call); /* so that the asker waits for a; call 0: for room */
+void rp__overdue(rp_self *me); /* looks whether its wait is one of a ring */
 int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bool (*cancel)(rp_self *), rp_time deadline);
 
 struct rp__delayed *rp__timer_due(struct rp_loop *l); /* the next whose time has come; NULL: none */

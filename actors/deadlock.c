@@ -2,110 +2,306 @@
  *
  * deadlock.c - actors that wait for each other in a ring.
  *
- * A wait for a reply, or for room in a mailbox, that has lasted a while sends a probe along the edge it
- * waits on. The probe goes on from each actor that waits itself, and where it comes back to the wait it
- * set out from, that wait ends with -EDEADLK and the names along the way (Chandy, Misra and Haas, 1983).
- * The wait that closes a ring sets out last and finds it whole; nothing is sent for waits that are short.
+ * A wait for a reply, for room in a mailbox, or for what others hold, that has lasted a while sends a probe along
+ * the edge it waits on; the probe goes on from each actor that waits itself (Chandy, Misra and Haas, 1983). The wait
+ * that closes a ring sets out last and finds it whole; nothing is sent for waits that are short.
  *
- * An edge counts only while the actor at its end holds the call, or is full: a call that was passed on
- * does not wait for who passed it on. Edges into other processes, and those of tasks, are not followed.
+ *   looking   from actor to actor, to where it set out from. The way is noted, edges are believed: what has been seen
+ *             on one loop may have ended when the probe is on the next
+ *   proving   once more around. If each is still in the wait it was in, all of them stood still when the first round
+ *             was done: then the edges, which are looked into now, were all there at once, and it is a ring
+ *
+ * Of a ring that is proved the wait that began last ends with -EDEADLK and the names along the way; whichever of its
+ * members have looked come upon the same one, so it is one that is told.
+ *
+ * An edge counts only while the actor at its end holds the call or the lock, or is full: a call that was passed on
+ * does not wait for who passed it on. One that waits for several (a writer for all readers) has an edge to each, and
+ * the probe becomes as many. Edges into other processes, and those of tasks, are not followed.
  */
 #include "actors/runtime.h"
+
+#include "loop/held.h"
+#include "mailbox/holder.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST = 32 };
+enum {
+    LONGEST = 32,  /* actors in a ring, */
+    BRANCHES = 16, /* of those who hold one lock, */
+    FUEL = 256     /* and of all that one probe, with those it becomes, may look at in its first round */
+};
+
+struct claim { /* by what one waits for another */
+    enum { NONE, ROOM, REPLY, HELD } for_what;
+    unsigned loop;    /* of who waits for room */
+    uint64_t asker;   /* of the call, */
+    uint64_t call;    /* a number of its loop */
+    const void *held;
+};
+
+struct step { /* an actor, in a wait: while these are the same, it has not run */
+    uint64_t at;
+    const rp_self *co;
+    uint32_t wait;
+};
 
 struct probe {
     struct rp__errand errand;
-    uint64_t first; /* who sent it, */
-    uint32_t wait;  /* in which wait */
-    uint64_t at;    /* the actor it goes to, */
-    uint64_t asker; /* who waits on that one, */
-    uint64_t call;  /* for this call: a number of its loop; 0: for room */
-    unsigned steps;
-    size_t n;       /* of text */
+    uint64_t at;        /* the actor it goes to, */
+    struct claim claim; /* for which the one before waits by this */
+    bool proves;
+    bool back;          /* it is at the one before, which waits for room, once more */
+    unsigned fuel;
+    unsigned n;         /* steps of the way; when it proves, */
+    unsigned gone;      /* how many of them it has done */
+    unsigned last;      /* of those who can be told, who began to wait last: a step; LONGEST: nobody */
+    rp_time since;
+    size_t len;         /* of text */
     char text[sizeof((rp_self *)0)->blame];
+    struct step way[LONGEST];
 };
 
-static void note(struct probe *p, const struct rp__actor *a, const char *before)
-{
-    const char *name = a->extra && a->extra->name ? a->extra->name : a->kind->name ? a->kind->name : "?";
-    int n = snprintf(p->text + p->n, sizeof p->text - p->n, "%s%s", before, name);
-    p->n = n < 0 || p->n + (size_t)n >= sizeof p->text ? sizeof p->text - 1 : p->n + (size_t)n;
-}
-
-/* Along the edge that `a`'s coroutine waits on. */
-static void go_on(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
-{
-    p->asker = a->addr;
-    p->at = (uint64_t)(uintptr_t)a->co->waits_on;
-    p->call = a->co->edge == RP__EDGE_CALL ? (uint64_t)(uintptr_t)a->co->got : 0;
-    rp__signal(l, rp__loop_addr(rp__route_of(l, p->at)), 0, RP__OP_RUN, (uintptr_t)&p->errand, 0);
-}
+/* ---- what is seen of one actor -------------------------------------------------------------------- */
 
 static bool is_call(struct rp__slot *s, const void *arg)
 {
-    const struct probe *p = arg;
+    const struct claim *c = arg;
     unsigned f = rp__flags(s->type);
-    return (f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN | RP__F_NODE)) == RP__F_CALL && s->from == p->asker &&
-           *rp__call_of(s) == p->call;
+    return (f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN | RP__F_NODE)) == RP__F_CALL && s->from == c->asker &&
+           *rp__call_of(s) == c->call;
 }
 
-/* Does what came before really wait for a? */
-static bool holds(const struct rp__actor *a, const struct probe *p)
+static bool holds_call(const struct rp__actor *a, const struct claim *c)
 {
-    if (p->call == 0)
-        return a->box && a->box->told > 0;
-    bool at_it = a->flags & RP__A_COROUTINE ? a->co->serving == p->call && a->co->asker == p->asker
-                                            : a->co->msg && is_call(a->co->msg, p);
-    if (at_it)
-        return true;
-    return a->box && rp__mailbox_find(a->box, is_call, p);
+    bool at_it = a->flags & RP__A_COROUTINE ? a->co->serving == c->call && a->co->asker == c->asker
+                                            : a->co->msg && is_call(a->co->msg, c);
+    return at_it || (a->box && rp__mailbox_find(a->box, is_call, c));
 }
 
 bool rp__holds(const struct rp__actor *a, uint64_t asker, uint64_t call)
 {
-    struct probe p = {.asker = asker, .call = call};
-    return a->co && holds(a, &p);
+    struct claim c = {.asker = asker, .call = call};
+    return a->co && (call ? holds_call(a, &c) : a->box && a->box->told > 0);
+}
+
+/* Does what came before really wait for a? */
+static bool holds(const struct rp__actor *a, const struct claim *c)
+{
+    switch (c->for_what) {
+    case NONE:
+        return true;
+    case ROOM: /* that loop has been told that it is full, and not yet that there is room */
+        return a->box && rp__box_told(a->box, c->loop);
+    case REPLY:
+        return holds_call(a, c);
+    case HELD:
+        return rp__held_find(a->co, c->held) != 0;
+    }
+    return false;
+}
+
+static bool same(const struct step *s, const struct rp__actor *a)
+{
+    return s->at == a->addr && s->co == a->co && s->wait == a->co->wait;
+}
+
+static bool been_at(const struct probe *p, uint64_t addr)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->way[i].at == addr)
+            return true;
+    return false;
+}
+
+static void note(struct probe *p, const struct rp__actor *a, const char *before)
+{
+    const char *name = a->extra && a->extra->name ? a->extra->name : a->kind->name ? a->kind->name : "?";
+    int n = snprintf(p->text + p->len, sizeof p->text - p->len, "%s%s", before, name);
+    p->len = n < 0 || p->len + (size_t)n >= sizeof p->text ? sizeof p->text - 1 : p->len + (size_t)n;
+}
+
+/* ---- on its way ----------------------------------------------------------------------------------- */
+
+static void drop(struct rp_loop *l, struct probe *p)
+{
+    rp__pool_free(&l->pool, p, sizeof *p);
+}
+
+static void send(struct rp_loop *l, struct probe *p, uint64_t to)
+{
+    p->at = to;
+    rp__signal(l, rp__loop_addr(rp__route_of(l, to)), 0, RP__OP_RUN, (uintptr_t)&p->errand, 0);
+}
+
+struct holders {
+    const rp_system *sys;
+    unsigned n;
+    uint64_t at[BRANCHES];
+};
+
+static bool see_holder(const rp_self *holder, void *arg)
+{
+    struct holders *h = arg;
+    /* acquire: pairs with the release in hooks.c; all else about the actor came with the latch */
+    const struct rp__actor *a = __atomic_load_n(&holder->actor, __ATOMIC_ACQUIRE);
+    if (a && holder->loop->sys == h->sys)
+        h->at[h->n++] = a->addr;
+    return h->n < BRANCHES;
+}
+
+/* One probe for each that holds what `a` waits for. */
+static void branch(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
+{
+    struct holders h = {.sys = l->sys};
+    (void)rp__holders(a->co, see_holder, &h);
+    unsigned fuel = h.n ? p->fuel / h.n : 0;
+    for (unsigned i = 1; i < h.n && fuel; i++) {
+        struct probe *other = rp__pool_get(&l->pool, sizeof *other);
+        if (!other)
+            break; /* that edge is not followed this time */
+        *other = *p;
+        other->fuel = fuel;
+        send(l, other, h.at[i]);
+    }
+    p->fuel = fuel;
+    if (fuel == 0)
+        drop(l, p);
+    else
+        send(l, p, h.at[0]);
+}
+
+/* What `a` waits on. false: on nothing that is followed. */
+static bool claim_of(const struct rp_loop *l, const struct rp__actor *a, struct claim *c)
+{
+    const rp_self *co = a->co;
+    if (!co || co->state != RP__PARKED)
+        return false;
+    *c = (struct claim){.for_what = co->edge == RP__EDGE_CALL ? REPLY : ROOM, .loop = l->index, .asker = a->addr};
+    if (co->edge == RP__EDGE_CALL)
+        c->call = (uint64_t)(uintptr_t)co->got;
+    if (co->edge != RP__EDGE_NONE)
+        return true;
+    c->for_what = HELD;
+    c->held = rp__waits_for_held(co);
+    return c->held != 0;
+}
+
+/* ---- looking -------------------------------------------------------------------------------------- */
+
+static void take_step(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
+{
+    const rp_self *co = a->co;
+    bool can_be_told = co->cancel && co->waits != rp__for_signal; /* whoever waits to own a lock again cannot */
+    bool later = p->last == LONGEST || co->since > p->since || (co->since == p->since && a->addr > p->way[p->last].at);
+    if (can_be_told && later) {
+        p->last = p->n;
+        p->since = co->since;
+    }
+    p->way[p->n++] = (struct step){a->addr, co, co->wait};
+    p->fuel--;
+    if (p->claim.for_what == HELD)
+        branch(l, p, a);
+    else
+        send(l, p, (uint64_t)(uintptr_t)co->waits_on);
+}
+
+/* Around once more, from who will be told. */
+static void prove(struct rp_loop *l, struct probe *p)
+{
+    struct step way[LONGEST];
+    memcpy(way, p->way, p->n * sizeof *way);
+    for (unsigned i = 0; i < p->n; i++)
+        p->way[i] = way[(i + p->last) % p->n];
+    p->proves = true;
+    p->claim.for_what = NONE;
+    send(l, p, p->way[0].at);
+}
+
+static void look(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
+{
+    struct claim c;
+    if (a && claim_of(l, a, &c) && same(&p->way[0], a) && p->last < LONGEST)
+        prove(l, p);
+    else if (!a || !claim_of(l, a, &c) || been_at(p, a->addr) || p->n == LONGEST || p->fuel == 0)
+        drop(l, p); /* no ring; or one that it does not stand in, whose members will see to it */
+    else {
+        p->claim = c;
+        take_step(l, p, a);
+    }
+}
+
+/* ---- proving -------------------------------------------------------------------------------------- */
+
+/* True: it has been all around. */
+static bool tell(struct probe *p, rp_self *co)
+{
+    if (p->gone < p->n)
+        return false;
+    memcpy(co->blame, p->text, sizeof co->blame);
+    rp__interrupt(co, -EDEADLK);
+    return true;
+}
+
+/* Who waits for room may have been told of it just before that was taken again: then the word is on its way, and
+ * there before the probe, when that goes the same way back. */
+static void ask_back(struct rp_loop *l, struct probe *p)
+{
+    p->claim.for_what = NONE;
+    p->back = !p->back;
+    send(l, p, p->way[(p->gone - p->back) % p->n].at);
+}
+
+static void try(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
+{
+    struct claim c;
+    if (!a || !claim_of(l, a, &c) || !same(&p->way[(p->gone - p->back) % p->n], a) || !holds(a, &p->claim)) {
+        drop(l, p);
+        return;
+    }
+    if (p->claim.for_what == ROOM || p->back) {
+        ask_back(l, p);
+        return;
+    }
+    note(p, a, p->gone ? " > " : "");
+    if (tell(p, a->co)) {
+        drop(l, p);
+        return;
+    }
+    p->claim = c;
+    send(l, p, p->way[++p->gone % p->n].at);
 }
 
 static void visit(struct rp__errand *e, struct rp_loop *l)
 {
     struct probe *p = RP__OF(struct probe, errand, e);
-    struct rp__actor *a = rp__actor_find(l->actors, p->at);
-    rp_self *co = a ? a->co : 0;
-    if (co && co->state == RP__PARKED && co->edge != RP__EDGE_NONE && holds(a, p) && p->steps++ < LONGEST) {
-        note(p, a, " > ");
-        if (a->addr != p->first) {
-            go_on(l, p, a);
-            return;
-        }
-        if (co->wait == p->wait) {
-            memcpy(co->blame, p->text, sizeof co->blame);
-            rp__interrupt(co, -EDEADLK);
-        }
-    }
-    rp__pool_free(&l->pool, p, sizeof *p);
+    const struct rp__actor *a = rp__actor_find(l->actors, p->at);
+    if (p->proves)
+        try(l, p, a);
+    else
+        look(l, p, a);
 }
+
+/* ---- waiting -------------------------------------------------------------------------------------- */
 
 static void give_up(struct rp__errand *e, struct rp_loop *l)
 {
-    rp__pool_free(&l->pool, RP__OF(struct probe, errand, e), sizeof(struct probe));
+    drop(l, RP__OF(struct probe, errand, e));
 }
 
-static void set_out(rp_self *me)
+void rp__overdue(rp_self *me)
 {
     struct rp_loop *l = me->loop;
-    struct rp__actor *a = me->actor;
+    const struct rp__actor *a = me->actor;
+    struct claim c;
+    if (!a || a->co != me || !claim_of(l, a, &c))
+        return;
     struct probe *p = rp__pool_get(&l->pool, sizeof *p);
     if (!p)
         return; /* it waits on, as it would without */
-    *p = (struct probe){.errand = {visit, give_up}, .first = a->addr, .wait = me->wait};
-    note(p, a, "");
-    go_on(l, p, a);
+    *p = (struct probe){.errand = {visit, give_up}, .claim = c, .fuel = FUEL, .last = LONGEST};
+    take_step(l, p, a);
 }
 
 int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bool (*cancel)(rp_self *), rp_time deadline)
@@ -118,7 +314,7 @@ int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bo
     bool followed = me->actor && me == me->actor->co && on.node == me->loop->node;
     me->blame[0] = 0;
     me->edge = (uint8_t)(followed ? edge : RP__EDGE_NONE);
-    me->overdue = followed ? set_out : 0;
+    me->overdue = followed ? rp__overdue : 0;
     me->waits_node = on.node;
     rc = rp__park(me, what, (void *)(uintptr_t)on.local, cancel, deadline);
     me->waits_node = 0;

@@ -131,14 +131,9 @@ void rp__full_sent(struct rp_loop *l, uint64_t target)
 
 /* ---- the target's side --------------------------------------------------------------------------- */
 
-static bool told(struct rp__mailbox *b, unsigned loop)
-{
-    return b->told_set[loop / 64] >> loop % 64 & 1;
-}
-
 static void tell(struct rp__mailbox *b, unsigned loop)
 {
-    b->told += !told(b, loop);
+    b->told += !rp__box_told(b, loop);
     b->told_set[loop / 64] |= UINT64_C(1) << loop % 64;
 }
 
@@ -146,7 +141,7 @@ static void tell(struct rp__mailbox *b, unsigned loop)
 void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy)
 {
     unsigned loop = l->source;
-    if ((rp__flags(s->type) & (RP__F_NODE | RP__F_PAID)) == RP__F_NODE || told(a->box, loop))
+    if ((rp__flags(s->type) & (RP__F_NODE | RP__F_PAID)) == RP__F_NODE || rp__box_told(a->box, loop))
         return; /* what comes straight from other processes is bounded by credit */
     tell(a->box, loop);
     if (loop == l->index && rp__route_of(l, a->addr) == loop)

@@ -83,11 +83,20 @@ size_t rp__stack_used(const rp_self *co)
 #endif
 }
 
-static void see_holder(const rp_self *holder, void *arg)
+struct seen_holder {
+    const struct rp_system *sys;
+    uint64_t addr;
+};
+
+/* The first that is an actor's of this system. */
+static bool see_holder(const rp_self *holder, void *arg)
 {
+    struct seen_holder *seen = arg;
     /* acquire: pairs with the release in hooks.c; all else about the actor came with the latch */
     const struct rp__actor *a = __atomic_load_n(&holder->actor, __ATOMIC_ACQUIRE);
-    *(uint64_t *)arg = a ? a->addr : 0;
+    if (a && holder->loop->sys == seen->sys)
+        seen->addr = a->addr;
+    return seen->addr == 0;
 }
 
 static void copy_name(char *to, size_t size, const char *from)
@@ -99,10 +108,10 @@ static void copy_name(char *to, size_t size, const char *from)
 
 static void note_object(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
 {
-    uint64_t holder = 0;
+    struct seen_holder seen = {l->sys, 0};
     r->object = co->waits_on;
-    r->holders = rp__holders(co, see_holder, &holder);
-    r->on = rp__ref(l, holder);
+    r->holders = rp__holders(co, see_holder, &seen);
+    r->on = rp__ref(l, seen.addr);
     copy_name(r->object_name, sizeof r->object_name, rp__object_name(co));
 }
 

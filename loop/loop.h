@@ -31,7 +31,8 @@ enum {
     RP__RELEASE_AFTER = 8,     /* messages, between two plain publications of all rings; a power of two */
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
     RP__TURN_NS = 100000,      /* or this long (rp_loop.slice): then the world polls I/O */
-    RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all */
+    RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all, */
+    RP__LOOKS = 8,             /* and again at twice the time, four times it, ...: 6.4 s at last */
     RP__TALLIES = 20,
     RP__SENT = 0               /* the tally of messages sent: what bounds a burst */
 };

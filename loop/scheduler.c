@@ -189,18 +189,24 @@ int rp__may_wait(const rp_self *me)
     return rp_check(me);
 }
 
+/* When a wait that has just been looked into is looked into again, or is over. */
+static rp_time next_look(const rp_self *self, rp_time now)
+{
+    rp_time age = now - self->since, last = (rp_time)RP__OVERDUE << (RP__LOOKS - 1);
+    return age < last && now + age < self->until ? now + age : self->until;
+}
+
 static void deadline_fired(struct rp__timer *t, struct rp__wheel *w)
 {
     rp_self *self = RP__OF(rp_self, timer, t);
-    void (*overdue)(rp_self *) = self->overdue;
-    if (!overdue || t->when >= self->until) {
+    if (!self->overdue || t->when >= self->until) {
         rp__interrupt(self, -ETIMEDOUT);
         return;
     }
-    self->overdue = 0;
-    if (self->until != RP_FOREVER)
-        rp__timer_start(w, t, self->until);
-    overdue(self);
+    rp_time next = next_look(self, t->when);
+    if (next != RP_FOREVER)
+        rp__timer_start(w, t, next);
+    self->overdue(self);
 }
 
 static void set_timer(struct rp_loop *l, rp_self *me, rp_time deadline)
@@ -255,8 +261,10 @@ RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*can
     if (rc == 0)
         rc = rp__keep_stack(me);
     me->rc = rc;
-    if (rc != 0 && (!cancel || cancel(me)))
+    if (rc != 0 && (!cancel || cancel(me))) {
+        me->overdue = 0;
         return rc;
+    }
     me->waits = what;
     me->waits_on = on;
     me->cancel = cancel;

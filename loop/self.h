@@ -46,9 +46,9 @@ struct rp_self {
     void *got;                /* what the wait brings */
     rp_time since;
     rp_time until;            /* its deadline */
-    void (*overdue)(rp_self *); /* asked for before the wait: called once, when that has lasted RP__OVERDUE */
-    uint32_t wait;            /* counts its waits, */
-    uint8_t edge;             /* and what this one is for: the floor above's */
+    void (*overdue)(rp_self *); /* asked for before the wait: called when that has lasted RP__OVERDUE, and each time
+                                   that it has lasted twice as long, RP__LOOKS times in all */
+    uint8_t edge;             /* what it is for: the floor above's */
     uint64_t serving, asker;  /* the call it works on, and whose; the floor above's */
     char blame[60];           /* who made the last wait fail */
     int rc;                   /* the wait's result */
@@ -71,6 +71,7 @@ struct rp_self {
     void (*main)(rp_self *me);
 
     char *low;                /* of the stack, guard included */
+    uint32_t wait;            /* counts the waits on this stack, whoever has it: no two are alike */
     bool canary;              /* it has no guard: a word at its low end tells, afterwards */
     struct rp__fiber fiber;
 };

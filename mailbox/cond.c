@@ -8,6 +8,8 @@
  */
 #include "mailbox/lock.h"
 
+const char rp__for_signal[] = "a condition";
+
 struct cond {
     struct rp__latch latch;
     struct rp__line line;
@@ -45,13 +47,24 @@ int rp_cond_wait(rp_self *me, rp_cond *cond, rp_lock *lock, rp_time deadline)
     rp__unhold(me, h);
     rp__lock_pass_on(me, k, false); /* in line first: what changes from now on is signalled to us too */
     me->got = &w.w;
-    rc = rp__park(me, "a condition", c, rp__leave_line, deadline);
+    rp__suspect(me); /* with a signal it waits for the lock */
+    rc = rp__park(me, rp__for_signal, c, rp__leave_line, deadline);
     if (rc != 0 && rc != -EOWNERDEAD) {
         int again = rp__lock_again(me, k);
         rc = again != 0 ? again : rc;
     }
     rp__lock_owned(me, k);
     return rc;
+}
+
+void *rp__signalled_lock(const rp_self *co, struct rp__waiter **ret)
+{
+    struct cond_waiter *cw = co->got;
+    rp__latch(cw->w.latch);
+    bool signalled = !rp__in_line(&cw->w);
+    rp__unlatch(cw->w.latch);
+    *ret = &cw->in_lock;
+    return signalled ? cw->lock : 0;
 }
 
 static void to_lock(struct rp__waiter *w)

@@ -21,7 +21,7 @@ uint32_t rp__lock_holders(void *lock, rp__see *see, void *arg)
     rp__latch(&k->latch);
     uint32_t n = k->owner != 0;
     if (n)
-        see(k->owner, arg);
+        (void)see(k->owner, arg);
     rp__unlatch(&k->latch);
     return n;
 }
@@ -77,7 +77,12 @@ int rp__lock_again(rp_self *me, struct rp__lock *k)
     else
         rp__line_push(&k->line, &w);
     rp__unlatch(&k->latch);
-    return free ? rc : rp__park(me, rp__for_lock_again, k, 0, RP_FOREVER); /* it has its own stack: cannot fail */
+    if (free)
+        return rc;
+    me->got = &w;
+    rc = rp__park(me, rp__for_lock_again, k, 0, RP_FOREVER); /* it has its own stack: cannot fail */
+    me->got = 0;
+    return rc;
 }
 
 /* ---- for users ----------------------------------------------------------------------------------- */
@@ -96,9 +101,9 @@ static int try_lock(void *object, struct rp__waiter *w)
 int rp_lock_acquire(rp_self *me, rp_lock *lock, rp_time deadline)
 {
     struct rp__lock *k = rp__lock_of(lock);
-    struct want want = {.me = me};
+    struct want want = {.w.held = true, .me = me};
     if (rp__held_find(me, k))
-        return -EDEADLK;
+        return rp__waits_for_itself(me);
     int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_lock, k, rp__for_lock, deadline);
     if (rc == 0 || rc == -EOWNERDEAD)
         rp__lock_owned(me, k);
@@ -113,7 +118,7 @@ int rp_lock_try(rp_self *me, rp_lock *lock)
     rp__unlatch(&k->latch);
     if (rc == 0 || rc == -EOWNERDEAD)
         rp__lock_owned(me, k);
-    return rc;
+    return rc == -EDEADLK ? rp__waits_for_itself(me) : rc;
 }
 
 int rp_lock_release(rp_self *me, rp_lock *lock)

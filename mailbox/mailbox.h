@@ -79,6 +79,11 @@ void rp__mailbox_untold(struct rp_loop *l, struct rp__mailbox *b); /* nobody kno
 /* The first that `is` says yes to, stashed or not; it stays. NULL: none. */
 struct rp__slot *rp__mailbox_find(const struct rp__mailbox *b, bool (*is)(struct rp__slot *s, const void *arg), const void *arg);
 
+static inline bool rp__box_told(const struct rp__mailbox *b, unsigned loop) /* that loop knows it is full */
+{
+    return b->told_set[loop / 64] >> loop % 64 & 1;
+}
+
 static inline bool rp__mailbox_waiting(const struct rp__mailbox *b) /* something to take */
 {
     return b->count > b->stashed;

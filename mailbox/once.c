@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "loop/held.h"
 #include "mailbox/holder.h"
 #include "mailbox/park.h"
 #include "reparto/sync.h"
@@ -57,7 +58,7 @@ uint32_t rp__once_holders(void *once, rp__see *see, void *arg)
     rp__latch(&o->latch);
     uint32_t n = o->runner != 0;
     if (n)
-        see(o->runner, arg);
+        (void)see(o->runner, arg);
     rp__unlatch(&o->latch);
     return n;
 }
@@ -65,18 +66,21 @@ uint32_t rp__once_holders(void *once, rp__see *see, void *arg)
 int rp_once_run(rp_self *me, rp_once *once, rp_task_fn *fn, void *arg, rp_time deadline)
 {
     struct once *o = (struct once *)(void *)once;
-    struct want want = {.me = me};
+    struct want want = {.w.held = true, .me = me};
     if (atomic_load_explicit(&o->done, memory_order_acquire))
         return 0;
     rp__latch(&o->latch);
     bool within = o->runner == me;
     rp__unlatch(&o->latch);
     if (within)
-        return -EDEADLK;
+        return rp__waits_for_itself(me);
     int rc = rp__wait_for(me, &o->latch, &o->line, &want.w, try_run, o, rp__for_first_run, deadline);
     if (rc != YOURS)
         return rc;
+    struct rp__held held = {.what = o}; /* on this stack: fn returns before that ends, so nobody abandons it */
+    rp__hold(me, &held);
     rc = fn(me, arg);
+    rp__unhold(me, &held);
     ran(o, rc >= 0, me->loop);
     return rc < 0 ? rc : 0;
 }

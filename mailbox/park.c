@@ -13,7 +13,7 @@ bool rp__leave_line(rp_self *me)
     struct rp__waiter *w = me->got;
     rp__latch(w->latch);
     struct rp__line *n = w->line;
-    bool in_line = n && n->epoch == w->epoch;
+    bool in_line = rp__in_line(w);
     if (in_line)
         rp__line_remove(n, w);
     rp__unlatch(w->latch);
@@ -30,6 +30,8 @@ int rp__stand_in_line(rp_self *me, struct rp__latch *g, struct rp__line *n, stru
     rp__line_push(n, w);
     rp__unlatch(g);
     me->got = w;
+    if (w->held)
+        rp__suspect(me);
     return rp__park(me, what, on, rp__leave_line, deadline);
 }
 

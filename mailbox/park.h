@@ -30,6 +30,7 @@
 
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "loop/system.h"
 #include "mailbox/latch.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct rp__waiter {
     struct rp__line *line;          /* NULL: taken out */
     struct rp__latch *latch;
     uint32_t epoch;                 /* of the line when it came */
+    bool held;                      /* somebody holds what it waits for: the wait is looked into when it lasts */
     /* After it left line uncalled for: those behind it may be served now. May be NULL. No latch is held. */
     void (*left)(struct rp__line *line, struct rp_loop *here);
 };
@@ -67,6 +69,11 @@ static inline void rp__line_remove(struct rp__line *n, struct rp__waiter *w)
     w->next = 0;
     w->line = 0;
     n->count--;
+}
+
+static inline bool rp__in_line(const struct rp__waiter *w) /* under the latch; else it has been served */
+{
+    return w->line && w->line->epoch == w->epoch;
 }
 
 static inline struct rp__waiter *rp__line_pop(struct rp__line *n) /* the first; NULL: nobody */
@@ -101,6 +108,13 @@ static inline void rp__rest(rp_self *me)
 {
     if (__builtin_expect(--me->loop->budget <= 0, 0))
         rp__rest_now(me);
+}
+
+/* Before a wait for what somebody holds: who holds it may wait for `me`. */
+static inline void rp__suspect(rp_self *me)
+{
+    me->blame[0] = 0;
+    me->overdue = me->loop->sys->floor->overdue;
 }
 
 /* W1 and W2: the latch is held, rp__may_park has said 0. Opens the latch, suspends; what rp__unpark said,

@@ -85,8 +85,8 @@ uint32_t rp__rwlock_holders(void *lock, rp__see *see, void *arg)
     struct rwlock *k = lock;
     rp__latch(&k->latch);
     uint32_t n = k->readers + k->writer;
-    if (n)
-        see(k->holds->self, arg);
+    for (const struct hold *h = k->holds; h && see(h->self, arg);) /* as many as who looks wants to see */
+        h = h->next;
     rp__unlatch(&k->latch);
     return n;
 }
@@ -139,12 +139,12 @@ static void holder_ended(struct rp__held *h, rp_self *me)
 static int acquire(rp_self *me, struct rwlock *k, bool write, rp_time deadline)
 {
     if (rp__held_find(me, k))
-        return -EDEADLK;
+        return rp__waits_for_itself(me);
     struct hold *h = rp__pool_get(&me->loop->pool, sizeof *h);
     if (!h)
         return -ENOMEM;
     *h = (struct hold){.held = {.what = k, .abandon = holder_ended}, .lock = k, .self = me, .write = write};
-    struct want want = {.w.left = one_left, .hold = h};
+    struct want want = {.w = {.left = one_left, .held = true}, .hold = h};
     const char *what = write ? rp__for_writing : rp__for_reading;
     int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_enter, k, what, deadline);
     if (rc == 0 || rc == -EOWNERDEAD)

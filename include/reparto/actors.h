@@ -157,8 +157,8 @@ typedef struct rp_ask { /* one question of several */
 RP_EXPORT RP_NODISCARD int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time deadline);
 RP_EXPORT void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n); /* the replies that are still there */
 
-/* After -EPIPE or -ESRCH of rp_call: the kind of actor that was to reply. After -EDEADLK, which a call or
- * a wait for room returns when actors of this process wait for each other in a ring: their names,
+/* After -EPIPE or -ESRCH of rp_call: the kind of actor that was to reply. After -EDEADLK, which a call, a wait for
+ * room or one for a lock returns when actors of this process wait for each other in a ring: their names,
  * "a > b > a". Else "". Until the next wait. */
 RP_EXPORT const char *rp_blame(const rp_self *me);
 

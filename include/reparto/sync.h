@@ -13,6 +13,9 @@
  *   Owners      A lock is held by a coroutine: a task, an actor's `run`, or one call of a handler. If that
  *               ends holding it, the next to get it is told, once: -EOWNERDEAD. It owns the lock all the same,
  *               and what the lock guards may be half done.
+ *   Deadlock    A ring of actors in which each waits for what the next one holds, or for its reply, or for room in its
+ *               mailbox: one of them is told, -EDEADLK, and rp_blame says who they are. It has got nothing, and
+ *               gives back what it has. See docs/queues.md.
  *   Threads     What takes no rp_self: from any thread. The rest: from coroutines, of any loop and system.
  */
 #ifndef REPARTO_SYNC_H
@@ -30,7 +33,7 @@ typedef struct rp_lock {
     uint64_t opaque[8];
 } rp_lock;
 
-/* Suspends while another owns it. -EOWNERDEAD: see above. -EDEADLK: the caller owns it. */
+/* Suspends while another owns it. -EOWNERDEAD: see above. -EDEADLK: the caller owns it, or its owner waits for the caller. */
 RP_EXPORT RP_NODISCARD int rp_lock_acquire(rp_self *me, rp_lock *k, rp_time deadline);
 RP_EXPORT RP_NODISCARD int rp_lock_try(rp_self *me, rp_lock *k); /* -EAGAIN; also in a cancelled scope */
 RP_EXPORT int rp_lock_release(rp_self *me, rp_lock *k);          /* -EPERM: the caller does not own it */
@@ -42,7 +45,8 @@ typedef struct rp_rwlock {
     uint64_t opaque[6];
 } rp_rwlock;
 
-/* Suspend. -EOWNERDEAD; -EDEADLK: the caller holds it, in whatever way; -ENOMEM. */
+/* Suspend. -EOWNERDEAD; -EDEADLK: the caller holds it, in whatever way, or one who holds it waits for the caller;
+ * -ENOMEM. */
 RP_EXPORT RP_NODISCARD int rp_rwlock_read(rp_self *me, rp_rwlock *k, rp_time deadline);
 RP_EXPORT RP_NODISCARD int rp_rwlock_write(rp_self *me, rp_rwlock *k, rp_time deadline);
 RP_EXPORT int rp_rwlock_release(rp_self *me, rp_rwlock *k); /* -EPERM */
@@ -119,7 +123,7 @@ typedef struct rp_once {
 
 /* Runs fn(me, arg), which may suspend, unless it has succeeded before; who comes while it runs waits for it.
  * 0: it has run. If it fails its caller gets what it returned, and the next who waits runs its own.
- * Suspends. -EDEADLK: called from within fn. */
+ * Suspends. -EDEADLK: called from within fn, or who runs it waits for the caller. */
 RP_EXPORT RP_NODISCARD int rp_once_run(rp_self *me, rp_once *o, rp_task_fn *fn, void *arg, rp_time deadline);
 
 #ifdef __cplusplus

@@ -8,7 +8,10 @@
  * Not planted: random calls that last longer than it takes to be suspected, among actors that never wait in a
  * ring, but look as if: they ask down a ladder, pass calls on, and ask back who asks them while somebody
  * else already has the right to reply. None may be told -EDEADLK.
+ *
+ * And graphs by chance, of locks, calls and full mailboxes, in which it is known who stands in a ring (graph.h).
  */
+#include "tests/graph.h"
 #include "tests/stress/stress.h"
 
 #include "reparto/sim.h"
@@ -257,19 +260,32 @@ static int climb(rp_self *me, void *arg)
     return 0;
 }
 
+static int graphs(rp_self *me, void *arg)
+{
+    struct graph_node node[GRAPH_MOST];
+    for (uint64_t i = 0; i < *(uint64_t *)arg; i++)
+        graph_play(me, node, graph_random(me, node, GRAPH_MOST));
+    return 0;
+}
+
 unsigned stress_rings(void)
 {
     uint64_t calls = size_from("RP_RINGS", 1000000), seeds = 20, some = 20, few = calls / 2000, share = calls / seeds;
+    uint64_t drawn = calls / 10000;
     rp_system_opts two = {.loops = 2}, chaos = {.loops = 3, .chaos_seed = test_seed()};
     check_eq(run_with(plant_all, &(uint64_t){2}, &two), 0);
     check_eq(run_with(plant_all, &(uint64_t){2}, &chaos), 0);
     check_eq(run_with(climb, &few, &two), 0);
+    check_eq(run_with(graphs, &(uint64_t){10}, &two), 0);
+    check_eq(run_with(graphs, &(uint64_t){10}, &chaos), 0);
     printf("%llu random calls on threads, and 32 rings\n", (unsigned long long)few);
     for (uint64_t i = 0; i < seeds; i++) {
         rp_system_opts sim = {.loops = (unsigned)(1 + i % 3), .sim_seed = test_seed() + i};
         check_eq(run_with(plant_all, &some, &sim), 0);
         check_eq(run_with(climb, &share, &sim), 0);
+        check_eq(run_with(graphs, &drawn, &sim), 0);
     }
+    printf("%llu graphs simulated\n", (unsigned long long)(seeds * drawn));
     printf("%llu random calls simulated, and %llu rings\n", (unsigned long long)calls, (unsigned long long)(seeds * some * LONGEST));
-    return 4;
+    return 7;
 }
