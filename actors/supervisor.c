@@ -58,6 +58,7 @@ struct sup {
 
 struct start {
     bool watch;
+    bool given_up; /* by who would have started it: it ends */
 };
 static const rp_type start_type = {.name = "rp.sup.start", .size = sizeof(struct start)};
 
@@ -313,7 +314,7 @@ static void on_fell(rp_self *me, struct sup *s, const struct rp__fell *f)
 static int start_subtree(rp_self *me, rp_ref supervisor, bool watch)
 {
     rp_msg *m;
-    int rc = rp_call(me, supervisor, &start_type, &(struct start){watch}, &m, RP_FOREVER);
+    int rc = rp_call(me, supervisor, &start_type, &(struct start){.watch = watch}, &m, RP_FOREVER);
     if (rc == 0)
         rp_msg_drop(me, m);
     return rc;
@@ -342,6 +343,8 @@ static int start_one(rp_self *me, struct sup *s, struct ward *w)
     if (!w->c.supervisor || rc == RP__FALLEN)
         return 0; /* who has fallen in its init would answer in its next life, which is ours to begin */
     rc = start_subtree(me, w->ref, false);
+    if (rc < 0 && first) /* then we end too; it may not have been asked, and would wait for that */
+        (void)!rp_try_tell(me, w->ref, &start_type, &(struct start){.given_up = true});
     return first ? rc : 0; /* later on its end tells the same */
 }
 
@@ -436,6 +439,8 @@ static int before_start(rp_self *me, struct sup *s, const rp_msg *m)
 
 static int on_start(rp_self *me, struct sup *s, const struct start *b, const rp_msg *m)
 {
+    if (b->given_up)
+        return s->phase == NEW ? RP_STOP : 0;
     if (s->phase != NEW)
         return rp_reply_error(me, m, -EALREADY);
     int rc = rp_take_token(me, m, &s->starter);
