@@ -281,7 +281,7 @@ static int place_here(rp_self *me, unsigned n, bool wait, rp_time until, struct 
 {
     struct rp_loop *l = me->loop;
     if (!may_burst(me, l) || l->events.count >= BACKLOG_MAX) {
-        int rc = wait ? wait_in_line(me, until) : -EAGAIN;
+        int rc = !wait ? -EAGAIN : l->events.count < RP__CROWDED ? rp_yield(me) : wait_in_line(me, until);
         if (rc == 0)
             return GONE_ON;
         if (rc != -EAGAIN || l->events.count >= BACKLOG_MAX)

@@ -27,7 +27,8 @@
 enum {
     RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
     RP__BACKLOG = 256,         /* undispatched messages on a sender's own loop, */
-    RP__BURST = 64,            /* and so many of its own since it was resumed: then it waits in line */
+    RP__BURST = 64,            /* and so many of its own since it was resumed: then it steps aside; */
+    RP__CROWDED = 4096,        /* with so many, it waits in line */
     RP__RELEASE_AFTER = 8,     /* messages, between two plain publications of all rings; a power of two */
     RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
     RP__TURN_NS = 100000,      /* or this long (rp_loop.slice): then the world polls I/O */

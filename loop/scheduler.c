@@ -104,11 +104,11 @@ static inline void dispatch(struct rp_loop *l)
 
 /* For every two bursts that were dispatched one may send another: a crowd does not add to what waits, however many
  * it is and however long the messages take, and where messages go round and round it has its share and no more than
- * that. What falls short of the backlog is theirs at once. */
+ * that. What falls short of the line's begin is theirs at once. */
 RP__NOIPA static void serve_line(struct rp_loop *l, uint32_t dispatched)
 {
     enum { TWO = 2 * RP__BURST };
-    uint32_t room = l->events.count < RP__BACKLOG ? RP__BACKLOG - (uint32_t)l->events.count + RP__BURST : 0;
+    uint32_t room = l->events.count < RP__CROWDED ? RP__CROWDED - (uint32_t)l->events.count + RP__BURST : 0;
     l->in_line_credit += dispatched;
     for (rp_self *next; l->in_line_credit >= TWO || room >= RP__BURST;) {
         if (!(next = rp__waitlist_pop(&l->in_line, l->now)))
