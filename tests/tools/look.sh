@@ -104,7 +104,7 @@ ok tree tree
 wait_graph() {
     show wait "$pid" && has "$work/shown" '^ring: (ringer [0-9.]+ > ){3}ringer$' '^2 rings$' \
             '^ring: (backer [0-9.]+ > crosser [0-9.]+ > backer|crosser [0-9.]+ > backer [0-9.]+ > crosser)$' &&
-        in_order "$work/shown" 'crosser [0-9.]+  waits for a lock, to write, .*; 2 have it' &&
+        in_order "$work/shown" 'crosser [0-9.]+ task 1  waits for a lock, to write, .*; 2 have it' &&
         in_order "$work/shown" '^0x[0-9a-f]+ orders$' '^    taker [0-9.]+  waits for an item orders' &&
         in_order "$work/shown" '^full 0\.3\.1  waits for sleep, .*; [1-9][0-9]* in its mailbox' '^    flooder .* waits for room in a mailbox' &&
         in_order "$work/shown" '^slow 1\.0\.1  waits for sleep' '^    asker .* waits for reply' &&
@@ -184,7 +184,7 @@ commands=(-ex "source $here/../../tools/gdb.py" -ex "reparto loops" -ex "reparto
 gdb_says() {
     in_order "$work/shown" '^LOOP +TURNS' '^0 ' '^1 ' '^REF +NAME' '^0\.3\.1 +full +waiting +sleep +[1-9]' \
         '^0\.4\.1 +flooder +waiting +room in a mailbox +0\.3\.1' '^0\.5\.1 +wanter +waiting +a lock +1\.1\.1' '^ +task 1 +waiting +reply' \
-        '^[0-9.]+ +crosser +waiting +a lock, to write +0\.' \
+        '^[0-9.]+ +crosser +waiting +scope' '^ +task 1 +waiting +a lock, to write +0\.' \
         '^asker 0\.2\.1, waiting for reply' '^#.* rp_call ' '^#.* ask_deeply .*depth=.*0\)' '^#.* ask_deeply .*depth=.*3\)' '^#.* actor_main ' \
         '^ringer 0\.8\.1, waiting for scope' '^#.* go_round ' '^task 1, waiting for reply' '^#.* call_next ' 'it has no stack' \
         '^#.*(rp_call|rp__park)' '^me = 0x' '^#0 .*'

@@ -130,8 +130,8 @@ static int take_number(rp_self *me, void *state, void *arg)
 }
 static const rp_actor ringer = {.name = "ringer", .handle = go_round, .init = take_number, .state_size = sizeof(uint64_t)};
 
-/* Two, each of whom holds what the other wants; a reader beside; and one who waits for an item. */
-static int cross(rp_self *me, void *arg)
+/* Two, each of whom holds what the other wants, in a task, as above; a reader beside; and one who waits for an item. */
+static int cross_task(rp_self *me, void *arg)
 {
     (void)arg;
     int rc = rp_lock_acquire(me, &all.left, RP_FOREVER);
@@ -139,17 +139,45 @@ static int cross(rp_self *me, void *arg)
         rc = rp_sleep(me, rp_in_ms(me, 20));
     return rc != 0 ? rc : rp_rwlock_write(me, &all.right, RP_FOREVER);
 }
+
+static int cross_back_task(rp_self *me, void *arg)
+{
+    (void)arg;
+    int rc = rp_rwlock_read(me, &all.right, RP_FOREVER);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 20));
+    return rc != 0 ? rc : rp_lock_acquire(me, &all.left, RP_FOREVER);
+}
+
+static int in_a_task(rp_self *me, int (*run)(rp_self *, void *))
+{
+    rp_scope s;
+    rp_scope_open(me, &s, RP_FOREVER);
+    int rc = rp_go(me, &s, run, NULL, NULL);
+    return rp_scope_close(me, &s, rc);
+}
+
+static int cross(rp_self *me, void *arg)
+{
+    (void)arg;
+    return in_a_task(me, cross_task);
+}
 static const rp_actor crosser = {.name = "crosser", .run = cross};
 
 static int cross_back(rp_self *me, void *arg)
 {
-    int rc = rp_rwlock_read(me, &all.right, RP_FOREVER);
-    if (rc != 0 || arg)
-        return rc != 0 ? rc : rp_sleep(me, RP_FOREVER);
-    rc = rp_sleep(me, rp_in_ms(me, 20));
-    return rc != 0 ? rc : rp_lock_acquire(me, &all.left, RP_FOREVER);
+    (void)arg;
+    return in_a_task(me, cross_back_task);
 }
 static const rp_actor backer = {.name = "backer", .run = cross_back};
+
+static int read_only(rp_self *me, void *arg)
+{
+    (void)arg;
+    int rc = rp_rwlock_read(me, &all.right, RP_FOREVER);
+    return rc != 0 ? rc : rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor reader = {.name = "reader", .run = read_only};
 
 static int take_item(rp_self *me, void *arg)
 {
@@ -204,7 +232,7 @@ static int plant_locks(rp_self *me)
     rp_ref r;
     int rc = rp_queue_new(sizeof(int), 1, &(rp_queue_opts){.name = "orders"}, &all.orders);
     if (rc == 0)
-        rc = rp_spawn(me, &backer, &(rp_spawn_opts){.arg = me}, &r);
+        rc = rp_spawn(me, &reader, NULL, &r);
     if (rc == 0)
         rc = rp_yield(me); /* it is in first: the last that came in is named */
     if (rc == 0)
