@@ -40,14 +40,27 @@ static uint64_t random_of(uint64_t *x, uint64_t n)
     return *x % n;
 }
 
+struct order {
+    uint64_t from, to;
+    int64_t amount;
+};
+
+static struct order next_order(uint64_t *x) /* always upwards: no circle of waiting accounts */
+{
+    struct order o = {.from = random_of(x, ACCOUNTS / 10 * 8)};
+    o.to = o.from + 1 + random_of(x, ACCOUNTS - o.from - 1);
+    o.amount = 1 + (int64_t)random_of(x, 1000);
+    return o;
+}
+
 static int teller(rp_self *me, const rp_ref *all, uint64_t n)
 {
     uint64_t x = 1;
     int rc = 0;
     for (uint64_t done = 0; done < n && rc == 0; done += ROUND) {
         for (unsigned i = 0; i < ROUND && rc == 0; i++) {
-            uint64_t a = random_of(&x, ACCOUNTS / 10 * 8), b = a + 1 + random_of(&x, ACCOUNTS - a - 1);
-            rc = rp_tell(me, all[a], &transfer_type, &(struct transfer){all[b], 1 + (int64_t)random_of(&x, 1000)});
+            struct order o = next_order(&x);
+            rc = rp_tell(me, all[o.from], &transfer_type, &(struct transfer){all[o.to], o.amount});
         }
         rp_msg *m;
         for (unsigned i = 0; i < ROUND && rc == 0; i++)
@@ -57,11 +70,36 @@ static int teller(rp_self *me, const rp_ref *all, uint64_t n)
     return rc;
 }
 
+/* What the same transfers come to. */
+static void reckon(int64_t *balance, uint64_t n)
+{
+    uint64_t x = 1;
+    for (uint64_t i = 0; i < n; i++) {
+        struct order o = next_order(&x);
+        balance[o.from] -= o.amount;
+        balance[o.to] += o.amount;
+    }
+}
+
+static int check_balances(rp_self *me, const rp_ref *all, uint64_t n)
+{
+    static int64_t want[ACCOUNTS];
+    int rc = 0;
+    reckon(want, n);
+    for (unsigned i = 0; i < ACCOUNTS && rc == 0; i++) {
+        rp_msg *m;
+        if ((rc = rp_call(me, all[i], &num_type, &(struct num){0}, &m, RP_FOREVER)) != 0)
+            break;
+        rc = check_that((int64_t)((const struct num *)rp_body(m, &num_type))->n == want[i], "a balance");
+        rp_msg_drop(me, m);
+    }
+    return rc;
+}
+
 static int run(rp_self *me, void *arg)
 {
     static rp_ref all[ACCOUNTS];
     uint64_t n = *(uint64_t *)arg, rounds = (n + ROUND - 1) / ROUND;
-    int64_t sum = 0;
     int rc = 0;
     for (unsigned i = 0; i < ACCOUNTS && rc == 0; i++)
         rc = rp_spawn(me, &kind, &(rp_spawn_opts){.on = RP_SPREAD}, &all[i]);
@@ -69,14 +107,8 @@ static int run(rp_self *me, void *arg)
     if (rc == 0)
         rc = teller(me, all, n);
     double took = seconds() - from;
-    rp_msg *m;
-    for (unsigned i = 0; i < ACCOUNTS && rc == 0; i++)
-        if ((rc = rp_call(me, all[i], &num_type, &(struct num){0}, &m, RP_FOREVER)) == 0) {
-            sum += (int64_t)((const struct num *)rp_body(m, &num_type))->n;
-            rp_msg_drop(me, m);
-        }
-    if (rc == 0 && sum != 0)
-        rc = -EBADMSG;
+    if (rc == 0)
+        rc = check_balances(me, all, rounds * ROUND);
     say("banking", (double)(rounds * ROUND) / took, "transactions/s");
     return rc;
 }

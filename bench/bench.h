@@ -24,6 +24,18 @@ static inline double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+__attribute__((cold, noinline, unused)) static int wrong(const char *what)
+{
+    fprintf(stderr, "bench: wrong answer: %s\n", what);
+    return -EBADMSG;
+}
+
+/* 0; or -EBADMSG, and a line on stderr. */
+static inline int check_that(bool right, const char *what)
+{
+    return right ? 0 : wrong(what);
+}
+
 static inline double cpu_seconds(void)
 {
     struct timespec t;

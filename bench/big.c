@@ -66,8 +66,8 @@ static int root(rp_self *me, void *arg)
             sum += ((const struct num *)rp_body(m, &num_type))->n;
             rp_msg_drop(me, m);
         }
-    if (rc == 0 && sum != pings * ACTORS)
-        rc = -EBADMSG;
+    if (rc == 0)
+        rc = check_that(sum == pings * ACTORS, "how many pings were answered");
     say("big", (double)(2 * pings * ACTORS) / took, "msg/s");
     return rc;
 }

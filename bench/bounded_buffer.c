@@ -61,9 +61,9 @@ static int root(rp_self *me, void *arg)
         rc = run_all(me, &w);
     say("bounded_buffer", (double)(w.each * PAIRS) / (seconds() - from), "items/s");
     for (unsigned i = 0; i < PAIRS && rc == 0; i++)
-        rc = w.sums[i] > 0 ? 0 : -EBADMSG;
-    if (rc == 0 && w.sums[0] + w.sums[1] + w.sums[2] + w.sums[3] != PAIRS * w.each * (w.each + 1) / 2)
-        rc = -EBADMSG;
+        rc = check_that(w.sums[i] > 0, "a consumer had nothing");
+    if (rc == 0)
+        rc = check_that(w.sums[0] + w.sums[1] + w.sums[2] + w.sums[3] == PAIRS * w.each * (w.each + 1) / 2, "the sum");
     rp_queue_free(w.queue);
     return rc;
 }

@@ -111,8 +111,8 @@ static int root(rp_self *me, void *arg)
             sum += ((const struct num *)rp_body(m, &num_type))->n;
             rp_msg_drop(me, m);
         }
-    if (rc == 0 && sum != 2 * n)
-        rc = -EBADMSG;
+    if (rc == 0)
+        rc = check_that(sum == 2 * n, "how many have met");
     say("chameneos", (double)n / took, "meetings/s");
     return rc;
 }

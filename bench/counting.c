@@ -28,7 +28,7 @@ static int root(rp_self *me, void *arg)
     if (rc != 0)
         return rc;
     say("counting", (double)n / (seconds() - from), "msg/s");
-    rc = ((const struct num *)rp_body(m, &num_type))->n == n ? 0 : -EBADMSG;
+    rc = check_that(((const struct num *)rp_body(m, &num_type))->n == n, "the count");
     rp_msg_drop(me, m);
     return rc;
 }

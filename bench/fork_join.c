@@ -6,21 +6,27 @@
 
 enum { BATCH = 40000 };
 
+struct tally { /* one loop: nobody else is at it */
+    uint64_t ended, sum;
+};
+
 struct worker {
-    uint64_t *sum; /* one loop: nobody else is at it */
+    struct tally *all;
 };
 
 static int once(rp_self *me, void *state, const rp_msg *m)
 {
     (void)me;
-    *((struct worker *)state)->sum += ((const struct num *)rp_body(m, &num_type))->n;
+    struct tally *all = ((struct worker *)state)->all;
+    all->sum += ((const struct num *)rp_body(m, &num_type))->n;
+    all->ended++;
     return RP_STOP;
 }
 
 static int init(rp_self *me, void *state, void *arg)
 {
     (void)me;
-    ((struct worker *)state)->sum = arg;
+    ((struct worker *)state)->all = arg;
     return 0;
 }
 static const rp_actor worker = {.name = "worker", .handle = once, .init = init, .state_size = sizeof(struct worker)};
@@ -32,13 +38,15 @@ static int root(rp_self *me, void *arg)
     double from = seconds();
     int rc = 0;
     for (; made < n && rc == 0; made += BATCH) {
-        uint64_t sum = 0;
+        struct tally t = {0, 0};
         for (uint64_t i = 0; i < BATCH && rc == 0; i++)
-            rc = rp_spawn(me, &worker, &(rp_spawn_opts){.arg = &sum}, &all[i]);
+            rc = rp_spawn(me, &worker, &(rp_spawn_opts){.arg = &t}, &all[i]);
         for (uint64_t i = 0; i < BATCH && rc == 0; i++)
             rc = rp_tell(me, all[i], &num_type, &(struct num){i});
-        while (rc == 0 && sum != (uint64_t)BATCH * (BATCH - 1) / 2)
+        while (rc == 0 && t.ended < BATCH)
             rc = rp_yield(me);
+        if (rc == 0)
+            rc = check_that(t.ended == BATCH && t.sum == (uint64_t)BATCH * (BATCH - 1) / 2, "the sum");
     }
     say("fork_join_create", (double)made / (seconds() - from), "actors/s");
     return rc;

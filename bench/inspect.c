@@ -118,8 +118,8 @@ static int measure(rp_self *me, const char *name, int (*list)(rp_self *, uint64_
     stop = true;
     if (rc == 0)
         rc = await_downs(me, 2);
-    if (rc == 0 && got < want)
-        rc = -EBADMSG;
+    if (rc == 0)
+        rc = check_that(got >= want, "not everybody is listed");
     double longest = tickers[0].longest > tickers[1].longest ? tickers[0].longest : tickers[1].longest;
     char text[64];
     if (list)

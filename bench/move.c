@@ -18,18 +18,27 @@ static _Atomic uint64_t done;
 
 /* ---- talk ------------------------------------------------------------------------------------------ */
 
+struct batter {
+    rp_ref other;
+    uint64_t next; /* the number that comes */
+};
+
 static int bat(rp_self *me, void *state, const rp_msg *m)
 {
-    rp_ref *other = state;
+    struct batter *s = state;
     const struct link_to *first = rp_body(m, &link_to_type);
-    if (first)
-        *other = first->ref;
-    if (first && first->n == 0)
-        return 0;
+    if (first) {
+        *s = (struct batter){first->ref, 1 + first->n}; /* 1: it serves */
+        return first->n == 0 ? 0 : rp_tell(me, s->other, &num_type, &(struct num){1});
+    }
+    uint64_t n = ((const struct num *)rp_body(m, &num_type))->n;
+    if (n != s->next)
+        return check_that(false, "a message was lost, or came twice");
+    s->next += 2;
     atomic_fetch_add_explicit(&done, 1, memory_order_relaxed);
-    return rp_tell(me, *other, &num_type, &(struct num){0});
+    return rp_tell(me, s->other, &num_type, &(struct num){n + 1});
 }
-static const rp_actor batter = {.name = "batter", .handle = bat, .state_size = sizeof(rp_ref), .flags = RP_MOVABLE};
+static const rp_actor batter = {.name = "batter", .handle = bat, .state_size = sizeof(struct batter), .flags = RP_MOVABLE};
 
 static int start_talk(rp_self *me, bool by_hand)
 {
@@ -52,13 +61,15 @@ static int start_talk(rp_self *me, bool by_hand)
 static int toil(rp_self *me, void *state, const rp_msg *m)
 {
     volatile unsigned sum = 0;
-    (void)state, (void)m;
+    uint64_t *next = state, n = ((const struct num *)rp_body(m, &num_type))->n;
+    if (n != (*next)++)
+        return check_that(false, "a message was lost, or came twice");
     for (unsigned i = 0; i < 20000; i++) /* some 20 us */
         sum += i;
     atomic_fetch_add_explicit(&done, 1, memory_order_relaxed);
-    return rp_tell(me, rp_self_ref(me), &num_type, &(struct num){0});
+    return rp_tell(me, rp_self_ref(me), &num_type, &(struct num){n + 1});
 }
-static const rp_actor toiler = {.name = "toiler", .handle = toil, .flags = RP_MOVABLE};
+static const rp_actor toiler = {.name = "toiler", .handle = toil, .state_size = sizeof(uint64_t), .flags = RP_MOVABLE};
 
 static int start_load(rp_self *me, bool by_hand)
 {
@@ -109,19 +120,24 @@ static int by_hand(rp_self *me, void *arg)
     return rc != 0 ? rc : measure(me, q->hand, q);
 }
 
-static int run_root(int (*root)(rp_self *me, void *arg), void *arg)
-{
-    return rp_run(&(rp_actor){.name = "root", .run = root}, arg, &(rp_system_opts){.loops = 2});
-}
-
 /* ---- moving itself --------------------------------------------------------------------------------- */
 
-static int absorb(rp_self *me, void *state, const rp_msg *m)
+static int absorb(rp_self *me, void *state, const rp_msg *m) /* n, n - 1, ..., 1 */
 {
-    (void)me, (void)state;
-    return ((const struct num *)rp_body(m, &num_type))->n == 1 ? RP_STOP : 0;
+    uint64_t *left = state, n = ((const struct num *)rp_body(m, &num_type))->n;
+    (void)me;
+    if ((*left)-- != n)
+        return check_that(false, "a message was lost, came twice, or out of order");
+    return n == 1 ? RP_STOP : 0;
 }
-static const rp_actor sponge = {.name = "sponge", .handle = absorb};
+
+static int dry(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(uint64_t *)state = arg ? *(const uint64_t *)arg : 0;
+    return 0;
+}
+static const rp_actor sponge = {.name = "sponge", .handle = absorb, .init = dry, .state_size = sizeof(uint64_t)};
 
 static int hop(rp_self *me, void *arg)
 {
@@ -138,7 +154,7 @@ static int hop(rp_self *me, void *arg)
 static int send_to(rp_self *me, const char *name, unsigned born, uint64_t n)
 {
     rp_ref a;
-    int rc = rp_spawn(me, &sponge, &(rp_spawn_opts){.on = RP_LOOP(born), .monitor = true}, &a);
+    int rc = rp_spawn(me, &sponge, &(rp_spawn_opts){.arg = &n, .on = RP_LOOP(born), .monitor = true}, &a);
     if (rc == 0)
         rc = rp_move(me, a, RP_LOOP(1));
     double from = seconds();
@@ -163,8 +179,13 @@ int main(int argc, char **argv)
     static const struct question load = {start_load, "move_load_before", "move_load_after", "move_load_by_hand", "msg/s", 1};
     const char *what = argc > 1 ? argv[1] : "talk";
     uint64_t n = scaled(strcmp(what, "hops") == 0 ? 50000 : 10000000);
-    if (strcmp(what, "hops") == 0 || strcmp(what, "away") == 0)
-        return run_root(*what == 'h' ? hop : away, &n) != 0;
-    const struct question *q = strcmp(what, "load") == 0 ? &load : &talk;
-    return run_root(by_mover, (void *)(uintptr_t)q) != 0 || run_root(by_hand, (void *)(uintptr_t)q) != 0;
+    rp_system_opts two = {.loops = 2};
+    struct question q = strcmp(what, "load") == 0 ? load : talk;
+    if (strcmp(what, "hops") == 0 || strcmp(what, "away") == 0) {
+        bench_run(*what == 'h' ? hop : away, &n, &two);
+        return 0;
+    }
+    bench_run(by_mover, &q, &two);
+    bench_run(by_hand, &q, &two);
+    return 0;
 }

@@ -2,7 +2,7 @@
  *
  * oneway KIND WHERE - one actor sends to another as fast as that can keep up.
  * KIND of the receiver: handlers, coroutines. WHERE: one, two. Fan-in: oneway fanin 8: eight senders on
- * one loop, the receiver on the other, and the peak of the resident set.
+ * one loop, the receiver on the other, and the peak of the resident set. The numbers add up to what was sent.
  */
 #include "bench.h"
 
@@ -15,40 +15,49 @@ struct question {
     uint64_t each;
 };
 
+struct to_come {
+    uint64_t sum;
+    uint32_t left; /* narrow: gcc would work on both at once, in twice the instructions */
+};
+
+static struct to_come all_of(const struct question *q)
+{
+    return (struct to_come){q->producers * (q->each * (q->each + 1) / 2), (uint32_t)(q->each * q->producers)};
+}
+
 static int count(rp_self *me, void *state, const rp_msg *m)
 {
     (void)me;
-    uint64_t *left = state;
+    struct to_come *t = state;
     const struct num *b = rp_body(m, &num_type);
     if (!b)
-        return -EBADMSG;
-    return (*left -= b->n) == 0 ? RP_STOP : 0;
+        return check_that(false, "something else than a number");
+    t->sum -= b->n;
+    return --t->left > 0 ? 0 : t->sum == 0 ? RP_STOP : check_that(false, "the sum");
 }
 
 static int count_init(rp_self *me, void *state, void *arg)
 {
     (void)me;
-    struct question *q = arg;
-    *(uint64_t *)state = q->each * q->producers;
+    *(struct to_come *)state = all_of(arg);
     return 0;
 }
 
 static int count_run(rp_self *me, void *arg)
 {
-    struct question *q = arg;
-    uint64_t left = q->each * q->producers;
-    while (left > 0) {
+    struct to_come t = all_of(arg);
+    for (; t.left > 0; t.left--) {
         rp_msg *m;
         int rc = rp_recv(me, &m, RP_FOREVER);
         if (rc != 0)
             return rc;
-        left -= ((const struct num *)rp_body(m, &num_type))->n;
+        t.sum -= ((const struct num *)rp_body(m, &num_type))->n;
         rp_msg_drop(me, m);
     }
-    return 0;
+    return check_that(t.sum == 0, "the sum");
 }
 
-static const rp_actor handler = {.name = "sink", .handle = count, .init = count_init, .state_size = 8};
+static const rp_actor handler = {.name = "sink", .handle = count, .init = count_init, .state_size = sizeof(struct to_come)};
 static const rp_actor coroutine = {.name = "sink", .run = count_run};
 
 struct producer_arg {
@@ -59,9 +68,8 @@ struct producer_arg {
 static int produce(rp_self *me, void *arg)
 {
     struct producer_arg a = *(struct producer_arg *)arg;
-    struct num one = {1};
-    for (uint64_t i = 0; i < a.each; i++) {
-        int rc = rp_tell(me, a.sink, &num_type, &one);
+    for (struct num i = {1}; i.n <= a.each; i.n++) {
+        int rc = rp_tell(me, a.sink, &num_type, &i);
         if (rc != 0)
             return rc;
     }

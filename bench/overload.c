@@ -38,11 +38,12 @@ static int ask(rp_self *me, void *arg)
     l->asked++;
     if (rc != 0)
         return rc == -ETIMEDOUT ? 0 : rc;
+    rc = check_that(((const struct num *)rp_body(m, &num_type))->n == 1, "what came back");
     rp_msg_drop(me, m);
     l->answered++;
     double took = seconds() - from;
     l->worst = took > l->worst ? took : l->worst;
-    return 0;
+    return rc;
 }
 
 static int ask_on(rp_self *me, void *arg)

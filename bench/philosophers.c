@@ -40,7 +40,7 @@ static int wait_on(rp_self *me, void *state, const rp_msg *m)
         return rp_reply(me, m, &num_type, &(struct num){t->meals});
     uint64_t i = b->n, before = (i + SEATS - 1) % SEATS, after = (i + 1) % SEATS;
     if (!t->fork[before] || !t->fork[i])
-        return -EBADMSG; /* it ate without */
+        return check_that(false, "somebody ate without forks");
     t->fork[before] = t->fork[i] = false;
     t->meals++;
     int rc = t->waiting[before] ? serve(me, t, before) : 0;
@@ -77,7 +77,7 @@ static int root(rp_self *me, void *arg)
     uint64_t each = *(uint64_t *)arg / SEATS, meals = 0;
     struct seat s = {.left = each};
     rp_msg *m;
-    int rc = rp_spawn(me, &waiter, &(rp_spawn_opts){.on = RP_LOOP(1)}, &s.waiter);
+    int rc = rp_spawn(me, &waiter, &(rp_spawn_opts){.on = RP_LOOP(1), .monitor = true}, &s.waiter);
     double from = seconds();
     for (; s.i < SEATS && rc == 0; s.i++) {
         rp_ref one;
@@ -93,7 +93,7 @@ static int root(rp_self *me, void *arg)
         rp_msg_drop(me, m);
     }
     say("philosophers", (double)meals / took, "meals/s");
-    return rc != 0 ? rc : meals == each * SEATS ? 0 : -EBADMSG;
+    return rc != 0 ? rc : check_that(meals == each * SEATS, "how many meals");
 }
 
 int main(void)

@@ -15,16 +15,9 @@ struct question {
 static int root(rp_self *me, void *arg)
 {
     struct question *q = arg;
-    rp_ref ping, pong;
-    int rc = rp_spawn(me, q->kind, &(rp_spawn_opts){.monitor = true, .on = RP_LOOP(0)}, &ping);
-    if (rc == 0)
-        rc = rp_spawn(me, q->kind, &(rp_spawn_opts){.monitor = true, .on = RP_LOOP(q->other)}, &pong);
-    double from = seconds();
-    if (rc == 0)
-        rc = rp_tell(me, ping, &link_to_type, &(struct link_to){pong, 2 * q->trips});
-    if (rc == 0)
-        rc = await_downs(me, 2);
-    say(q->name, (double)q->trips / (seconds() - from), "rt/s");
+    double took;
+    int rc = play(me, q->kind, q->other, q->trips, seconds, &took);
+    say(q->name, (double)q->trips / took, "rt/s");
     return rc;
 }
 

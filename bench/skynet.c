@@ -63,7 +63,7 @@ static int once(rp_self *me)
         n.waiting--;
         rp_msg_drop(me, m);
     }
-    return rc != 0 ? rc : n.sum == UINT64_C(499999500000) ? 0 : -EBADMSG;
+    return rc != 0 ? rc : check_that(n.sum == UINT64_C(499999500000), "the sum of the leaves");
 }
 
 static int root(rp_self *me, void *arg)

@@ -8,10 +8,16 @@ struct worker_arg {
     uint64_t each;
 };
 
+static _Thread_local struct { /* a loop's */
+    uint64_t ended, sum;
+} here;
+
 static int once(rp_self *me, void *state, const rp_msg *m)
 {
     (void)me;
     *(uint64_t *)state += ((const struct num *)rp_body(m, &num_type))->n;
+    here.sum += *(uint64_t *)state;
+    here.ended++;
     return RP_STOP;
 }
 static const rp_actor mayfly = {.name = "mayfly", .handle = once, .state_size = 8};
@@ -27,7 +33,10 @@ static int spawner_run(rp_self *me, void *arg)
         if (rc != 0)
             return rc;
     }
-    return rp_yield(me);
+    int rc = 0;
+    while (here.ended < each && rc == 0)
+        rc = rp_yield(me);
+    return rc != 0 ? rc : check_that(here.ended == each && here.sum == each * (each - 1) / 2, "the sum");
 }
 static const rp_actor spawner = {.name = "spawner", .run = spawner_run};
 

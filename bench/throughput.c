@@ -15,7 +15,7 @@ static int work(rp_self *me, void *state, const rp_msg *m)
     (void)me;
     struct worker *w = state;
     w->sum += ((const struct num *)rp_body(m, &num_type))->n;
-    return --w->left > 0 ? 0 : w->sum == w->expected ? RP_STOP : -EBADMSG;
+    return --w->left > 0 ? 0 : w->sum == w->expected ? RP_STOP : check_that(false, "a worker's sum");
 }
 
 static int born(rp_self *me, void *state, void *arg)
