@@ -32,6 +32,7 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     l->index = index;
     l->node = sys->node;
     rp__list_init(&l->ready);
+    rp__list_init(&l->yielded);
     rp__list_init(&l->due);
     l->trim_at = RP_FOREVER;
     l->slice = RP__TURN_NS;

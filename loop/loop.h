@@ -73,6 +73,7 @@ struct rp_loop {
     bool more;                 /* the turn ended with work left */
     bool stopping, stopped;
     struct rp__hook ready;     /* rp_self, by their `ready` link */
+    struct rp__hook yielded;   /* the same: who has yielded before the round came to its messages, and waits for those */
     struct rp__hook due;       /* timers of the floor above that have fired: dispatch takes them */
 
     struct rp__pool pool;

@@ -85,6 +85,7 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
         l->budget--;
         rp__switch(l, me, RP__OF(rp_self, ready, at));
     }
+    rp__list_splice(&l->ready, &l->yielded);
     if (rp__list_empty(&batch))
         return;
     rp__list_splice(&batch, &l->ready); /* the rest is first in the next turn */
@@ -292,10 +293,11 @@ int rp_yield(rp_self *me)
 
 RP__NOIPA void rp__yield_sure(rp_self *me)
 {
-    me->state = RP__PARKED;
+    struct rp_loop *l = me->loop;
     me->cancel = 0;
-    rp__ready(me);
-    rp__switch(me->loop, me, me->loop->sched); /* not to the next one: messages and posts have their turn too */
+    me->state = RP__READY;
+    rp__list_push(l->quantum > 0 ? &l->ready : &l->yielded, &me->ready);
+    rp__switch(l, me, l->sched); /* not to the next one: messages and posts have their turn too */
 }
 
 static void arrived(struct rp__post *p, struct rp_loop *l)

@@ -191,6 +191,59 @@ TEST(flow, who_is_held_back_has_a_turn)
     everywhere(busy_room, 0);
 }
 
+/* Who has sent its burst steps aside for messages, and not for others that run beside it: each of them that waits would
+ * let it send another. */
+struct aside {
+    rp_ref to;
+    rp_time begin; /* of all at once */
+    uint32_t sent, before; /* before the first one came */
+};
+
+static int aside_seen(rp_self *me, void *state, const rp_msg *m)
+{
+    struct aside *a = *(struct aside **)state;
+    (void)me, (void)m;
+    a->before = a->before ? a->before : a->sent;
+    return 0;
+}
+static const rp_actor aside_sink = {.name = "sink", .handle = aside_seen, .init = crowd_init, .state_size = sizeof(void *)};
+
+static int aside_send(rp_self *me, void *arg)
+{
+    struct aside *a = arg;
+    int rc = rp_sleep(me, a->begin);
+    for (; a->sent < 6000 && rc == 0; a->sent += rc == 0)
+        rc = tell_num(me, a->to, a->sent);
+    return rc;
+}
+
+static int waits_twice(rp_self *me, void *arg)
+{
+    int rc = rp_sleep(me, ((struct aside *)arg)->begin);
+    return rc != 0 ? rc : rp_sleep(me, rp_in_ms(me, 1));
+}
+
+static int aside(rp_self *me, void *arg)
+{
+    enum { BESIDE = 60 };
+    struct aside a = {.begin = rp_in_ms(me, 2)};
+    rp_scope s;
+    (void)arg;
+    check_eq(rp_spawn(me, &aside_sink, &(rp_spawn_opts){.arg = &a, .on = RP_SAME}, &a.to), 0);
+    rp_scope_open(me, &s, RP_FOREVER);
+    int rc = rp_go(me, &s, aside_send, &a, NULL);
+    for (unsigned i = 0; i < BESIDE && rc == 0; i++)
+        rc = rp_go(me, &s, waits_twice, &a, NULL);
+    check_eq(rp_scope_close(me, &s, rc), 0);
+    check(a.before > 0 && a.before <= RP__BACKLOG, "%u were sent before one was dispatched", a.before);
+    return 0;
+}
+
+TEST(flow, who_steps_aside_waits_for_messages)
+{
+    everywhere(aside, 0);
+}
+
 struct policy {
     rp_overflow overflow;
 };
