@@ -198,6 +198,12 @@ static inline unsigned rp__route_of(const struct rp_loop *l, uint64_t addr)
     return __builtin_expect(l->slow & RP__SLOW_MOVED, 0) ? rp__where_of(l, addr) : rp__loop_of(addr);
 }
 
+/* Who acts; 0: a task of no actor's. */
+static inline uint64_t rp__addr_of(const rp_self *me)
+{
+    return me->actor ? me->actor->addr : 0;
+}
+
 static inline rp_ref rp__ref(const struct rp_loop *l, uint64_t addr)
 {
     return (rp_ref){addr ? l->node : 0, addr};

@@ -298,7 +298,7 @@ int rp_stop(rp_self *me, rp_ref who, const char *why)
     }
     if (rp__loop_of(who.local) >= l->sys->nloops)
         return -EINVAL;
-    struct rp__slot s = {who.local, me->actor ? me->actor->addr : 0, rp__op_word(RP__OP_STOP),
+    struct rp__slot s = {who.local, rp__addr_of(me), rp__op_word(RP__OP_STOP),
                          {(uintptr_t)(why ? why : "stopped")}};
     return rp__post_slots(l, rp__route_of(l, who.local), &s, 1); /* in order with what was sent before it */
 }

@@ -90,7 +90,7 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
     if (__builtin_expect(!s, 0))
         return false;
     s->to = to.local;
-    s->from = me->actor ? me->actor->addr : 0;
+    s->from = rp__addr_of(me);
     s->type = shape->word;
     copy_small(s->body, body, shape->size);
     gone_short(l, r);
@@ -122,7 +122,7 @@ static inline bool words_short(rp_self *me, struct rp_loop *l, const struct rp__
 
 static struct rp__out out_of(const rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
-    return (struct rp__out){.to = to, .from = me->actor ? me->actor->addr : 0, .type = t, .body = body};
+    return (struct rp__out){.to = to, .from = rp__addr_of(me), .type = t, .body = body};
 }
 
 __attribute__((noinline)) static int tell_long(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool wait)

@@ -145,7 +145,7 @@ void rp__stalled_at(const rp_self *me, struct rp_stall *ret)
 
 rp_ref rp_self_ref(const rp_self *me)
 {
-    return rp__ref(me->loop, me->actor ? me->actor->addr : 0);
+    return rp__ref(me->loop, rp__addr_of(me));
 }
 
 rp_ref rp_parent(const rp_self *me)

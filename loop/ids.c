@@ -51,3 +51,31 @@ void rp__ids_fini(struct rp__ids *t, const rp_alloc *mem)
         mem->free(mem->ud, t->at, t->size * sizeof *t->at);
     memset(t, 0, sizeof *t);
 }
+
+uint64_t rp__id_add(struct rp__ids *t, const rp_alloc *mem, const void *record, size_t size)
+{
+    void *p = mem->alloc(mem->ud, size);
+    uint64_t id = p ? rp__id_new(t, mem, memcpy(p, record, size)) : 0;
+    if (p && !id)
+        mem->free(mem->ud, p, size);
+    return id;
+}
+
+bool rp__id_take(struct rp__ids *t, const rp_alloc *mem, uint64_t id, void *ret, size_t size)
+{
+    void *p = rp__id_find(t, id);
+    if (!p)
+        return false;
+    rp__id_free(t, id);
+    memcpy(ret, p, size);
+    mem->free(mem->ud, p, size);
+    return true;
+}
+
+void rp__ids_drop(struct rp__ids *t, const rp_alloc *mem, size_t size)
+{
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->at[i].p)
+            mem->free(mem->ud, t->at[i].p, size);
+    rp__ids_fini(t, mem);
+}

@@ -41,4 +41,10 @@ uint64_t rp__id_new(struct rp__ids *t, const rp_alloc *mem, void *p); /* 0: no m
 void rp__id_free(struct rp__ids *t, uint64_t id);
 void rp__ids_fini(struct rp__ids *t, const rp_alloc *mem);
 
+/* A table of records of `size` bytes, which are its own: a number for a copy of this one (0: no memory); the record
+ * out again, and the number is gone (false: it was before); and all that is left, with the table. */
+uint64_t rp__id_add(struct rp__ids *t, const rp_alloc *mem, const void *record, size_t size);
+bool rp__id_take(struct rp__ids *t, const rp_alloc *mem, uint64_t id, void *ret, size_t size);
+void rp__ids_drop(struct rp__ids *t, const rp_alloc *mem, size_t size);
+
 #endif

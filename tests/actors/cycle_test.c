@@ -169,26 +169,26 @@ static int awaits_signal(rp_self *me, void *arg)
     return rp_lock_release(me, &s->a);
 }
 
-static int signals(rp_self *me, void *arg)
+static int closes(rp_self *me, struct signalled *s, bool signals)
 {
-    struct signalled *s = arg;
     check(rp_barrier_wait(me, &s->begin, RP_FOREVER) >= 0);
     check_eq(rp_lock_acquire(me, &s->a, RP_FOREVER), 0);
-    rp_cond_signal(&s->cond);
+    if (signals)
+        rp_cond_signal(&s->cond);
     check_eq(rp_lock_acquire(me, &s->b, RP_FOREVER), -EDEADLK);
     check_str(rp_blame(me), "signaller > waiter > signaller");
     return rp_lock_release(me, &s->a);
 }
 
+static int signals(rp_self *me, void *arg)
+{
+    return closes(me, arg, true);
+}
+
 /* The signal closes the ring, when all have waited for long. */
 static int signalled_late(rp_self *me, void *arg)
 {
-    struct signalled *s = arg;
-    check(rp_barrier_wait(me, &s->begin, RP_FOREVER) >= 0);
-    check_eq(rp_lock_acquire(me, &s->a, RP_FOREVER), 0);
-    check_eq(rp_lock_acquire(me, &s->b, RP_FOREVER), -EDEADLK);
-    check_str(rp_blame(me), "signaller > waiter > signaller");
-    return rp_lock_release(me, &s->a);
+    return closes(me, arg, false);
 }
 
 static int conditions(rp_self *me, void *arg)
