@@ -9,25 +9,13 @@
 
 uint64_t rp__asked_new(struct rp__link *k, uint64_t asker, uint64_t call, uint64_t via)
 {
-    struct rp__asked *a = rp__alloc(rp__link_sys(k), sizeof *a);
-    if (!a)
-        return 0;
-    *a = (struct rp__asked){asker, call, via};
-    uint64_t id = rp__id_new(&k->asked, &rp__link_sys(k)->mem, a);
-    if (!id)
-        rp__free_mem(rp__link_sys(k), a, sizeof *a);
-    return id;
+    struct rp__asked a = {asker, call, via};
+    return rp__id_add(&k->asked, &rp__link_sys(k)->mem, &a, sizeof a);
 }
 
 bool rp__asked_take(struct rp__link *k, uint64_t id, struct rp__asked *ret)
 {
-    struct rp__asked *a = rp__id_find(&k->asked, id);
-    if (!a)
-        return false;
-    *ret = *a;
-    rp__id_free(&k->asked, id);
-    rp__free_mem(rp__link_sys(k), a, sizeof *a);
-    return true;
+    return rp__id_take(&k->asked, &rp__link_sys(k)->mem, id, ret, sizeof *ret);
 }
 
 int rp__asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret)
@@ -74,4 +62,9 @@ void rp__asked_end(struct rp__link *k)
     for (uint32_t i = 0; i < k->asked.size; i++)
         if (k->asked.at[i].p)
             rp__answer_error(k->home, k->asked.at[i].p, -EHOSTUNREACH);
+}
+
+void rp__asked_free(struct rp__link *k)
+{
+    rp__ids_drop(&k->asked, &rp__link_sys(k)->mem, sizeof(struct rp__asked));
 }

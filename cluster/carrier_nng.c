@@ -171,7 +171,7 @@ static void send_rest(struct wire *w)
 static bool wire_send(struct rp__link *k)
 {
     struct wire *w = k->wire;
-    struct rp__batch *b = &k->batch;
+    struct rp__batch *b = &k->box.batch;
     w->niov = 0;
     w->iov[w->niov++] = (nng_iov){b->head, b->nhead};
     for (unsigned i = 0; i < 2; i++)

@@ -200,7 +200,7 @@ static void sent(void *arg)
 static bool sim_send(struct rp__link *k)
 {
     struct end *e = k->wire, *to = e->other;
-    struct rp__batch *b = &k->batch;
+    struct rp__batch *b = &k->box.batch;
     if (to && to->node && !to->broken) {
         send_cut(to, b->head, b->nhead);
         for (unsigned i = 0; i < 2; i++)

@@ -226,7 +226,7 @@ static void on_rest(struct rp__post *p, struct rp_loop *l)
 static bool wire_send(struct rp__link *k)
 {
     struct wire *w = k->wire;
-    struct rp__batch *b = &k->batch;
+    struct rp__batch *b = &k->box.batch;
     w->niov = 0;
     w->iov[w->niov++] = (struct iovec){b->head, b->nhead};
     for (unsigned i = 0; i < 2; i++)

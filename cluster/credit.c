@@ -22,7 +22,7 @@ struct rp__credit *rp__credit_of(struct rp__link *k, uint64_t target)
     return 0;
 }
 
-static void credit_free(struct rp__link *k, struct rp__credit *c)
+static void credit_drop(struct rp__link *k, struct rp__credit *c)
 {
     rp__map_remove(&k->credits, c->target);
     rp__free_mem(rp__link_sys(k), c, sizeof *c);
@@ -45,7 +45,7 @@ int rp__read_credit(struct rp__link *k, struct rp__in in)
             while ((at = rp__list_pop(&c->waiters)))
                 rp__wake_from_afar(RP__OF(rp_self, queue, at), 0);
         if (c->out == 0)
-            credit_free(k, c);
+            credit_drop(k, c);
     }
     pthread_mutex_unlock(&k->lock);
     return 0;
@@ -116,12 +116,6 @@ int rp__credit_came(struct rp__link *k, uint64_t target, uint32_t bytes)
     return 0;
 }
 
-void rp__inflows_free(struct rp__link *k)
-{
-    sweep(k, true);
-    rp__map_fini(&k->inflows, &rp__link_sys(k)->mem);
-}
-
 static void note_taken(struct rp__link *k, const struct rp__taken *t)
 {
     pthread_mutex_lock(&k->lock);
@@ -129,6 +123,16 @@ static void note_taken(struct rp__link *k, const struct rp__taken *t)
     if (f)
         atomic_fetch_add_explicit(&f->taken, t->bytes, memory_order_relaxed);
     pthread_mutex_unlock(&k->lock);
+}
+
+void rp__credit_free(struct rp__link *k)
+{
+    uint64_t key;
+    for (struct rp__credit *c; (c = rp__map_any(&k->credits, &key));)
+        credit_drop(k, c);
+    sweep(k, true);
+    rp__map_fini(&k->credits, &rp__link_sys(k)->mem);
+    rp__map_fini(&k->inflows, &rp__link_sys(k)->mem);
 }
 
 /* ---- what came and has been taken ----------------------------------------------------------------- */

@@ -38,6 +38,13 @@ int rp__read_type(struct rp__link *k, const struct rp__frame *f)
     return rp__get_end(&in) ? 0 : -EPROTO;
 }
 
+void rp__plans_free(struct rp__link *k)
+{
+    for (uint32_t i = 0; i < k->nplans; i++)
+        rp__free_mem(rp__link_sys(k), k->plans[i], rp__plan_size(k->plans[i]));
+    rp__free_mem(rp__link_sys(k), k->plans, k->plans_size * sizeof *k->plans);
+}
+
 /* ---- messages ------------------------------------------------------------------------------------ */
 
 struct arrival {

@@ -9,167 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- queues: the lock is held --------------------------------------------------------------------- */
-
-static struct rp__outbuf *outbuf_new(struct rp__link *k, size_t least)
-{
-    struct rp__outbuf *b = k->spare;
-    if (b && b->size >= least) {
-        k->spare = 0;
-    } else {
-        size_t size = least > RP__BATCH ? least : RP__BATCH;
-        b = rp__alloc(rp__link_sys(k), sizeof *b + size);
-        if (!b)
-            return 0;
-        b->size = size;
-    }
-    b->next = 0;
-    b->n = 0;
-    return b;
-}
-
-static void outbuf_free(struct rp__link *k, struct rp__outbuf *b)
-{
-    if (!b)
-        return;
-    if (!k->spare && b->size == RP__BATCH)
-        k->spare = b;
-    else
-        rp__free_mem(rp__link_sys(k), b, sizeof *b + b->size);
-}
-
-static void outq_drop(struct rp__link *k, struct rp__outq *q)
-{
-    for (struct rp__outbuf *b = q->first, *next; b; b = next) {
-        next = b->next;
-        outbuf_free(k, b);
-    }
-    *q = (struct rp__outq){0, 0};
-}
-
-static struct rp__outbuf *outq_take(struct rp__outq *q)
-{
-    struct rp__outbuf *b = q->first;
-    if (b && !(q->first = b->next))
-        q->last = 0;
-    return b;
-}
-
-unsigned char *rp__link_frame(struct rp__link *k, bool control, uint8_t type, uint8_t flags, uint16_t number, size_t n)
-{
-    struct rp__outq *q = control ? &k->control : &k->bulk;
-    size_t whole = RP__FRAME_HEADER + n;
-    struct rp__outbuf *b = q->last;
-    if (!b || b->size - b->n < whole) {
-        if (!(b = outbuf_new(k, whole)))
-            return 0;
-        if (q->last)
-            q->last->next = b;
-        else
-            q->first = b;
-        q->last = b;
-    }
-    struct rp__w w = {b->data + b->n, 0, RP__FRAME_HEADER};
-    rp__put_frame(&w, type, flags, number, n);
-    b->n += whole;
-    k->queued += control ? 0 : whole;
-    return b->data + b->n - n;
-}
-
-/* The next batch, if there is one and none is on its way. */
-static bool take_batch(struct rp__link *k)
-{
-    if (k->sending || k->cut || (!k->control.first && !k->bulk.first))
-        return false;
-    struct rp__batch *b = &k->batch;
-    b->buf[0] = outq_take(&k->control);
-    b->buf[1] = outq_take(&k->bulk);
-    size_t n = (b->buf[0] ? b->buf[0]->n : 0) + (b->buf[1] ? b->buf[1]->n : 0);
-    k->queued -= b->buf[1] ? b->buf[1]->n : 0;
-    b->nhead = 0;
-    if (!k->greeted) {
-        rp__put_sp(b->head);
-        b->nhead = RP__SP_HEADER;
-        k->greeted = true;
-    }
-    b->nhead += rp__put_sp_message(b->head + b->nhead, k->ipc, n);
-    k->sending = true;
-    return true;
-}
-
-static void wake_all(struct rp__hook *waiters, int rc)
-{
-    for (struct rp__hook *at; (at = rp__list_pop(waiters));)
-        rp__wake_from_afar(RP__OF(rp_self, queue, at), rc);
-}
-
-static void batch_gone(struct rp__link *k)
-{
-    outbuf_free(k, k->batch.buf[0]);
-    outbuf_free(k, k->batch.buf[1]);
-    k->batch.buf[0] = k->batch.buf[1] = 0;
-    k->sending = false;
-    if (k->queued < RP__QUEUE_LOW)
-        wake_all(&k->room, 0);
-}
-
-/* Sends what has piled up, until there is no more or the carrier needs time. The lock is held, but not while
- * the carrier writes; `at_wire` is held then, by which who closes it knows that it has been left. */
-static void push_out(struct rp__link *k)
-{
-    while (take_batch(k)) {
-        pthread_mutex_lock(&k->at_wire);
-        pthread_mutex_unlock(&k->lock);
-        bool gone = k->carrier->send(k);
-        pthread_mutex_unlock(&k->at_wire);
-        pthread_mutex_lock(&k->lock);
-        if (!gone)
-            return;
-        batch_gone(k);
-    }
-}
-
-static void kick(struct rp__link *k)
-{
-    pthread_mutex_lock(&k->lock);
-    push_out(k);
-    pthread_mutex_unlock(&k->lock);
-}
-
-void rp__link_sent(struct rp__link *k, int rc)
-{
-    pthread_mutex_lock(&k->lock);
-    batch_gone(k);
-    if (rc == 0)
-        push_out(k);
-    pthread_mutex_unlock(&k->lock);
-}
-
-static void at_round_end(struct rp__round_end *e, struct rp_loop *l)
-{
-    (void)l;
-    kick(RP__OF(struct rp__link_loop, round_end, e)->k);
-}
-
-void rp__link_touch(struct rp_loop *l, struct rp__link *k)
-{
-    rp__at_round_end(l, &k->loops[l->index].round_end);
-}
-
-int rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t type, uint16_t number, const void *payload, size_t n)
-{
-    pthread_mutex_lock(&k->lock);
-    int rc = k->cut || (k->down && !control) ? -EHOSTUNREACH : 0;
-    unsigned char *at = rc == 0 ? rp__link_frame(k, control, type, 0, number, n) : 0;
-    if (at && n > 0)
-        memcpy(at, payload, n);
-    pthread_mutex_unlock(&k->lock);
-    if (!at)
-        return rc != 0 ? rc : -ENOMEM;
-    rp__link_touch(l, k);
-    return 0;
-}
-
 /* ---- birth and death ------------------------------------------------------------------------------ */
 
 static void on_beat(struct rp__timer *t, struct rp__wheel *w);
@@ -196,13 +35,11 @@ int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool 
     k->down = true;
     for (unsigned i = 0; i < sys->nloops; i++) {
         loops[i].k = k;
-        loops[i].round_end.fn = at_round_end;
         rp__list_init(&loops[i].watches);
     }
-    rp__list_init(&k->room);
+    rp__outbox_init(k);
     rp__reader_init(&k->reader, &sys->mem, ipc);
     pthread_mutex_init(&k->lock, 0);
-    pthread_mutex_init(&k->at_wire, 0);
     for (unsigned i = 0; i < RP__NONCE; i += 8) {
         uint64_t r = rp__random_of(k->home);
         memcpy(k->nonce + i, &r, 8);
@@ -216,21 +53,9 @@ int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool 
     return 0;
 }
 
-static void free_table(struct rp__link *k, struct rp__ids *t, size_t size)
-{
-    for (uint32_t i = 0; i < t->size; i++)
-        if (t->at[i].p && size)
-            rp__free_mem(rp__link_sys(k), t->at[i].p, size);
-    rp__ids_fini(t, &rp__link_sys(k)->mem);
-}
-
 static void wire_closed(struct rp__link *k)
 {
-    pthread_mutex_lock(&k->lock);
-    k->cut = true; /* nothing is sent from here on, by whatever thread */
-    pthread_mutex_unlock(&k->lock);
-    pthread_mutex_lock(&k->at_wire); /* nor is anybody still at it */
-    pthread_mutex_unlock(&k->at_wire);
+    rp__outbox_cut(k);
     if (!k->closed)
         k->carrier->close(k);
     k->closed = true;
@@ -244,30 +69,10 @@ void rp__link_free(struct rp__link *k)
     rp__timer_stop(&k->home->wheel, &k->beat);
     rp__round_end_forget(k->home, &k->loops[k->home->index].round_end);
     rp__unlink(&k->all);
-    outq_drop(k, &k->control);
-    outq_drop(k, &k->bulk);
-    outbuf_free(k, k->batch.buf[0]);
-    outbuf_free(k, k->batch.buf[1]);
-    if (k->spare)
-        rp__free_mem(sys, k->spare, sizeof *k->spare + k->spare->size);
-    for (uint32_t i = 0; i < k->nplans; i++)
-        if (k->plans[i])
-            rp__free_mem(sys, k->plans[i], rp__plan_size(k->plans[i]));
-    rp__free_mem(sys, k->plans, k->plans_size * sizeof *k->plans);
-    uint64_t key;
-    for (struct rp__credit *cr; (cr = rp__map_any(&k->credits, &key));) {
-        rp__map_remove(&k->credits, key);
-        rp__free_mem(sys, cr, sizeof *cr);
-    }
-    rp__map_fini(&k->credits, &sys->mem);
-    rp__map_fini(&k->numbers, &sys->mem);
-    rp__inflows_free(k);
-    free_table(k, &k->asked, sizeof(struct rp__asked));
-    free_table(k, &k->watching, sizeof(struct rp__watching));
-    free_table(k, &k->lookups, 0);
+    rp__outbox_free(k);
+    rp__remote_free(k);
     rp__reader_fini(&k->reader);
     pthread_mutex_destroy(&k->lock);
-    pthread_mutex_destroy(&k->at_wire);
     if (k->url)
         rp__free_mem(sys, k->url, strlen(k->url) + 1);
     rp__free_mem(sys, k->loops, sys->nloops * sizeof *k->loops);
@@ -312,14 +117,6 @@ static void tell_loops(struct rp__link *k)
 
 static void go_down(struct rp__link *k, int reason);
 
-static bool last_bytes_gone(struct rp__link *k)
-{
-    pthread_mutex_lock(&k->lock);
-    bool gone = k->cut || (!k->sending && !k->control.first && !k->bulk.first);
-    pthread_mutex_unlock(&k->lock);
-    return gone;
-}
-
 /* Down, and every loop knows: freed once its last bytes are gone and the peer's BYE has come (to close
  * with bytes of its unread could make the kernel throw ours away), or after a while. */
 static void try_free(struct rp__link *k)
@@ -327,7 +124,7 @@ static void try_free(struct rp__link *k)
     if (k->unanswered > 0)
         return;
     rp_time now = k->home->world->now(k->home);
-    bool said = last_bytes_gone(k) && (k->peer_left || k->reason != 0);
+    bool said = rp__outbox_gone(k) && (k->peer_left || k->reason != 0);
     if ((k->closed || said || now >= k->lost_at) && k->lost == k->losing) {
         rp__link_free(k);
         return;
@@ -401,15 +198,7 @@ static void go_down(struct rp__link *k, int reason)
     if (rp__traces(k->home, RP__T_LINK))
         rp__trace(k->home, RP__T_LINK, "%u to \"%s\" is down, %d", (unsigned)k->id, k->name, reason);
     k->lost_at = k->home->world->now(k->home) + (known || reason != 0 ? RP__LINGER_MS * RP_MS : 0);
-    pthread_mutex_lock(&k->lock);
-    k->down = true;
-    if (reason != 0) { /* who leaves in peace says all it had to say */
-        outq_drop(k, &k->bulk);
-        k->queued = 0;
-    }
-    wake_all(&k->room, -EHOSTUNREACH);
-    pthread_mutex_unlock(&k->lock);
-    kick(k);
+    rp__outbox_down(k, reason != 0); /* who leaves in peace says all it had to say */
     rp__dial_settled(k, reason != 0 ? reason : -ECONNRESET); /* unless it was up: then nobody waits for it */
     if (!known) {
         free_soon(k);

@@ -6,7 +6,7 @@
  *   --------                                -----------                     ------------------
  *   remote.h's files encode   --> control   what piled up, as one message:  bytes --> reader --> frames
  *             under the lock  --> bulk -->  at once by the loop itself; if  --> greet.c, link.c, remote.c
- *   end of the round: kick                  there is no room, when there is     --> the actors' rings
+ *   at the round's end: outbox.c            there is no room, when there is     --> the actors' rings
  *
  * So a batch is what one round wrote, or what piled up while the last one waited for room. What must not wait
  * behind bulk (credit, ping, BYE) has a queue of its own that goes first.
@@ -20,6 +20,7 @@
 #define RP__LINK_H
 
 #include "actors/runtime.h"
+#include "cluster/outbox.h"
 #include "cluster/wire.h"
 #include "loop/map.h"
 #include "reparto/cluster.h"
@@ -43,22 +44,6 @@ enum {
 
 /* ---- carriers ------------------------------------------------------------------------------------ */
 
-struct rp__outbuf {
-    struct rp__outbuf *next;
-    size_t n, size;
-    unsigned char data[];
-};
-
-struct rp__outq {
-    struct rp__outbuf *first, *last;
-};
-
-struct rp__batch { /* what goes out at once: one SP message, behind the SP header the first time */
-    unsigned char head[RP__SP_HEADER + 13];
-    size_t nhead;
-    struct rp__outbuf *buf[2]; /* control, bulk; either may be NULL */
-};
-
 /* How bytes get there: nng's streams, plain sockets, or the simulation. The home loop calls all of these, but send is
  * called by any thread, one at a time. Each calls back as the comments say, on any thread. */
 struct rp__carrier {
@@ -67,7 +52,7 @@ struct rp__carrier {
     void (*unlisten)(struct rp__cluster *c);
     int  (*dial)(struct rp__link *k, const char *url);      /* then rp__link_dialled, on the home loop */
     void (*begin)(struct rp__link *k);                      /* then rp__link_bytes, on the home loop */
-    bool (*send)(struct rp__link *k);                       /* k->batch; true: it has gone, else rp__link_sent follows */
+    bool (*send)(struct rp__link *k);                       /* k->box.batch; true: it has gone, else rp__link_sent follows */
     void (*close)(struct rp__link *k); /* nothing is called back once this has returned; NULL wire too */
 };
 
@@ -152,21 +137,14 @@ struct rp__link {
     /* under the lock */
     pthread_mutex_t lock;
     bool down;                   /* actors' frames are refused: not up yet, or not any more */
-    bool sending, cut;           /* cut: the carrier has let go of it */
-    bool greeted;                /* the SP header has gone out */
     bool losing;                 /* `lose` is on its way to the home loop, */
     struct rp__post lose;
     bool lost;                   /* or has been there (the home loop's) */
-    struct rp__outq control, bulk;
-    size_t queued;               /* bytes in bulk */
-    struct rp__outbuf *spare;
-    struct rp__batch batch;      /* on its way while `sending` */
-    pthread_mutex_t at_wire;     /* around the carrier's send: taken under the lock, kept beyond it */
+    struct rp__outbox box;
     struct rp__map numbers;      /* rp_type -> number + 1 */
     uint32_t next_number;
     struct rp__map credits;      /* target -> struct rp__credit */
     uint64_t out;                /* the sum of theirs */
-    struct rp__hook room;        /* rp_self that wait for the queue to shrink */
     struct rp__ids asked;        /* struct rp__asked */
     struct rp__ids watching;     /* struct rp__watching */
     struct rp__ids lookups;      /* struct rp__search, of those who wait */
@@ -192,22 +170,9 @@ int  rp__on_joined(struct rp__link *k);                  /* every loop has it in
 /* remote.c: the frames that concern actors. 0, or -EPROTO. */
 int  rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f);
 void rp__remote_end(struct rp__link *k, int reason);     /* under no lock; `down` is set */
-void rp__inflows_free(struct rp__link *k);
-
-/* ---- any thread ---------------------------------------------------------------------------------- */
-
-void rp__link_sent(struct rp__link *k, int rc);          /* the batch; by the carrier */
-
-/* Room for a frame of n payload bytes at the end of a queue; the lock is held. NULL: no memory. */
-unsigned char *rp__link_frame(struct rp__link *k, bool control, uint8_t type, uint8_t flags, uint16_t number, size_t n);
-
-/* A whole frame, from a loop: takes the lock, and kicks at the end of the round. 0, -ENOMEM;
- * -EHOSTUNREACH: it is down (control frames pass as long as there is a wire). */
-int  rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t type, uint16_t number, const void *payload, size_t n);
+void rp__remote_free(struct rp__link *k);
 
 /* Gives the link up: something that must not be lost could not be said. Any thread. */
 void rp__link_lose(struct rp__link *k);
-
-void rp__link_touch(struct rp_loop *l, struct rp__link *k); /* it has been written to */
 
 #endif

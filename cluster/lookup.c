@@ -200,3 +200,8 @@ void rp__lookups_end(struct rp__link *k)
     while (forget_one(k, 0)) /* bounded: it asks no more */
         ;
 }
+
+void rp__lookups_free(struct rp__link *k)
+{
+    rp__ids_fini(&k->lookups, &rp__link_sys(k)->mem);
+}

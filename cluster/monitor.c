@@ -16,27 +16,16 @@ const rp_type rp_node_down_type = RP_TYPE("rp.node_down", struct rp_node_down, n
 
 /* ---- ours ----------------------------------------------------------------------------------------- */
 
-/* A number for the watch; the lock is held. 0: no memory. */
-static uint64_t watching_new(struct rp__link *k, uint64_t watcher, uint64_t target)
-{
-    struct rp__watching *w = rp__alloc(rp__link_sys(k), sizeof *w);
-    if (!w)
-        return 0;
-    *w = (struct rp__watching){watcher, target};
-    uint64_t id = rp__id_new(&k->watching, &rp__link_sys(k)->mem, w);
-    if (!id)
-        rp__free_mem(rp__link_sys(k), w, sizeof *w);
-    return id;
-}
-
 /* target 0: the node. 0; -ENOMEM; -EHOSTUNREACH: there is no such link. */
 static int watch_peer(struct rp_loop *l, uint64_t watcher, rp_ref who)
 {
     struct rp__link *k = rp__link_to(l, who.node);
     if (!k)
         return -EHOSTUNREACH;
+    const rp_alloc *mem = &rp__link_sys(k)->mem;
+    struct rp__watching by = {watcher, who.local};
     pthread_mutex_lock(&k->lock);
-    uint64_t id = k->down ? 0 : watching_new(k, watcher, who.local);
+    uint64_t id = k->down ? 0 : rp__id_add(&k->watching, mem, &by, sizeof by);
     unsigned char *to = id && who.local ? rp__link_frame(k, false, RP__MONITOR, 0, 0, 16) : 0;
     if (to) {
         struct rp__w w = {to, 0, 16};
@@ -44,10 +33,8 @@ static int watch_peer(struct rp_loop *l, uint64_t watcher, rp_ref who)
         rp__put64(&w, id);
     }
     int rc = k->down ? -EHOSTUNREACH : !id || (who.local && !to) ? -ENOMEM : 0;
-    if (rc == -ENOMEM && id) {
-        rp__free_mem(rp__link_sys(k), rp__id_find(&k->watching, id), sizeof(struct rp__watching));
-        rp__id_free(&k->watching, id);
-    }
+    if (rc == -ENOMEM)
+        (void)rp__id_take(&k->watching, mem, id, &by, sizeof by);
     pthread_mutex_unlock(&k->lock);
     if (rc == 0)
         rp__link_touch(l, k);
@@ -98,17 +85,15 @@ int rp__read_down(struct rp__link *k, struct rp__in in)
     const void *name = rp__get_bytes(&in, n);
     if (!rp__get_end(&in))
         return -EPROTO;
+    struct rp__watching w;
     pthread_mutex_lock(&k->lock);
-    struct rp__watching *w = rp__id_find(&k->watching, id);
-    if (w)
-        rp__id_free(&k->watching, id);
+    bool known = rp__id_take(&k->watching, &rp__link_sys(k)->mem, id, &w, sizeof w);
     pthread_mutex_unlock(&k->lock);
-    if (!w)
+    if (!known)
         return -EPROTO;
-    struct rp_down d = {.who = {k->peer, w->target}, .reason = reason};
+    struct rp_down d = {.who = {k->peer, w.target}, .reason = reason};
     memcpy(d.name, name, n < sizeof d.name - 1 ? n : sizeof d.name - 1);
-    rp__down_now(k->home, w->watcher, &d);
-    rp__free_mem(rp__link_sys(k), w, sizeof *w);
+    rp__down_now(k->home, w.watcher, &d);
     return 0;
 }
 
@@ -125,6 +110,11 @@ void rp__monitors_end(struct rp__link *k, int reason)
             else
                 rp__down_now(k->home, w->watcher, &d);
         }
+}
+
+void rp__monitors_free(struct rp__link *k)
+{
+    rp__ids_drop(&k->watching, &rp__link_sys(k)->mem, sizeof(struct rp__watching));
 }
 
 /* ---- the peer's ----------------------------------------------------------------------------------- */

@@ -34,6 +34,11 @@ static uint32_t number_of(struct rp__link *k, const rp_type *t)
     return ++k->next_number;
 }
 
+void rp__numbers_free(struct rp__link *k)
+{
+    rp__map_fini(&k->numbers, &rp__link_sys(k)->mem);
+}
+
 /* ---- tokens --------------------------------------------------------------------------------------- */
 
 /* The peer will not use what stands in these fields: those in front of `end`; NULL: all. */
@@ -141,7 +146,7 @@ static struct rp__hook *must_wait(struct rp__link *k, struct rp__credit *c, bool
 {
     if (c->out >= k->peer_window || (!rp__list_empty(&c->waiters) && !in_line))
         return &c->waiters;
-    return k->queued >= RP__QUEUE_HIGH ? &k->room : 0;
+    return k->box.queued >= RP__QUEUE_HIGH ? &k->box.room : 0;
 }
 
 static bool can_leave(const rp_type *t)

@@ -42,7 +42,7 @@ static unsigned figures(struct rp_loop *l, struct rp__link_figures *to, unsigned
             continue;
         struct rp__link_figures *f = &to[n++];
         pthread_mutex_lock(&k->lock);
-        *f = (struct rp__link_figures){.id = k->id, .queued = k->queued, .credit = k->out, .targets = k->credits.used};
+        *f = (struct rp__link_figures){.id = k->id, .queued = k->box.queued, .credit = k->out, .targets = k->credits.used};
         pthread_mutex_unlock(&k->lock);
         memcpy(f->peer, k->name, sizeof f->peer - 1);
     }
@@ -106,4 +106,14 @@ void rp__remote_end(struct rp__link *k, int reason)
     rp__lookups_end(k);
     rp__asked_end(k);
     rp__monitors_end(k, reason);
+}
+
+void rp__remote_free(struct rp__link *k)
+{
+    rp__numbers_free(k);
+    rp__plans_free(k);
+    rp__credit_free(k);
+    rp__lookups_free(k);
+    rp__asked_free(k);
+    rp__monitors_free(k);
 }

@@ -18,14 +18,16 @@
 
 /* ---- outgoing.c ---------------------------------------------------------------------------------- */
 
-int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until);
-int rp__remote_send_sure(struct rp_loop *l, struct rp__out *o);
+int  rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until);
+int  rp__remote_send_sure(struct rp_loop *l, struct rp__out *o);
+void rp__numbers_free(struct rp__link *k);
 
 /* ---- incoming.c ---------------------------------------------------------------------------------- */
 
-int rp__read_type(struct rp__link *k, const struct rp__frame *f);
-int rp__read_message(struct rp__link *k, const struct rp__frame *f);
-int rp__read_reply(struct rp__link *k, const struct rp__frame *f);
+int  rp__read_type(struct rp__link *k, const struct rp__frame *f);
+int  rp__read_message(struct rp__link *k, const struct rp__frame *f);
+int  rp__read_reply(struct rp__link *k, const struct rp__frame *f);
+void rp__plans_free(struct rp__link *k);
 
 static inline bool rp__is_here(const struct rp__link *k, uint64_t addr) /* the peer may have made it up */
 {
@@ -37,6 +39,7 @@ static inline bool rp__is_here(const struct rp__link *k, uint64_t addr) /* the p
 struct rp__credit *rp__credit_of(struct rp__link *k, uint64_t target); /* the lock is held. NULL: no memory */
 int  rp__read_credit(struct rp__link *k, struct rp__in in);
 void rp__credit_end(struct rp__link *k); /* whoever waits for it looks again, and finds no link */
+void rp__credit_free(struct rp__link *k);
 
 /* The peer has sent so many bytes to an actor here. 0; -EOVERFLOW: its window was full. The home loop's. */
 int  rp__credit_came(struct rp__link *k, uint64_t target, uint32_t bytes);
@@ -60,6 +63,7 @@ void rp__answer_error(struct rp_loop *l, const struct rp__asked *who, int err);
 int  rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err);
 int  rp__read_no_reply(struct rp__link *k, struct rp__in in);
 void rp__asked_end(struct rp__link *k);
+void rp__asked_free(struct rp__link *k);
 
 /* ---- monitor.c ----------------------------------------------------------------------------------- */
 
@@ -69,6 +73,7 @@ void rp__remote_down(struct rp_loop *l, uint64_t via, uint64_t id, const struct 
 int  rp__read_monitor(struct rp__link *k, struct rp__in in);
 int  rp__read_down(struct rp__link *k, struct rp__in in);
 void rp__monitors_end(struct rp__link *k, int reason); /* actors first, then the node */
+void rp__monitors_free(struct rp__link *k);
 
 /* ---- lookup.c ------------------------------------------------------------------------------------ */
 
@@ -76,5 +81,6 @@ int  rp__read_lookup(struct rp__link *k, const struct rp__frame *f);
 int  rp__read_forget(struct rp__link *k, struct rp__in in);
 int  rp__read_found(struct rp__link *k, struct rp__in in);
 void rp__lookups_end(struct rp__link *k);
+void rp__lookups_free(struct rp__link *k);
 
 #endif

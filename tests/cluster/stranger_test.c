@@ -147,7 +147,7 @@ static bool wire_send(struct rp__link *k)
     struct stranger *s = k->wire;
     s->busy = s->deaf;
     if (!s->deaf)
-        hears_batch(s, &k->batch);
+        hears_batch(s, &k->box.batch);
     return !s->deaf;
 }
 

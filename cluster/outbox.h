@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * outbox.h - what waits to leave by a link, and leaves: frames behind each other in two queues, and one batch at a time
+ * that the carrier has. All of it stands under the link's lock.
+ */
+#ifndef RP__OUTBOX_H
+#define RP__OUTBOX_H
+
+#include "cluster/wire.h"
+#include "loop/list.h"
+#include "loop/loop.h"
+
+#include <pthread.h>
+
+struct rp__link;
+
+struct rp__outbuf {
+    struct rp__outbuf *next;
+    size_t n, size;
+    unsigned char data[];
+};
+
+struct rp__outq {
+    struct rp__outbuf *first, *last;
+};
+
+struct rp__batch { /* what goes out at once: one SP message, behind the SP header the first time */
+    unsigned char head[RP__SP_HEADER + 13];
+    size_t nhead;
+    struct rp__outbuf *buf[2]; /* control, bulk; either may be NULL */
+};
+
+struct rp__outbox {
+    struct rp__outq control, bulk;
+    size_t queued;               /* bytes in bulk */
+    struct rp__outbuf *spare;
+    struct rp__batch batch;      /* the carrier's while `sending` */
+    bool sending, cut;           /* cut: the carrier has let go of it */
+    bool greeted;                /* the SP header has gone out */
+    struct rp__hook room;        /* rp_self that wait for bulk to shrink */
+    pthread_mutex_t at_wire;     /* around the carrier's send: taken under the link's lock, kept beyond it */
+};
+
+void rp__outbox_init(struct rp__link *k);
+void rp__outbox_free(struct rp__link *k);
+
+/* Room for a frame of n payload bytes at the end of a queue; the lock is held. NULL: no memory. */
+unsigned char *rp__link_frame(struct rp__link *k, bool control, uint8_t type, uint8_t flags, uint16_t number, size_t n);
+
+/* The others take the lock. */
+
+/* A whole frame, from a loop; it leaves at the end of the round. 0, -ENOMEM;
+ * -EHOSTUNREACH: it is down (control frames pass as long as there is a wire). */
+int  rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t type, uint16_t number, const void *payload, size_t n);
+
+void rp__link_touch(struct rp_loop *l, struct rp__link *k); /* it has been written to */
+void rp__link_sent(struct rp__link *k, int rc);             /* the batch; by the carrier */
+
+/* Nothing more is taken in but control frames, and who waits for room hears of it; `drop`: nor does what there is in bulk
+ * leave. What leaves does so at once, if it can. */
+void rp__outbox_down(struct rp__link *k, bool drop);
+void rp__outbox_cut(struct rp__link *k);   /* nothing is sent from here on, by whatever thread, nor is any still at it */
+bool rp__outbox_gone(struct rp__link *k);  /* all that could be sent has been */
+
+#endif
