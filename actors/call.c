@@ -40,7 +40,7 @@ rp_time rp__earliest(const rp_self *me, rp_time deadline)
     return me->scope && me->scope->effective < deadline ? me->scope->effective : deadline;
 }
 
-int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret, rp_time deadline)
+RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret, rp_time deadline)
 {
     struct rp_loop *l = me->loop;
     struct rp__ids *calls = &l->actors->calls;
@@ -64,7 +64,13 @@ int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg *
         return rc;
     }
     me->got = (void *)(uintptr_t)id;
-    rc = rp__park_on(me, RP__EDGE_CALL, "reply", to, leave_call, deadline);
+    if (__builtin_expect(rp__cancelled(me) || deadline <= l->now, 0)) {
+        rc = rp__park_on(me, RP__EDGE_CALL, "reply", to, leave_call, deadline);
+    } else {
+        rp__edge_begin(me, RP__EDGE_CALL, to);
+        rc = rp__park_now(l, me, "reply", (void *)(uintptr_t)to.local, leave_call, deadline);
+        rp__edge_end(me);
+    }
     if (rc == 0)
         *ret = me->got;
     return rc;
@@ -72,13 +78,15 @@ int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg *
 
 /* ---- the asker's loop ---------------------------------------------------------------------------- */
 
-RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
+rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__ids *calls = &l->actors->calls;
     uint64_t id = *rp__call_of(s);
     void *entry = rp__id_find(calls, id);
-    if (!entry)
-        return false;
+    if (!entry) {
+        rp__finish(l, s, RP__LATE);
+        return 0;
+    }
     rp__id_free(calls, id);
     rp__begun(l, s);
     if (rp__traces(l, RP__T_RECV))
@@ -89,13 +97,12 @@ RP__NOIPA bool rp__on_reply(struct rp_loop *l, rp_self *me, struct rp__slot *s)
         rp__drop(l, s, RP_DROPPED_MEMORY);
     if (rp__entry_is_ask(entry)) {
         rp__ask_settled(entry, rc, m, "");
-        return true;
+        return 0;
     }
     rp_self *asker = entry;
     asker->got = m;
     asker->rc = rc;
-    rp__resume(me, asker);
-    return true;
+    return asker;
 }
 
 void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err, const char *blame)

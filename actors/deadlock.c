@@ -311,14 +311,9 @@ int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bo
         cancel(me);
         return rc;
     }
-    bool followed = me->actor && me == me->actor->co && on.node == me->loop->node;
-    me->blame[0] = 0;
-    me->edge = (uint8_t)(followed ? edge : RP__EDGE_NONE);
-    me->overdue = followed ? rp__overdue : 0;
-    me->waits_node = on.node;
+    rp__edge_begin(me, edge, on);
     rc = rp__park(me, what, (void *)(uintptr_t)on.local, cancel, deadline);
-    me->waits_node = 0;
-    me->edge = RP__EDGE_NONE;
+    rp__edge_end(me);
     return rc;
 }
 

@@ -117,7 +117,9 @@ static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG
 
 static inline void done_with(struct rp_loop *l, struct rp__slot *s)
 {
-    if (__builtin_expect((s->type & ENDS_SLOWLY) != 0, 0)) {
+    const uint64_t answered = RP__FLAG(RP__F_CALL | RP__F_SPENT);
+    uint64_t special = s->type & (ENDS_SLOWLY | answered);
+    if (__builtin_expect(special & ENDS_SLOWLY && special != answered, 0)) {
         rp__finish(l, s, RP__HANDLED);
         return;
     }
@@ -269,45 +271,45 @@ static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
 
 /* ---- coroutines ---------------------------------------------------------------------------------- */
 
-/* Its stack is parked in rp_recv: it gets the message and runs. */
-__attribute__((always_inline)) static inline void hand_over(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
+/* Its stack is parked in rp_recv: it gets the message, and is to run now. NULL: there is no memory for that. */
+__attribute__((always_inline)) static inline rp_self *hand_over(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, enum place place)
 {
     rp_msg *m = place == OWNED ? (rp_msg *)s : rp__msg_hold(l, s);
     if (!m) {
         rp__no_memory(l, s);
-        return;
+        return 0;
     }
     rp__pay(l, &m->slot);
     rp__give(a, m);
-    rp__resume(me, a->co);
+    return a->co;
 }
 
 /* ---- one message --------------------------------------------------------------------------------- */
 
-/* To one that is idle, or waits for a message. */
-static void deliver_now(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
+/* To one that is idle, or waits for a message: then it is to run now. */
+static rp_self *deliver_now(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
 {
     begin(l, a, s);
     if (a->flags & RP__A_RECV)
-        hand_over(l, me, a, s, place);
-    else if (place == RING && !(a->flags & RP__A_NOWAIT))
+        return hand_over(l, a, s, place);
+    if (place == RING && !(a->flags & RP__A_NOWAIT))
         call_with_copy(l, me, a, s);
     else
         call_handler(l, me, a, s);
+    return 0;
 }
 
-RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__actor *a,
-                                                   struct rp__slot *s, enum place place)
+/* Who is to run now, if the message was what he waited for; else NULL. */
+__attribute__((noinline)) static rp_self *deliver_rest(struct rp_loop *l, rp_self *me, struct rp__actor *a,
+                                                       struct rp__slot *s, enum place place)
 {
     unsigned f = rp__flags(s->type);
     if (f & RP__F_SYSTEM && rp__op_of(s->type) == RP__OP_DRAIN)
         drain(l, me, a);
     else if (f & RP__F_SYSTEM)
         rp__on_signal(l, s);
-    else if (f & RP__F_REPLY && !rp__on_reply(l, me, s))
-        rp__finish(l, s, RP__LATE);
     else if (f & RP__F_REPLY)
-        return;
+        return rp__on_reply(l, s);
     else if (!a || a->flags & (RP__A_ENDING | RP__A_STOPPED))
         meet_ended(l, a, s, place);
     else if (expired(l, s))
@@ -315,7 +317,8 @@ RP__NOIPA static void deliver_rest(struct rp_loop *l, rp_self *me, struct rp__ac
     else if (a->flags & (RP__A_BUSY | RP__A_DRAINS) && !(a->flags & RP__A_RECV))
         rp__box_put(l, a, s, place == OWNED);
     else
-        deliver_now(l, me, a, s, place);
+        return deliver_now(l, me, a, s, place);
+    return 0;
 }
 
 __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_self *me, struct rp__slot *s, enum place place)
@@ -330,11 +333,11 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
     else
         call_handler(l, me, a, s);
     return;
-rest:
-    if (a && !(s->type & special) && (a->flags & (RP__A_RECV | RP__A_TRACED)) == RP__A_RECV)
-        hand_over(l, me, a, s, place);
-    else
-        deliver_rest(l, me, a, s, place);
+rest:;
+    bool plain_recv = a && !(s->type & special) && (a->flags & (RP__A_RECV | RP__A_TRACED)) == RP__A_RECV;
+    rp_self *next = plain_recv ? hand_over(l, a, s, place) : deliver_rest(l, me, a, s, place);
+    if (next)
+        rp__resume(me, next);
 }
 
 /* ---- the rings ----------------------------------------------------------------------------------- */

@@ -121,7 +121,7 @@ static void note_wait(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
     r->doing = RP_WAITING;
     r->waits = co->waits ? co->waits : "";
     r->since = co->since;
-    if (rp__timer_armed(&co->timer))
+    if (rp__timer_armed(&co->timer) || rp__linked(&co->young))
         r->until = co->until;
     if (co->waits_node)
         r->on = (rp_ref){co->waits_node, (uint64_t)(uintptr_t)on};

@@ -16,6 +16,7 @@
 
 #include "loop/inbox.h"
 #include "loop/load.h"
+#include "loop/overdue.h"
 #include "loop/pool.h"
 #include "loop/profile.h"
 #include "loop/ring.h"
@@ -100,6 +101,7 @@ struct rp_loop {
     struct rp__sampler sampler;
     struct rp__stacks stacks;
     struct rp__wheel wheel;
+    struct rp__young young;
     rp_self home;              /* the thread's own stack */
     struct rp__post stop_post;
 
@@ -180,6 +182,7 @@ void rp__ready(rp_self *self);   /* new or parked: it runs in the next round */
  * false when the end is already on its way from another thread; the wait then goes on.
  * cancel NULL: waits through cancellation and deadline alike, and cannot fail but with -ENOMEM. */
 int  rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline);
+rp_self *rp__next(struct rp_loop *l); /* who runs when the one that runs now parks */
 void rp__wake(rp_self *self, int rc);
 void rp__wake_from_afar(rp_self *self, int rc);  /* any thread of its system; once per wait */
 void rp__wake_from_outside(rp_self *self, int rc); /* any thread; once per wait */
@@ -214,6 +217,25 @@ __attribute__((always_inline)) static inline void rp__resume(rp_self *from, rp_s
     if (rp__timer_armed(&to->timer))
         rp__timer_stop(&to->loop->wheel, &to->timer);
     rp__switch(from->loop, from, to);
+}
+
+/* The wait of rp__park itself, inlined for the same reason: by who has found that it may wait, has its own stack, and
+ * has let nobody run since. */
+__attribute__((always_inline)) static inline int rp__park_now(struct rp_loop *l, rp_self *me, const char *what, const void *on,
+                                                              bool (*cancel)(rp_self *), rp_time deadline)
+{
+    me->waits = what;
+    me->waits_on = on;
+    me->cancel = cancel;
+    me->since = l->now;
+    me->state = RP__PARKED;
+    me->wait++;
+    rp__wait_until(l, me, deadline);
+    rp__switch(l, me, rp__next(l));
+    rp__unlink(&me->young);
+    me->waits = 0;
+    me->overdue = 0;
+    return me->rc;
 }
 
 static inline bool rp__unqueue(rp_self *self)    /* the usual `cancel` */

@@ -61,7 +61,7 @@ void rp__wake(rp_self *self, int rc)
 }
 
 /* The next to run: the first that is ready while the budget lasts, else the scheduler. */
-static rp_self *next_of(struct rp_loop *l)
+rp_self *rp__next(struct rp_loop *l)
 {
     if (rp__forked(l))
         rp__fork_strayed();
@@ -187,38 +187,7 @@ int rp__may_wait(const rp_self *me)
         return -EPERM;
     if (me->nowait)
         return -EAGAIN;
-    return rp_check(me);
-}
-
-/* When a wait that has just been looked into is looked into again, or is over. */
-static rp_time next_look(const rp_self *self, rp_time now)
-{
-    rp_time age = now - self->since, last = (rp_time)RP__OVERDUE << (RP__LOOKS - 1);
-    return age < last && now + age < self->until ? now + age : self->until;
-}
-
-static void deadline_fired(struct rp__timer *t, struct rp__wheel *w)
-{
-    rp_self *self = RP__OF(rp_self, timer, t);
-    if (!self->overdue || t->when >= self->until) {
-        rp__interrupt(self, -ETIMEDOUT);
-        return;
-    }
-    rp_time next = next_look(self, t->when);
-    if (next != RP_FOREVER)
-        rp__timer_start(w, t, next);
-    self->overdue(self);
-}
-
-static void set_timer(struct rp_loop *l, rp_self *me, rp_time deadline)
-{
-    rp_time first = me->overdue ? l->now + RP__OVERDUE : RP_FOREVER;
-    me->until = deadline;
-    me->timer.fire = deadline_fired;
-    if (deadline < first)
-        first = deadline;
-    if (first != RP_FOREVER)
-        rp__timer_start(&l->wheel, &me->timer, first);
+    return rp__cancelled(me) ? -ECANCELED : 0;
 }
 
 bool rp__interrupt(rp_self *self, int rc)
@@ -266,18 +235,9 @@ RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*can
         me->overdue = 0;
         return rc;
     }
-    me->waits = what;
-    me->waits_on = on;
-    me->cancel = cancel;
-    me->since = l->now;
-    me->state = RP__PARKED;
-    me->wait++;
-    if (cancel && rc == 0)
-        set_timer(l, me, deadline);
-    rp__switch(l, me, next_of(l));
-    me->waits = 0;
-    me->overdue = 0;
-    return me->rc;
+    bool bounded = cancel && rc == 0; /* else its end is on the way, or nothing may end it early */
+    me->overdue = bounded ? me->overdue : 0;
+    return rp__park_now(l, me, what, on, cancel, bounded ? deadline : RP_FOREVER);
 }
 
 int rp_yield(rp_self *me)
@@ -326,7 +286,7 @@ void rp__retire(rp_self *me)
 {
     struct rp_loop *l = me->loop;
     rp__abandon_held(me); /* what a fini has taken on this stack */
-    rp_self *next = next_of(l);
+    rp_self *next = rp__next(l);
     rp__stack_put(l, me);
     next->state = RP__RUNNING;
     next->sent_mark = rp__sent(l);

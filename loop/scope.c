@@ -237,7 +237,7 @@ void rp__stop_self(rp_self *self, const char *why)
 
 int rp_check(const rp_self *me)
 {
-    return me->stopped || (me->scope && me->scope->cause != RP__NOT_CANCELLED) ? -ECANCELED : 0;
+    return rp__cancelled(me) ? -ECANCELED : 0;
 }
 
 const char *rp_why(const rp_self *me)

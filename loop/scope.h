@@ -34,6 +34,11 @@ struct rp__scope {
 
 _Static_assert(sizeof(struct rp__scope) <= sizeof(rp_scope), "the public struct holds it");
 
+static inline bool rp__cancelled(const rp_self *me)
+{
+    return me->stopped || (me->scope && me->scope->cause != RP__NOT_CANCELLED);
+}
+
 struct rp_task {
     struct rp__scope *scope;
     rp_self *self; /* NULL: it has ended */

@@ -53,7 +53,8 @@ struct rp_self {
     char blame[60];           /* who made the last wait fail */
     int rc;                   /* the wait's result */
     const char *why;          /* it was stopped */
-    struct rp__timer timer;   /* the wait's deadline */
+    struct rp__timer timer;   /* the wait's deadline, or the next look into it, */
+    struct rp__hook young;    /* or its place among those too young to have that (overdue.h) */
     struct rp__post remote;   /* by which another thread ends the wait, */
     int remote_rc;            /* with this */
 
