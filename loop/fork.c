@@ -11,6 +11,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct rp__hook all = {&all, &all}; /* rp_system, by `everywhere` */
+unsigned rp__forks;
 
 static void hold(void)
 {
@@ -26,6 +27,7 @@ static void release(void)
 static void mark_all(void)
 {
     bool hosted = false;
+    rp__forks += !rp__list_empty(&all);
     for (struct rp__hook *at = all.next; at != &all; at = at->next) {
         rp_system *sys = RP__OF(rp_system, everywhere, at);
         const struct rp__host *h = sys->world == &rp__world_uv ? sys->world_ud : 0;

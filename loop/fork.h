@@ -11,6 +11,10 @@
 
 #include "loop/system.h"
 
+/* How often this process, or one it comes from, has been forked while it had a system. It changes in a child that has
+ * one thread yet. What belongs to no system, and is used without saying who uses it, keeps the number that it was made under. */
+extern unsigned rp__forks;
+
 void rp__fork_watch(rp_system *sys);
 void rp__fork_unwatch(rp_system *sys); /* one that is not watched too */
 

@@ -5,6 +5,7 @@
  *
  * The level is counted in tokens times `per`, so that each ns adds exactly `rate` and nothing is rounded.
  */
+#include "loop/fork.h"
 #include "mailbox/park.h"
 #include "reparto/sync.h"
 
@@ -129,6 +130,8 @@ int rp_limiter_try(const rp_self *me, rp_limiter *limiter, uint64_t n)
     struct limiter *m = limiter_of(limiter);
     if (!affordable(m, n))
         return -EINVAL;
+    if (rp__forked(me->loop))
+        return -EPERM;
     rp_time now = rp_now(me);
     rp__latch(&m->latch);
     bool paid = !m->headed && pay(m, n * m->per, now);

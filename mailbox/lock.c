@@ -4,6 +4,8 @@
  */
 #include "mailbox/lock.h"
 
+#include "loop/fork.h"
+
 const char rp__for_lock[] = "a lock", rp__for_lock_again[] = "a lock, again";
 
 /* Under the latch: the lock is `self`'s from now on. What it is to be told. */
@@ -113,6 +115,8 @@ int rp_lock_acquire(rp_self *me, rp_lock *lock, rp_time deadline)
 int rp_lock_try(rp_self *me, rp_lock *lock)
 {
     struct rp__lock *k = rp__lock_of(lock);
+    if (rp__forked(me->loop))
+        return -EPERM;
     rp__latch(&k->latch);
     int rc = k->owner == me ? -EDEADLK : k->owner ? -EAGAIN : give(k, me);
     rp__unlatch(&k->latch);

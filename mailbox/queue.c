@@ -4,6 +4,7 @@
  */
 #include "mailbox/queue.h"
 
+#include "loop/fork.h"
 #include "loop/os.h"
 #include "loop/system.h"
 
@@ -23,7 +24,7 @@ int rp_queue_new(size_t item, uint32_t capacity, const rp_queue_opts *given, rp_
     rp_queue *q = mem.alloc(mem.ud, sizeof *q);
     if (!q)
         return -ENOMEM;
-    *q = (rp_queue){.plain = o.order == RP_FIFO, .fd = -1, .item = item, .priority = o.priority, .drop = o.drop,
+    *q = (rp_queue){.plain = o.order == RP_FIFO, .forks = rp__forks, .fd = -1, .item = item, .priority = o.priority, .drop = o.drop,
                     .name = o.name, .mem = mem};
     int rc = rp__store_init(&q->store, &mem, o.order, item, capacity);
     if (rc != 0) {
@@ -200,6 +201,8 @@ int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
 
 int rp_try_put(rp_queue *q, const void *item)
 {
+    if (q->forks != rp__forks)
+        return -EPERM;
     if (put_short(q, item))
         return 0;
     struct rp__putter p = {.item = item, .key = key_of(q, item)};
@@ -286,6 +289,8 @@ int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
 
 int rp_try_get(rp_queue *q, void *item)
 {
+    if (q->forks != rp__forks)
+        return -EPERM;
     if (get_short(q, item))
         return 0;
     struct rp__getter g = {.item = item};

@@ -42,6 +42,7 @@ struct rp_queue {
     struct rp__lease *spare;
     uint32_t leased, high_water;
     uint64_t leases;
+    unsigned forks;         /* rp__forks, when it was made */
     int fd;                 /* -1: nobody has asked for it */
     int64_t (*priority)(const void *item);
     void (*drop)(void *item);

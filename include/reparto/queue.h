@@ -55,7 +55,8 @@ RP_EXPORT RP_NODISCARD int rp_put(rp_self *me, rp_queue *q, const void *item, rp
  * is none and will be none. */
 RP_EXPORT RP_NODISCARD int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline);
 
-/* The same from any thread, never waiting: -EAGAIN. */
+/* The same from any thread, never waiting: -EAGAIN. -EPERM: q was made before this process was forked off one that had
+ * a system. */
 RP_EXPORT RP_NODISCARD int rp_try_put(rp_queue *q, const void *item);
 RP_EXPORT RP_NODISCARD int rp_try_get(rp_queue *q, void *item);
 

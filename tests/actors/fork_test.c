@@ -45,6 +45,7 @@ struct held {
     rp_token token;
     rp_scope *scope;
     rp_msg *own;
+    rp_queue *queue; /* of ints, with one in it and room */
 };
 
 static void child_waits(rp_self *me, struct held *h)
@@ -97,6 +98,15 @@ static void child_calls(rp_self *me, struct held *h)
     check_eq(rp_post(rp_system_of(me), 0, no_post, 0), -EPERM);
     check_eq(rp_go(me, h->scope, no_task, 0, NULL), -EPERM);
     check_eq(rp_scope_close(me, h->scope, 0), -EPERM);
+    int n = 7;
+    rp_lock lock = {0};
+    rp_limiter limiter;
+    check_eq(rp_try_put(h->queue, &n), -EPERM);
+    check_eq(rp_try_get(h->queue, &n), -EPERM);
+    check_eq(n, 7);
+    check_eq(rp_lock_try(me, &lock), -EPERM);
+    check_eq(rp_limiter_init(&limiter, 1, RP_S, 1), 0);
+    check_eq(rp_limiter_try(me, &limiter, 1), -EPERM);
     rp_token_drop(me, &h->token);
     check(rp_now(me) > 0 && rp_loop_count(me) == 2);
 }
@@ -104,6 +114,12 @@ static void child_calls(rp_self *me, struct held *h)
 static int own_root(rp_self *me, void *arg)
 {
     (void)arg;
+    rp_queue *q;
+    int n = 7;
+    check_eq(rp_queue_new(sizeof n, 1, NULL, &q), 0);
+    check_eq(rp_try_put(q, &n), 0);
+    check_eq(rp_try_get(q, &n), 0);
+    rp_queue_free(q);
     return rp_sleep(me, rp_in_ms(me, 1));
 }
 
@@ -126,6 +142,8 @@ static int forks(rp_self *me, void *state, const rp_msg *m)
     check_eq(rp_spawn(me, &kind, &(rp_spawn_opts){.on = RP_LOOP(1)}, &h.far), 0);
     check_eq(rp_timer_start(me, rp_in_ms(me, 100000), NUM, &b, &h.timer), 0);
     check((h.own = rp_msg_new(me, NUM)) != NULL);
+    check_eq(rp_queue_new(sizeof(int), 2, NULL, &h.queue), 0);
+    check_eq(rp_try_put(h.queue, &(int){1}), 0);
     rp_scope_open(me, &s, RP_FOREVER);
     h.scope = &s;
     check_eq(rp_go(me, &s, no_task, 0, NULL), 0);
@@ -141,6 +159,8 @@ static int forks(rp_self *me, void *state, const rp_msg *m)
     check_eq(rp_scope_close(me, &s, 0), 0);
     check_eq(rp_offload(me, wait_for, &pid, RP_FOREVER), 0);
     rp_msg_drop(me, h.own);
+    check_eq(rp_try_put(h.queue, &(int){2}), 0);
+    rp_queue_free(h.queue);
     check_eq(rp_token_reply(me, first, NUM, &b), 0);
     return rp_reply(me, m, NUM, &b);
 }
