@@ -133,8 +133,11 @@ size_t rp__packed_size(const rp_type *t, const void *body)
     for (size_t i = 0; i < t->nfields; i++) {
         const rp_field *f = &t->fields[i];
         const char *at = (const char *)body + f->offset;
+        size_t text = f->kind == RP_CHARS ? strnlen(at, f->size) : 0;
+        if (text > UINT16_MAX)
+            return SIZE_MAX;
         if (f->kind == RP_CHARS)
-            n += 2 + strnlen(at, f->size);
+            n += 2 + text;
         else if (rp__kind_outside(f->kind))
             n += 4 + bytes_at(at).size;
         else
@@ -330,6 +333,7 @@ static rp_token token_at(const struct rp__plan *p, const unsigned char *at)
 int rp__unpack_check(const struct rp__plan *p, struct rp__in in, size_t *outside)
 {
     size_t total = 0, n;
+    bool fits = true;
     for (unsigned i = 0; i < p->nfields; i++) {
         const struct rp__step *s = &p->step[i];
         const unsigned char *at = next_value(&in, s, &n);
@@ -339,13 +343,12 @@ int rp__unpack_check(const struct rp__plan *p, struct rp__in in, size_t *outside
             return -EPROTO;
         if (s->skip)
             continue;
-        if (s->kind == RP_CHARS && n >= s->room && !(n == s->room && n > 0))
-            return -EPROTO; /* would not fit our array */
+        fits &= s->kind != RP_CHARS || n <= s->room;
         if (rp__kind_outside((rp_kind)s->kind))
             total += n + 1;
     }
     *outside = total;
-    return rp__get_end(&in) ? 0 : -EPROTO;
+    return !rp__get_end(&in) ? -EPROTO : fits ? 0 : -EMSGSIZE;
 }
 
 void rp__unpack(const struct rp__plan *p, struct rp__in in, void *body, char *outside)

@@ -45,7 +45,7 @@ void rp__put64(struct rp__w *w, uint64_t x);
 
 /* ---- bodies -------------------------------------------------------------------------------------- */
 
-/* Bytes that `body` takes on the wire. */
+/* Bytes that `body` takes on the wire. SIZE_MAX: a text in it is longer than the wire can say. */
 size_t rp__packed_size(const rp_type *t, const void *body);
 void   rp__pack(struct rp__w *w, const rp_type *t, const void *body);
 
@@ -75,7 +75,8 @@ void   rp__announce(struct rp__w *w, const rp_type *t);
 int    rp__plan_new(const rp_alloc *mem, struct rp__in *in, const rp_type *const *types, struct rp__plan **ret);
 size_t rp__plan_size(const struct rp__plan *p);
 
-/* Checks a body against the plan: 0 and the bytes that our struct's outside fields will take; -EPROTO. */
+/* Checks a body against the plan: 0 and the bytes that our struct's outside fields will take; -EPROTO; -EMSGSIZE: it is
+ * sound, but a text does not fit our array. */
 int rp__unpack_check(const struct rp__plan *p, struct rp__in in, size_t *outside);
 
 /* Fills our struct (zeroed before); outside bytes go to `outside`. After rp__unpack_check. */

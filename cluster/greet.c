@@ -103,9 +103,9 @@ static int on_auth(struct rp__link *k, struct rp__in in)
 {
     unsigned char mac[MAC], differ = 0;
     const unsigned char *theirs = rp__get_bytes(&in, MAC);
-    int rc = mac_of(k, false, mac);
-    if (!theirs || rc != 0)
-        return rc != 0 ? rc : -EPROTO;
+    int rc = rp__get_end(&in) ? mac_of(k, false, mac) : -EPROTO;
+    if (rc != 0)
+        return rc;
     for (unsigned i = 0; i < MAC; i++) /* in constant time */
         differ |= mac[i] ^ theirs[i];
     if (differ)
@@ -119,8 +119,10 @@ static int on_auth(struct rp__link *k, struct rp__in in)
     return 0;
 }
 
-static int on_welcome(struct rp__link *k)
+static int on_welcome(struct rp__link *k, struct rp__in in)
 {
+    if (!rp__get_end(&in))
+        return -EPROTO;
     if (!k->dialler)
         rp__link_up(k);
     else if (rp__cluster_has_better(k))
@@ -153,6 +155,6 @@ int rp__on_greeting(struct rp__link *k, const struct rp__frame *f)
     if (f->type == RP__AUTH && k->state == RP__L_AUTH)
         return on_auth(k, f->payload);
     if (f->type == RP__WELCOME && k->state == (k->dialler ? RP__L_WELCOME : RP__L_JOINED))
-        return on_welcome(k);
+        return on_welcome(k, f->payload);
     return -EPROTO;
 }

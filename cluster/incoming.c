@@ -87,15 +87,17 @@ static int deliver(struct rp__link *k, const struct arrival *a)
     struct rp_loop *l = k->home;
     const rp_type *t = a->plan->type;
     size_t outside;
-    if (rp__unpack_check(a->plan, a->body, &outside) != 0)
-        return -EPROTO;
+    int rc = rp__unpack_check(a->plan, a->body, &outside);
+    if (rc == -EPROTO)
+        return rc;
     rp__tally(l, RP__ARRIVED, 1);
     if (rp__draining(rp__runtime(l)) && !(a->flags & RP__F_REPLY)) {
         refuse(k, a, -ESHUTDOWN);
         return 0;
     }
-    if (!t || !rp__is_here(k, a->to)) {
-        refuse(k, a, t ? -ESRCH : -ENOTSUP);
+    rc = !t ? -ENOTSUP : !rp__is_here(k, a->to) ? -ESRCH : rc;
+    if (rc != 0) {
+        refuse(k, a, rc);
         return 0;
     }
     struct rp__shape shape;
@@ -176,15 +178,14 @@ int rp__read_message(struct rp__link *k, const struct rp__frame *f)
 /* ---- replies -------------------------------------------------------------------------------------- */
 
 /* A call from one peer was passed on to an actor of this one: its reply goes on the same way back. */
-static int relay_reply(struct rp__link *k, const struct arrival *a, const struct rp__asked *who)
+static void relay_reply(struct rp__link *k, const struct arrival *a, const struct rp__asked *who)
 {
     struct rp_loop *l = k->home;
     const rp_type *t = a->plan->type;
     size_t outside;
-    if (rp__unpack_check(a->plan, a->body, &outside) != 0)
-        return -EPROTO;
-    char *body = t ? rp__pool_get(&l->pool, t->size + outside + 1) : 0;
-    int rc = t ? -ENOMEM : -ENOTSUP;
+    int rc = rp__unpack_check(a->plan, a->body, &outside);
+    char *body = t && rc == 0 ? rp__pool_get(&l->pool, t->size + outside + 1) : 0;
+    rc = !t ? -ENOTSUP : rc == 0 ? -ENOMEM : rc;
     if (body) {
         memset(body, 0, t->size);
         rp__unpack(a->plan, a->body, body, body + t->size);
@@ -194,7 +195,6 @@ static int relay_reply(struct rp__link *k, const struct arrival *a, const struct
     }
     if (rc != 0)
         (void)!rp__remote_no_reply(l, who->via, who->call, rc);
-    return 0;
 }
 
 /* A reply finds who asked by the number we gave: one of ours, or another peer whose call we passed on. */
@@ -207,7 +207,7 @@ int rp__read_reply(struct rp__link *k, const struct rp__frame *f)
     if (rc != 0)
         return rc;
     /* all that can be wrong, before the question is taken out: the link's end answers those that stand there */
-    if (rp__unpack_check(a.plan, a.body, &outside) != 0 || (rc = rp__asked_by(k, a.call, &who)) < 0)
+    if (rp__unpack_check(a.plan, a.body, &outside) == -EPROTO || (rc = rp__asked_by(k, a.call, &who)) < 0)
         return -EPROTO;
     if (rc == 0) {
         rp__tally(k->home, RP__ARRIVED, 1);
@@ -215,8 +215,10 @@ int rp__read_reply(struct rp__link *k, const struct rp__frame *f)
         break_tokens(k, &a, true);
         return 0;
     }
-    if (who.via != 0)
-        return relay_reply(k, &a, &who);
+    if (who.via != 0) {
+        relay_reply(k, &a, &who);
+        return 0;
+    }
     a.to = who.asker;
     a.call = who.call;
     a.flags |= RP__F_PAID;

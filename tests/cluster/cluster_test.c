@@ -92,6 +92,23 @@ static int find(rp_self *me, const char *url, const char *name, rp_node *node, r
     return rc != 0 ? rc : rp_lookup(me, *node, name, ref, rp_in_ms(me, 20000));
 }
 
+struct wide { /* longer than a text on the wire may be */
+    char text[1 << 16];
+};
+static const rp_field wide_fields[] = {RP_FIELD(struct wide, text, RP_CHARS)};
+static const rp_type wide_type = RP_TYPE("test.wide", struct wide, wide_fields);
+
+static void ask_too_much(rp_self *me, rp_ref to)
+{
+    static struct wide wide;
+    rp_msg *m;
+    memset(wide.text, 'x', sizeof wide.text);
+    check_eq(rp_tell(me, to, &wide_type, &wide), -EMSGSIZE);
+    check_eq(rp_call(me, to, &wide_type, &wide, &m, RP_FOREVER), -EMSGSIZE);
+    wide.text[sizeof wide.text - 1] = 0;
+    check_eq(rp_call(me, to, &wide_type, &wide, &m, RP_FOREVER), -ENOTSUP); /* the type is ours alone */
+}
+
 enum { TOLD = 3000 };
 
 static int client_everything(rp_self *me, void *arg)
@@ -130,6 +147,7 @@ static int client_everything(rp_self *me, void *arg)
     check(credit && sscanf(credit, "%*[^}]} %llu", &bytes) == 1 && bytes <= 2 * 256 * 1024, "%llu", bytes);
     check(strstr(text, ",peer=\"the-server\"} "));
 
+    ask_too_much(me, far);
     char big[5000];
     memset(big, 'x', sizeof big);
     struct text t = {1, {big, sizeof big}};

@@ -94,7 +94,13 @@ static void pass(struct node *n, rp_time span)
     (void)!rp__sim_run(n->sim, never, n, rp__sim_now(n->sim) + span);
 }
 
-static const rp_type *const types[] = {&num_type, &text_type, NULL};
+struct tag {
+    char text[8];
+};
+static const rp_field tag_fields[] = {RP_FIELD(struct tag, text, RP_CHARS)};
+static const rp_type tag_type = RP_TYPE("test.tag", struct tag, tag_fields);
+
+static const rp_type *const types[] = {&num_type, &text_type, &tag_type, NULL};
 
 static void node_open(struct node *n)
 {
@@ -272,10 +278,11 @@ static void say_hello(struct stranger *s, uint16_t version)
     say_frame(s, RP__HELLO, 0, 0, p, w.n);
 }
 
-static void say_auth(struct stranger *s, const char *secret)
+/* With so many bytes behind it. */
+static void say_auth_and(struct stranger *s, const char *secret, size_t more)
 {
     struct rp__link *k = s->link;
-    unsigned char text[64], mac[32];
+    unsigned char text[64], mac[32 + 8] = {0};
     struct rp__w w = {text, 0, sizeof text};
     rp__put_bytes(&w, "reparto1", 8);
     rp__put8(&w, 'D');
@@ -284,7 +291,12 @@ static void say_auth(struct stranger *s, const char *secret)
     rp__put64(&w, k->peer);
     rp__put64(&w, s->node->rt->sys->node);
     mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), (const unsigned char *)secret, strlen(secret), text, w.n, mac);
-    say_frame(s, RP__AUTH, 0, 0, mac, sizeof mac);
+    say_frame(s, RP__AUTH, 0, 0, mac, 32 + more);
+}
+
+static void say_auth(struct stranger *s, const char *secret)
+{
+    say_auth_and(s, secret, 0);
 }
 
 /* The whole handshake: the link is up. */
@@ -405,6 +417,26 @@ TEST(stranger, of_another_version_or_secret_is_told)
     check(!s.link);
     check_eq(last_bye(&s), RP__BYE_AUTH);
     go(&s);
+    node_close(&n);
+}
+
+TEST(stranger, says_more_than_belongs_to_a_greeting)
+{
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    for (unsigned in_auth = 0; in_auth < 2; in_auth++) {
+        come(&s, &n);
+        say_sp(&s);
+        say_hello(&s, 1);
+        say_auth_and(&s, "s", in_auth);
+        pass(&n, RP_MS);
+        say_frame(&s, RP__WELCOME, 0, 0, "!", 1 - in_auth);
+        pass(&n, 100 * RP_MS);
+        check(!s.link || s.link->state == RP__L_DOWN);
+        check_eq(last_bye(&s), RP__BYE_PROTO);
+        go(&s);
+    }
     node_close(&n);
 }
 
@@ -581,4 +613,55 @@ TEST(stranger, sends_on_for_ever)
     check(n.mem.now < before + 20000, "%zu bytes more", n.mem.now - before);
     go(&s);
     node_close(&n);
+}
+
+/* ---- his texts ------------------------------------------------------------------------------------------------ */
+
+struct long_tag { /* as he knows it: the node's has room for less */
+    char text[32];
+};
+static const rp_field long_tag_fields[] = {RP_FIELD(struct long_tag, text, RP_CHARS)};
+static const rp_type long_tag_type = RP_TYPE("test.tag", struct long_tag, long_tag_fields);
+
+static void send_tag(struct stranger *s, uint64_t to, const char *text, uint64_t call) /* 0: no call */
+{
+    struct long_tag t = {{0}};
+    unsigned char p[128];
+    struct rp__w w = {p, 0, sizeof p};
+    strcpy(t.text, text);
+    rp__put64(&w, to);
+    rp__put64(&w, 0);
+    if (call)
+        rp__put64(&w, call);
+    rp__pack(&w, &long_tag_type, &t);
+    say_frame(s, call ? RP__CALL : RP__SEND, 0, 0, p, w.n);
+}
+
+static int no_reply(const struct stranger *s, uint64_t call) /* what the node has said to it; 0: nothing */
+{
+    for (struct walk w = {0, 0, 0, {0, 0, false}}; next_frame(s, &w);)
+        if (w.type == RP__NO_REPLY && rp__get64(&w.payload) == call)
+            return (int32_t)rp__get32(&w.payload);
+    return 0;
+}
+
+/* A text that the node has no room for costs him that message. */
+TEST(stranger, sends_a_text_that_is_too_long)
+{
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    know(&s, &n, 1000);
+    announce(&s, &long_tag_type, 0);
+    send_tag(&s, n.taker, "eight ch", 1); /* just fits */
+    send_tag(&s, n.taker, "nine char", 2);
+    send_tag(&s, n.taker, "nine char", 0);
+    pass(&n, 100 * RP_MS);
+    check(s.link && s.link->state == RP__L_UP);
+    check_eq(no_reply(&s, 1), -EPIPE); /* it was taken, and nobody replied */
+    check_eq(no_reply(&s, 2), -EMSGSIZE);
+    check_eq(credit_said(&s, n.taker), 8 + 9 + 9 + 3 * 18);
+    go(&s);
+    node_close(&n);
+    check_eq(n.ledger.dropped, 2);
 }
