@@ -10,6 +10,7 @@
  * its is on its way. All are counted with the loop's own handles: a host's loop is not left before.
  */
 #include "cluster/cluster.h"
+#include "cluster/url.h"
 #include "loop/net.h"
 #include "loop/socket.h"
 #include "loop/uv.h"
@@ -19,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SCHEME = 3 /* "uv+" */, AT_ONCE = 16 /* strangers let in in one turn */, RETRY_MS = 100, HOST = 100 };
+enum { AT_ONCE = 16 /* strangers let in in one turn */, RETRY_MS = 100 };
 
 struct wire {
     struct rp__link *k;
@@ -52,43 +53,18 @@ struct listener {
     bool ipc, closing, held, posted;
     struct rp__post post;
     struct rp__timer retry;  /* there was no descriptor left for somebody */
-    char url[128];
+    char url[RP__URL];
 };
 
 /* ---- addresses ------------------------------------------------------------------------------------ */
 
-static const char *after(const char *url, const char *scheme)
-{
-    size_t n = strlen(scheme);
-    return strncmp(url + SCHEME, scheme, n) == 0 ? url + SCHEME + n : 0;
-}
-
 /* 0: `to` is the Unix address that the URL names. 1: it names none. */
 static int unix_address(const char *url, struct rp__net_addr *to)
 {
-    const char *path = after(url, "ipc://"), *name = after(url, "abstract://");
+    const char *path = rp__url_after(url, "ipc://"), *name = rp__url_after(url, "abstract://");
     if (name && strchr(name, '%'))
         return -EINVAL; /* nng reads it as a byte's number */
     return path || name ? rp__net_unix(to, path ? path : name, name != 0) : 1;
-}
-
-/* "host:port", "[host]:port", "*:port". 0 or -EINVAL. */
-static int split(const char *url, char host[HOST], const char **port)
-{
-    const char *from = after(url, "tcp://"), *colon = from ? strrchr(from, ':') : 0;
-    if (!colon || colon[1] == 0)
-        return -EINVAL;
-    size_t n = (size_t)(colon - from);
-    if (n >= 2 && from[0] == '[' && from[n - 1] == ']') {
-        from++;
-        n -= 2;
-    }
-    if (n >= HOST)
-        return -EINVAL;
-    memcpy(host, from, n);
-    host[n] = 0;
-    *port = colon + 1;
-    return 0;
 }
 
 static int error_of(int uv)
@@ -362,10 +338,10 @@ static void on_answer(uv_getaddrinfo_t *q, int status, struct addrinfo *found)
 static int find_host(struct wire *w, const char *url)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *found;
-    char host[HOST];
+    char host[RP__HOST];
     const char *port;
     struct rp__net_addr to;
-    int rc = split(url, host, &port);
+    int rc = rp__url_split(url, host, &port);
     if (rc != 0)
         return rc;
     if (getaddrinfo(host, port, &hints, &found) == 0) {
@@ -482,7 +458,7 @@ static void wire_unlisten(struct rp__cluster *c)
     if (ln->held)
         uv_close((uv_handle_t *)&ln->poll, listener_let_go);
     if (ln->fd >= 0) {
-        const char *path = after(ln->url, "ipc://");
+        const char *path = rp__url_after(ln->url, "ipc://");
         rp__socket_close(ln->fd);
         if (path)
             rp__socket_remove(path);
@@ -495,10 +471,10 @@ static int listen_tcp(struct listener *ln)
 {
     static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     uv_getaddrinfo_t q;
-    char host[HOST];
+    char host[RP__HOST];
     const char *port;
     struct rp__net_addr at;
-    int rc = split(ln->url, host, &port);
+    int rc = rp__url_split(ln->url, host, &port);
     bool any = rc == 0 && (host[0] == 0 || strcmp(host, "*") == 0);
     if (rc == 0)
         rc = error_of(uv_getaddrinfo(ln->uv->loop, &q, 0, any ? 0 : host, port, &hints));
@@ -512,7 +488,7 @@ static int listen_tcp(struct listener *ln)
 static int open_listener(struct listener *ln)
 {
     struct rp__net_addr at;
-    const char *path = after(ln->url, "ipc://");
+    const char *path = rp__url_after(ln->url, "ipc://");
     int rc = unix_address(ln->url, &at);
     ln->ipc = rc == 0;
     if (rc < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/cluster.h"
+#include "cluster/url.h"
 
 #include "loop/scope.h"
 #include "loop/sim.h"
@@ -63,28 +64,15 @@ static bool nobody_waits(struct rp__dial *d)
     return nobody;
 }
 
-/* "uv+tcp://..." goes over plain sockets; what else there is after "uv+" is the same. */
-static bool is_uv(const char *url)
-{
-    return strncmp(url, "uv+", 3) == 0;
-}
-
-static const char *address_of(const char *url)
-{
-    return is_uv(url) ? url + 3 : url;
-}
-
 static const struct rp__carrier *carrier_of(const struct rp__cluster *c, const char *url)
 {
-    return is_uv(url) && c->carrier == &rp__carrier_nng ? &rp__carrier_uv : c->carrier;
+    return rp__url_is_uv(url) && c->carrier == &rp__carrier_nng ? &rp__carrier_uv : c->carrier;
 }
 
 static int try_dial(struct rp__dial *d)
 {
-    const char *at = address_of(d->url);
-    bool ipc = strncmp(at, "ipc", 3) == 0 || strncmp(at, "abstract", 8) == 0;
     struct rp__link *k;
-    int rc = rp__link_new(d->c, carrier_of(d->c, d->url), true, ipc, &k);
+    int rc = rp__link_new(d->c, carrier_of(d->c, d->url), true, rp__url_is_unix(d->url), &k);
     if (rc != 0)
         return rc;
     size_t n = strlen(d->url) + 1;
@@ -210,20 +198,10 @@ static bool give_up(rp_self *me)
     return was_waiting; /* else it is on its way to loop 0, or back: wait for it */
 }
 
-static bool good_url(const char *url)
-{
-    static const char *const schemes[] = {"tcp://", "ipc://", "abstract://", "sim://"};
-    const char *at = url ? address_of(url) : "";
-    for (unsigned i = 0; i < 4; i++)
-        if (strncmp(at, schemes[i], strlen(schemes[i])) == 0 && strlen(url) < 128)
-            return true;
-    return false;
-}
-
 int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
 {
     struct rp__cluster *c = rp__cluster_of(me->loop);
-    int rc = good_url(url) ? rp__may_park(me, deadline) : -EINVAL;
+    int rc = rp__url_good(url) ? rp__may_park(me, deadline) : -EINVAL;
     if (rc != 0)
         return rc;
     struct request r = {.post.fn = on_request, .me = me, .c = c, .url = url, .ret = ret};
@@ -253,13 +231,6 @@ bool rp__cluster_has_better(struct rp__link *k)
 
 /* ---- opening and closing -------------------------------------------------------------------------- */
 
-static bool beyond_loopback(const char *whole)
-{
-    const char *url = address_of(whole);
-    return strncmp(url, "tcp://", 6) == 0 && strncmp(url, "tcp://127.", 10) != 0 &&
-           strncmp(url, "tcp://[::1]", 11) != 0 && strncmp(url, "tcp://localhost", 15) != 0;
-}
-
 static void init_loops(struct rp__cluster *c)
 {
     for (unsigned i = 0; i < c->rt->sys->nloops; i++) {
@@ -272,9 +243,9 @@ int rp__cluster_open(struct rp_loop *l)
 {
     struct rp__runtime *rt = rp__runtime(l);
     const rp_system_opts *o = &rt->opts;
-    if (o->listen && !good_url(o->listen))
+    if (o->listen && !rp__url_good(o->listen))
         return -EINVAL;
-    if (o->listen && beyond_loopback(o->listen) && !o->secret)
+    if (o->listen && rp__url_beyond_loopback(o->listen) && !o->secret)
         return -EACCES;
     for (const rp_type *const *t = o->types; t && *t; t++)
         if (rp_type_check(*t) != 0 || (*t)->drop)

@@ -675,6 +675,13 @@ static int client_misdials(rp_self *me, void *arg)
     check_eq(rp_connect(me, "uv+tcp://127.0.0.1:", &node, RP_FOREVER), -EINVAL);
     check_eq(rp_connect(me, "uv+tcp://[::1:80", &node, RP_FOREVER), -EINVAL);
     check_eq(rp_connect(me, "uv+gopher://x", &node, RP_FOREVER), -EINVAL);
+    static const char *const none[] = {"65536", "131073", "4294967297", "18446744073709551617", "-1", "+1", " 1", "1x"};
+    for (unsigned i = 0; i < sizeof none / sizeof *none; i++) /* 65536 + n is not n */
+        for (unsigned uv = 0; uv < 2; uv++) {
+            char url[64];
+            snprintf(url, sizeof url, "%stcp://127.0.0.1:%s", uv ? "uv+" : "", none[i]);
+            check_eq(rp_connect(me, url, &node, rp_in_ms(me, 100)), -EINVAL);
+        }
     return 0;
 }
 
@@ -690,6 +697,10 @@ TEST(uv, what_cannot_be_listened_at)
     rp_system_opts o = {.loops = 1, .listen = "uv+ipc:///no/such/place"};
     check_eq(run_with(nothing, 0, &o), -ENOENT);
     o.listen = "uv+tcp://127.0.0.1";
+    check_eq(run_with(nothing, 0, &o), -EINVAL);
+    o.listen = "uv+tcp://127.0.0.1:65536";
+    check_eq(run_with(nothing, 0, &o), -EINVAL);
+    o.listen = "tcp://127.0.0.1:65536";
     check_eq(run_with(nothing, 0, &o), -EINVAL);
     o.listen = "uv+abstract://%00";
     check_eq(run_with(nothing, 0, &o), -EINVAL);
