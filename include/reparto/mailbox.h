@@ -113,7 +113,7 @@ RP_EXPORT int rp_type_print(char *to, size_t size, const rp_type *t, const void 
 
 /* ---- messages ------------------------------------------------------------------------------------ */
 
-typedef struct rp_msg rp_msg; /* exactly one owner; belongs to the loop it was received or made on */
+typedef struct rp_msg rp_msg; /* exactly one owner, an actor: used on the loop where that lives, and goes with it when it moves */
 
 /* A message to fill and rp_send: saves the copy that rp_tell makes. The body is zeroed.
  * NULL: out of memory. */

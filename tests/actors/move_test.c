@@ -998,6 +998,88 @@ TEST(move, system_ends_meanwhile)
     check_eq(alive, 0);
 }
 
+/* ---- what it keeps ---------------------------------------------------------------------------------- */
+
+struct hoard { /* a call, a text and a message of its own making, kept over a move */
+    rp_msg *call, *text, *own;
+    bool forgets;
+};
+
+static int hoard_handle(rp_self *me, void *state, const rp_msg *m)
+{
+    struct hoard *h = state;
+    const struct num *b = rp_body(m, NUM);
+    if (!b)
+        return rp_keep(me, m, &h->text);
+    if (!h->call) {
+        h->own = rp_msg_new(me, NUM);
+        return h->own ? rp_keep(me, m, &h->call) : -ENOMEM;
+    }
+    const struct text *t = rp_body(h->text, TEXT);
+    check(t->text.size == 5000 && ((const char *)t->text.data)[4999] == 'x');
+    struct num *own = rp_msg_fill(h->own);
+    *own = *b;
+    int rc = h->forgets ? 0 : rp_reply(me, h->call, NUM, b);
+    rp_msg_drop(me, h->call);
+    rp_msg_drop(me, h->text);
+    return rc != 0 ? rc : rp_send(me, b->ref, &h->own);
+}
+
+static int hoard_init(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    ((struct hoard *)state)->forgets = arg != 0;
+    return 0;
+}
+static const rp_actor hoarder = {.name = "hoarder", .handle = hoard_handle, .init = hoard_init, .state_size = sizeof(struct hoard)};
+
+struct hoard_ask {
+    rp_ref to;
+    int rc;
+};
+
+static int ask_hoarder(rp_self *me, void *arg)
+{
+    struct hoard_ask *a = arg;
+    struct num r = {0};
+    a->rc = ask_num(me, a->to, 1, (rp_ref){0, 0}, &r, RP_FOREVER);
+    check(a->rc != 0 || r.n == 2);
+    return 0;
+}
+
+/* Where it has gone they may be read, replied to, sent and dropped; their memory goes home from there. */
+static int keeps(rp_self *me, void *arg)
+{
+    static char big[5000];
+    unsigned n = rp_loop_count(me);
+    (void)arg;
+    memset(big, 'x', sizeof big);
+    for (unsigned i = 0; i < 4; i++) {
+        struct hoard_ask a = {.rc = 1};
+        rp_scope s;
+        uint64_t back;
+        void *forgets = i % 2 ? &a : NULL;
+        check_eq(rp_spawn(me, &hoarder, &(rp_spawn_opts){.on = RP_LOOP(i % n), .arg = forgets}, &a.to), 0);
+        check_eq(rp_tell(me, a.to, TEXT, &(struct text){1, {big, sizeof big}}), 0);
+        rp_scope_open(me, &s, RP_FOREVER);
+        check_eq(rp_go(me, &s, ask_hoarder, &a, NULL), 0);
+        check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0); /* it has been asked */
+        check_eq(rp_move(me, a.to, RP_LOOP((i + 1) % n)), 0);
+        check_eq(rp_tell(me, a.to, NUM, &(struct num){2, rp_self_ref(me)}), 0);
+        check_eq(recv_num(me, &back), 0);
+        check_eq(back, 2);
+        check_eq(rp_scope_close(me, &s, 0), 0);
+        check_eq(a.rc, i % 2 ? -EPIPE : 0);
+        end(me, a.to);
+    }
+    return 0;
+}
+
+TEST(move, keeps_its_messages)
+{
+    everywhere(keeps, 0);
+}
+
 /* ---- other processes -------------------------------------------------------------------------------- */
 
 static int hopping_server(rp_self *me, void *arg)
