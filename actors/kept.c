@@ -14,7 +14,6 @@
  */
 #include "actors/runtime.h"
 #include "actors/token.h"
-#include "actors/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,8 +73,6 @@ void rp__kept_fall(struct rp_loop *l, struct rp__actor *a)
         rp__actor_empty(l, a, k->mail == RP_MAIL_DROP ? RP__DROPPED : RP__DEAD);
     a->flags &= RP__A_KEPT | RP__A_WATCHED | RP__A_NOWAIT | RP__A_TRAP | RP__A_GUEST | RP__A_TRACED;
     a->flags |= RP__A_ENDING | RP__A_DOWN;
-    if (rp__traces(l, RP__T_SUPERVISE))
-        rp__trace_of(l, RP__T_SUPERVISE, a, "has fallen", a->why);
     struct rp__fell f = {.who = rp__ref(l, a->addr), .reason = a->reason};
     if (a->why)
         memcpy(f.why, a->why, strnlen(a->why, sizeof f.why - 1));

@@ -13,6 +13,7 @@
  * either both halves are there or none, once everything has arrived.
  */
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include <errno.h>
 
@@ -60,6 +61,8 @@ static struct rp__bond *find(const struct rp__actor *a, uint64_t peer)
 static void say_exit(struct rp_loop *l, struct rp__bond *b, int reason, const char *why, bool known)
 {
     uint64_t *body = b->exit->slot[0].body;
+    if (rp__traces(l, RP__T_LINK))
+        rp__trace_down(l, rp__ref(l, b->exit->slot[0].from), reason, b->peer);
     body[0] = (uint64_t)(int64_t)reason;
     body[1] = (uintptr_t)why;
     body[2] = known;
@@ -89,6 +92,8 @@ int rp_link(rp_self *me, rp_ref who)
     }
     if (rc == 0) {
         rp__list_push(&x->bonds, &b->link);
+        if (rp__traces(l, RP__T_LINK))
+            rp__trace_tie(l, a->addr, "is linked with", who);
         return 0;
     }
     bond_free(l, b);
@@ -103,6 +108,8 @@ void rp_unlink(rp_self *me, rp_ref who)
     if (!b)
         return;
     rp__signal(l, who.local, me->actor->addr, RP__OP_UNLINK, b->mine, b->theirs);
+    if (rp__traces(l, RP__T_LINK))
+        rp__trace_tie(l, me->actor->addr, "is linked no more with", who);
     bond_free(l, b);
 }
 

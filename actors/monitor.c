@@ -6,6 +6,7 @@
  * ring behind everything its actor has sent, and needs no room in the watcher's mailbox.
  */
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,6 +46,8 @@ static struct rp__slot down_slot(uint64_t watcher, uint64_t from, const struct r
 void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d)
 {
     struct rp__slot s = down_slot(watcher, 0, d);
+    if (rp__traces(l, RP__T_LINK))
+        rp__trace_down(l, d->who, d->reason, watcher);
     rp__tally(l, RP__SENT, 1);
     rp__post_sure(l, &s);
 }
@@ -64,6 +67,8 @@ int rp__watch_new(struct rp_loop *l, struct rp__actor *a, uint64_t watcher, uint
     down->slot[0] = down_slot(watcher, a->addr, &d);
     rp__list_push(&x->watches, &w->link);
     a->flags |= RP__A_WATCHED;
+    if (rp__traces(l, RP__T_LINK))
+        rp__trace_tie(l, watcher, "monitors", d.who);
     if (via && !rp__runtime(l)->route->watched(l, w))
         rp__watch_free(l, w); /* that link is gone */
     return 0;
@@ -102,6 +107,8 @@ void rp__watches_fire(struct rp_loop *l, struct rp__actor *a)
     for (struct rp__hook *at; (at = rp__list_pop(&a->extra->watches));) {
         struct rp__watch *w = RP__OF(struct rp__watch, link, at);
         struct rp_down d = down_of(l, a->addr, a, a->reason);
+        if (rp__traces(l, RP__T_LINK))
+            rp__trace_down(l, d.who, d.reason, w->down->slot[0].to);
         if (w->via) {
             rp__runtime(l)->route->down(l, w->via, w->id, &d);
         } else {

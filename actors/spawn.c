@@ -215,8 +215,6 @@ static int revive(struct rp_loop *l, uint64_t addr)
     a->reason = 0;
     k->restarts++;
     rp__tally(l, RP__RESTARTED, 1);
-    if (rp__traces(l, RP__T_SUPERVISE))
-        rp__trace_of(l, RP__T_SUPERVISE, a, "begins again", 0);
     (void)!build_state(l, a); /* the memory is there */
     rc = rp__run_init(l, a, k->arg);
     if (rc == 0) {

@@ -15,6 +15,7 @@
  * It traps: being stopped is a message too, and the children are stopped in order by the same step().
  */
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -99,12 +100,15 @@ static int answer(rp_self *me, rp_token *k, rp_ref child, int rc)
     return rc;
 }
 
+static const rp_supervised TOLD_TO_STOP = 0; /* beside the others: for a trace alone */
+
 /* ---- wards --------------------------------------------------------------------------------------- */
 
 static void tell(rp_self *me, const struct sup *s, const struct ward *w, rp_supervised what, int reason,
                  const char *why, rp_time again)
 {
-    if (!s->spec.event)
+    bool traced = rp__traces(me->loop, RP__T_SUPERVISE);
+    if (!s->spec.event && !traced)
         return;
     rp_supervision e = {.what = what, .reason = reason, .why = why ? why : "", .again = again, .name = ""};
     if (w) {
@@ -113,6 +117,10 @@ static void tell(rp_self *me, const struct sup *s, const struct ward *w, rp_supe
         e.name = w->c.actor ? w->c.actor->name : w->c.supervisor->name;
         e.name = e.name ? e.name : "";
     }
+    if (traced)
+        rp__trace_supervise(me->loop, me->actor, &e);
+    if (!s->spec.event || what == TOLD_TO_STOP)
+        return;
     me->nowait++;
     s->spec.event(me, s->spec.event_arg, &e);
     me->nowait--;
@@ -197,15 +205,16 @@ static void let_go(rp_self *me, struct sup *s, size_t i, int reason)
     forget(me->loop, s, i);
 }
 
-static void stop_one(rp_self *me, struct ward *w)
+static void stop_one(rp_self *me, const struct sup *s, struct ward *w)
 {
     int64_t ms = w->c.stop_ms ? w->c.stop_ms : STOP_MS;
     w->state = STOPPING;
     w->overtime = false;
     w->stop_by = ms < 0 ? RP_FOREVER : rp_in_ms(me, ms);
-    struct rp__slot s = {w->ref.local, me->actor->addr, rp__op_word(RP__OP_STOP),
-                         {(uintptr_t) "its supervisor stops it", 0, w->life}};
-    rp__post_sure(me->loop, &s);
+    struct rp__slot stop = {w->ref.local, me->actor->addr, rp__op_word(RP__OP_STOP),
+                            {(uintptr_t) "its supervisor stops it", 0, w->life}};
+    rp__post_sure(me->loop, &stop);
+    tell(me, s, w, TOLD_TO_STOP, 0, 0, w->stop_by);
 }
 
 /* In reverse order, each when the one after it has ended or has had its time; who alone is to go waits for
@@ -217,7 +226,7 @@ static void stop_unwanted(rp_self *me, struct sup *s)
         if (!w->halt && !w->leaving)
             continue;
         if (w->state == UP)
-            stop_one(me, w);
+            stop_one(me, s, w);
         if (w->state == STOPPING && !w->overtime && s->now >= w->stop_by) {
             w->overtime = true;
             tell(me, s, w, RP_CHILD_STUCK, -ETIMEDOUT, 0, 0);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { WHO = 64, BODY = 256 };
 
@@ -23,10 +24,12 @@ static const char *who(char *to, const struct rp__actor *a)
     return to;
 }
 
-static const char *where(char *to, rp_ref r)
+static const char *where(char *to, const struct rp_loop *l, rp_ref r)
 {
-    int n = snprintf(to, WHO, "#%u.%u.%u", rp__loop_of(r.local), rp__slot_of(r.local), (unsigned)(r.local & 0xffffff));
-    snprintf(to + n, (size_t)(WHO - n), "@%" PRIx64, r.node);
+    if (r.node == l->node)
+        return address(to, r.local);
+    size_t n = r.local ? strlen(address(to, r.local)) : 0;
+    snprintf(to + n, WHO - n, "%s%" PRIx64, n ? "@" : "node ", r.node);
     return to;
 }
 
@@ -56,7 +59,7 @@ void rp__trace_send(struct rp_loop *l, const struct rp__out *o, bool gone)
         snprintf(body, sizeof body, "%s", o->type->name);
     else
         rp_type_print(body, sizeof body, o->type, o->body);
-    rp__trace(l, RP__T_SEND, "%s -> %s %s", from, o->to.node == l->node ? address(to, o->to.local) : where(to, o->to), body);
+    rp__trace(l, RP__T_SEND, "%s -> %s %s", from, where(to, l, o->to), body);
 }
 
 void rp__trace_recv(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s)
@@ -65,7 +68,7 @@ void rp__trace_recv(struct rp_loop *l, const struct rp__actor *a, struct rp__slo
     rp_type_print(body, sizeof body, rp__type(s->type), rp__body_of(s));
     bool far = rp__flags(s->type) & RP__F_NODE;
     rp__trace(l, RP__T_RECV, "%s <- %s %s", who(name, a),
-              far ? where(from, (rp_ref){*rp__node_of(s), s->from}) : address(from, s->from), body);
+              where(from, l, (rp_ref){far ? *rp__node_of(s) : l->node, s->from}), body);
 }
 
 void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint64_t count)
@@ -79,4 +82,30 @@ void rp__trace_hook(struct rp_loop *l, const struct rp__actor *a, const char *ho
 {
     char name[WHO];
     rp__trace(l, RP__T_HOOK, "%s %s %.3f ms", who(name, a), hook, (double)took / RP_MS);
+}
+
+void rp__trace_supervise(struct rp_loop *l, const struct rp__actor *a, const rp_supervision *e)
+{
+    static const char *const what[] = {"is told to stop", "starts", "fell", "starts again", "stopped", "is stuck", "is gone", "is given up"};
+    char name[WHO], child[WHO], end[BODY] = "", count[WHO] = "", time[WHO] = "";
+    if (e->what != RP_CHILD_STARTED && e->what != RP_CHILD_RESTARTED && e->reason != 0)
+        snprintf(end, sizeof end, " %d%s%.100s", e->reason, *e->why ? " " : "", e->why);
+    if (e->what == RP_CHILD_FELL || e->what == RP_CHILD_RESTARTED)
+        snprintf(count, sizeof count, ", failure %" PRIu32 " in a row", e->failures);
+    if (e->again > 0 && e->again != RP_FOREVER)
+        snprintf(time, sizeof time, ", %s %.3f ms", e->what ? "again in" : "has", (double)(e->again - l->now) / RP_MS);
+    rp__trace(l, RP__T_SUPERVISE, "%s: %.31s%s %s%s%s%s", who(name, a), e->name, address(child, e->child.local), what[e->what],
+              end, count, time);
+}
+
+void rp__trace_tie(struct rp_loop *l, uint64_t one, const char *what, rp_ref other)
+{
+    char from[WHO], to[WHO];
+    rp__trace(l, RP__T_LINK, "%s %s %s", one ? address(from, one) : "another node", what, where(to, l, other));
+}
+
+void rp__trace_down(struct rp_loop *l, rp_ref which, int reason, uint64_t told)
+{
+    char name[WHO], to[WHO];
+    rp__trace(l, RP__T_LINK, "%s is down, %d: told to %s", where(name, l, which), reason, told ? address(to, told) : "another node");
 }

@@ -7,6 +7,7 @@
 
 #include "actors/actor.h"
 #include "loop/trace.h"
+#include "reparto/supervisor.h"
 
 void rp__trace_spawn(struct rp_loop *l, const struct rp__actor *a);
 void rp__trace_end(struct rp_loop *l, const struct rp__actor *a);
@@ -14,6 +15,14 @@ void rp__trace_send(struct rp_loop *l, const struct rp__out *o, bool gone); /* g
 void rp__trace_recv(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s);
 void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint64_t count);
 void rp__trace_hook(struct rp_loop *l, const struct rp__actor *a, const char *hook, rp_time took);
+
+/* a, a supervisor, has seen this, or decided it: `what` 0, to stop a child, which may take until `again`. */
+void rp__trace_supervise(struct rp_loop *l, const struct rp__actor *a, const rp_supervision *e);
+
+/* `what` says what `one` has to do with the other from now on; a monitor or a link takes word that `which` has ended. 0:
+ * somebody behind a link of the cluster. */
+void rp__trace_tie(struct rp_loop *l, uint64_t one, const char *what, rp_ref other);
+void rp__trace_down(struct rp_loop *l, rp_ref which, int reason, uint64_t told);
 
 /* `what` is what happened to a. */
 void rp__trace_of(struct rp_loop *l, unsigned category, const struct rp__actor *a, const char *what, const char *about);

@@ -175,7 +175,7 @@ void rp__link_up(struct rp__link *k)
 {
     k->state = RP__L_UP;
     if (rp__traces(k->home, RP__T_LINK))
-        rp__trace(k->home, RP__T_LINK, "%u to \"%s\" is up", (unsigned)k->id, k->name);
+        rp__trace(k->home, RP__T_LINK, "link %u to node %llx \"%s\" is up", (unsigned)k->id, (unsigned long long)k->peer, k->name);
     k->reader.max_frame = RP__MAX_FRAME;
     pthread_mutex_lock(&k->lock);
     k->down = false;
@@ -196,7 +196,8 @@ static void go_down(struct rp__link *k, int reason)
     k->state = RP__L_DOWN;
     k->reason = reason;
     if (rp__traces(k->home, RP__T_LINK))
-        rp__trace(k->home, RP__T_LINK, "%u to \"%s\" is down, %d", (unsigned)k->id, k->name, reason);
+        rp__trace(k->home, RP__T_LINK, "link %u to node %llx \"%s\" is down, %d", (unsigned)k->id, (unsigned long long)k->peer,
+                  k->name, reason);
     k->lost_at = k->home->world->now(k->home) + (known || reason != 0 ? RP__LINGER_MS * RP_MS : 0);
     rp__outbox_down(k, reason != 0); /* who leaves in peace says all it had to say */
     rp__dial_settled(k, reason != 0 ? reason : -ECONNRESET); /* unless it was up: then nobody waits for it */

@@ -4,6 +4,8 @@
  */
 #include "cluster/remote.h"
 
+#include "actors/trace.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -38,6 +40,8 @@ static int watch_peer(struct rp_loop *l, uint64_t watcher, rp_ref who)
     pthread_mutex_unlock(&k->lock);
     if (rc == 0)
         rp__link_touch(l, k);
+    if (rc == 0 && rp__traces(l, RP__T_LINK))
+        rp__trace_tie(l, watcher, "monitors", who);
     return rc;
 }
 
@@ -54,6 +58,8 @@ int rp__remote_monitor(struct rp_loop *l, rp_ref watcher, rp_ref who)
 static void say_node_down(struct rp_loop *l, uint64_t watcher, uint64_t node, int reason, const char *name)
 {
     struct rp_node_down d = {.node = node, .reason = reason};
+    if (rp__traces(l, RP__T_LINK))
+        rp__trace_down(l, (rp_ref){node, 0}, reason, watcher);
     memcpy(d.name, name, strnlen(name, sizeof d.name - 1));
     struct rp__slot s = {watcher, 0, rp__word(&rp_node_down_type, RP__F_SURE), {0}};
     memcpy(s.body, &d, sizeof d);

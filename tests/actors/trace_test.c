@@ -37,6 +37,63 @@ static int fall(rp_self *me, void *state, const rp_msg *m)
 }
 static const rp_actor falling = {.name = "falling", .handle = fall};
 
+static int stay(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    if (!rp_body(m, RP_EXIT))
+        return 0;
+    rp_time until = rp_now(me) + 20 * RP_MS;
+    while (rp_now(me) < until) /* longer than its supervisor likes */
+        (void)!rp_sleep(me, until);
+    return RP_STOP;
+}
+static const rp_actor staying = {.name = "staying", .handle = stay, .flags = RP_TRAP};
+
+static int fail(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_fail(me, -EDOM, "again");
+}
+static const rp_actor failing = {.name = "failing", .handle = fail};
+
+/* One that stays after its time, and one that fails too often: it is given up, and the other stopped. */
+static void supervised(rp_self *me)
+{
+    rp_child both[2] = {{.actor = &staying, .stop_ms = 5}, {.actor = &failing, .opts = {.on = RP_SPREAD}}};
+    rp_supervisor s = {.children = both, .nchildren = 2, .restarts = 1, .within_ms = 10000, .backoff_ms = 4};
+    rp_ref top, child;
+    struct rp_down d;
+    check_eq(rp_supervise(me, &s, &(rp_spawn_opts){.monitor = true}, &top), 0);
+    check_eq(rp_supervise_child(me, top, 1, &child), 0);
+    check_eq(tell_num(me, child, 1), 0);
+    check_eq(tell_num(me, child, 1), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(d.reason, -EDOM);
+}
+
+/* Two that are linked, of which one ends; the other is monitored. */
+static int is_linked(rp_self *me, void *arg)
+{
+    rp_msg *m;
+    check_eq(rp_link(me, *(rp_ref *)arg), 0);
+    return rp_recv(me, &m, RP_FOREVER);
+}
+static const rp_actor linked = {.name = "linked", .run = is_linked};
+
+static void tied(rp_self *me)
+{
+    rp_ref a, b;
+    struct rp_down d;
+    check_eq(rp_spawn(me, &failing, &(rp_spawn_opts){.on = RP_SPREAD}, &a), 0);
+    check_eq(rp_spawn(me, &linked, &(rp_spawn_opts){.on = RP_SPREAD, .arg = &a, .monitor = true}, &b), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 5)), 0);
+    check_eq(tell_num(me, a, 1), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(d.reason, -EDOM);
+    check_eq(rp_monitor(me, b), 0); /* it is no more */
+    check_eq(recv_down(me, &d), 0);
+}
+
 static int everything(rp_self *me, void *arg)
 {
     rp_ref echoes, talks, top, child;
@@ -60,6 +117,8 @@ static int everything(rp_self *me, void *arg)
     check_eq(tell_num(me, child, 1), 0);
     check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
     check_eq(rp_stop(me, top, "done"), 0);
+    supervised(me);
+    tied(me);
     check_eq(rp_stop(me, echoes, "enough of this"), 0);
     check_eq(recv_down(me, &d), 0);
     for (unsigned i = 0; i < 5; i++)
@@ -115,6 +174,34 @@ static unsigned lines_of(const char *text, const char *category, const char *pie
     return n;
 }
 
+/* Each decision of the supervisors is one line, and there are no others. */
+static void check_decisions(const char *text)
+{
+    check_eq(lines_of(text, "supervise", "falling#"), 6);
+    check_eq(lines_of(text, "supervise", " starts"), 3 + 2);
+    check_eq(lines_of(text, "supervise", " fell -33 for the test, failure 1 in a row, again in "), 1);
+    check_eq(lines_of(text, "supervise", " starts again, failure 1 in a row"), 2);
+    check_eq(lines_of(text, "supervise", " is told to stop, has "), 2);
+    check_eq(lines_of(text, "supervise", " stopped -125 its supervisor"), 1);
+    check_eq(lines_of(text, "supervise", "failing#"), 6);
+    check_eq(lines_of(text, "supervise", " fell -33 again, failure 1 in a row, again in "), 1);
+    check_eq(lines_of(text, "supervise", " fell -33 again, failure 2 in a row"), 1);
+    check_eq(lines_of(text, "supervise", " is given up -33 again"), 1);
+    check_eq(lines_of(text, "supervise", "staying#"), 5);
+    check_eq(lines_of(text, "supervise", " is stuck -110"), 1);
+    check_eq(lines_of(text, "supervise", " is gone -125"), 3);
+    check_eq(lines_of(text, "supervise", ""), 6 + 6 + 5);
+}
+
+/* Who has to do with whom, and who is told of an end. */
+static void check_ties(const char *text)
+{
+    check_eq(lines_of(text, "link", " is linked with #"), 1);
+    check_eq(lines_of(text, "link", " is down, -33: told to #"), 1 + 2); /* a supervisor; one by a link, one who monitors it */
+    check_eq(lines_of(text, "link", " is down, -3: told to #0.0.1"), 1);
+    check_eq(lines_of(text, "link", "#0.0.1 monitors #"), 1 + 3 + 1 + 1);
+}
+
 static void check_lines(const char *text)
 {
     check_eq(lines_of(text, "spawn", " talker#"), 3);
@@ -124,8 +211,8 @@ static void check_lines(const char *text)
     check_eq(lines_of(text, "recv", "talker#"), 3 * 20);
     check(lines_of(text, "recv", " test.num{n=70 ref=<0.0>}") == 2); /* the call, and its answer */
     check_eq(lines_of(text, "timer", "is due test.text"), 1);
-    check_eq(lines_of(text, "supervise", "falling#"), 3);
-    check(lines_of(text, "supervise", "has fallen for the test") == 1);
+    check_decisions(text);
+    check_ties(text);
     check_eq(lines_of(text, "dead", "test.text"), 3); /* of five the first, second and fourth */
 }
 
@@ -168,7 +255,7 @@ TEST(trace, a_simulation_repeats_it_and_is_not_changed_by_it)
 
 TEST(trace, on_threads)
 {
-    trace_to(0, "spawn,end,send,recv,supervise,timer,dead,nonsense");
+    trace_to(0, "spawn,end,send,recv,supervise,link,timer,dead,nonsense");
     rp_system_opts o = {.loops = 3, .spin_us = -1};
     check_eq(run_with(run_everything, 0, &o), 0);
     check_lines(slurp(0));

@@ -264,6 +264,38 @@ TEST(cluster, watching_simulated)
     }
 }
 
+/* Both ends' lines stand in one file; each event is one of them. */
+TEST(cluster, links_are_lines_of_the_trace)
+{
+    char path[64], line[512];
+    unsigned up = 0, down = 0, ghost = 0, monitors = 0, nodes = 0, ended = 0, node_ended = 0, lost = 0, node_lost = 0;
+    snprintf(path, sizeof path, "/tmp/reparto-links-%d", (int)getpid());
+    unlink(path);
+    setenv("RP_TRACE", "link", 1);
+    setenv("RP_TRACE_FILE", path, 1);
+    check_eq(simulate(test_seed(), client_watches).client, 0);
+    unsetenv("RP_TRACE");
+    FILE *f = fopen(path, "r");
+    check(f != NULL);
+    while (fgets(line, sizeof line, f)) {
+        bool there = strstr(line, "\"the-server\"");
+        up += there && strstr(line, " is up\n");
+        down += there && strstr(line, " is down, 0\n");
+        monitors += strstr(line, "@") && strstr(line, " monitors #");
+        nodes += strstr(line, " monitors node ") != 0;
+        ghost += strstr(line, "@") && strstr(line, " is down, -3: told to #0.0.1\n");
+        ended += strstr(line, "@") && strstr(line, " is down, -5: told to #0.0.1\n");
+        lost += strstr(line, "@") && strstr(line, " is down, -113: told to #0.0.1\n");
+        node_ended += strstr(line, " node ") && strstr(line, " is down, 0: told to #0.0.1\n");
+        node_lost += strstr(line, " node ") && strstr(line, " is down, -113: told to #0.0.1\n");
+    }
+    fclose(f);
+    unlink(path);
+    check(up == 1 && down == 1, "%u %u", up, down);
+    check(monitors == 2 && ghost == 1 && ended == 1 && lost == 1, "%u %u %u %u", monitors, ghost, ended, lost);
+    check(nodes == 1 && node_ended == 1 && node_lost == 1, "%u %u %u", nodes, node_ended, node_lost);
+}
+
 TEST(cluster, a_hundred_seeds_twice_have_equal_hashes)
 {
     uint64_t seed = test_seed();
