@@ -74,7 +74,7 @@ rp_self *rp__task_next(const rp_self *root, const rp_self *task)
 
 /* ---- one record ---------------------------------------------------------------------------------- */
 
-size_t rp__stack_used(const rp_self *co)
+static size_t stack_used(const rp_self *co) /* bytes, of one that is parked */
 {
 #if defined(RP__UCONTEXT)
     return 0;
@@ -132,7 +132,7 @@ static void note_wait(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
 static void note_coroutine(struct rp_loop *l, rp_actor_info *r, const rp_self *co)
 {
     r->stack = rp__stack_size(co->class);
-    r->stack_used = rp__stack_used(co);
+    r->stack_used = stack_used(co);
     if (co->state == RP__PARKED)
         note_wait(l, r, co);
     else

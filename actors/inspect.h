@@ -12,8 +12,6 @@
 rp_self *rp__task_first(const rp_self *root);
 rp_self *rp__task_next(const rp_self *root, const rp_self *task); /* NULL: that was the last */
 
-size_t rp__stack_used(const rp_self *co); /* bytes, of one that is parked */
-
 enum { RP__REF_TEXT = 48 };
 const char *rp__ref_text(char *to, const rp_self *me, rp_ref r); /* "loop.slot.generation"; "-": nobody */
 

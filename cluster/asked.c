@@ -36,7 +36,7 @@ int rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err
     return k ? rp__link_emit(l, k, false, RP__NO_REPLY, 0, p, w.n) : -EHOSTUNREACH;
 }
 
-void rp__answer_error(struct rp_loop *l, const struct rp__asked *who, int err)
+static void answer_error(struct rp_loop *l, const struct rp__asked *who, int err)
 {
     if (who->via == 0)
         rp__signal(l, who->asker, 0, RP__OP_NO_REPLY, who->call, (uint64_t)(int64_t)err);
@@ -53,7 +53,7 @@ int rp__read_no_reply(struct rp__link *k, struct rp__in in)
     if (rc < 0)
         return rc;
     if (rc > 0)
-        rp__answer_error(k->home, &who, err);
+        answer_error(k->home, &who, err);
     return 0;
 }
 
@@ -61,7 +61,7 @@ void rp__asked_end(struct rp__link *k)
 {
     for (uint32_t i = 0; i < k->asked.size; i++)
         if (k->asked.at[i].p)
-            rp__answer_error(k->home, k->asked.at[i].p, -EHOSTUNREACH);
+            answer_error(k->home, k->asked.at[i].p, -EHOSTUNREACH);
 }
 
 void rp__asked_free(struct rp__link *k)

@@ -87,32 +87,15 @@ void rp__put64(struct rp__w *w, uint64_t x)
 static size_t width_of(unsigned kind, uint32_t raw)
 {
     switch ((rp_kind)kind) {
-    case RP_BOOL:
-    case RP_I8:
-    case RP_U8:
-        return 1;
-    case RP_I16:
-    case RP_U16:
-        return 2;
-    case RP_I32:
-    case RP_U32:
-    case RP_F32:
-        return 4;
-    case RP_I64:
-    case RP_U64:
-    case RP_F64:
-    case RP_TOKEN: /* its number on the link */
-        return 8;
+    case RP_TOKEN:
+        return 8; /* its number on the link */
     case RP_REF:
         return 16;
     case RP_RAW:
         return raw;
-    case RP_CHARS:
-    case RP_TEXT:
-    case RP_BYTES:
-        return 0;
+    default:
+        return rp__number_size((rp_kind)kind);
     }
-    return 0;
 }
 
 static bool known_kind(unsigned k)

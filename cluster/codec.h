@@ -51,7 +51,7 @@ void   rp__pack(struct rp__w *w, const rp_type *t, const void *body);
 
 /* ---- announced types ----------------------------------------------------------------------------- */
 
-enum { RP__WIRE_FIELDS = 255, RP__WIRE_NAME = 63 };
+enum { RP__WIRE_NAME = 63 };
 
 struct rp__plan { /* what to do with each announced field */
     const rp_type *type; /* ours; NULL: we have none of that name, its messages are refused */

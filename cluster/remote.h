@@ -58,7 +58,6 @@ bool rp__asked_take(struct rp__link *k, uint64_t id, struct rp__asked *ret);
 
 /* The peer answers. 1; or 0: it has been answered before, which a peer's actor may get wrong; -EPROTO: nobody asked that. */
 int  rp__asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret);
-void rp__answer_error(struct rp_loop *l, const struct rp__asked *who, int err);
 
 int  rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err);
 int  rp__read_no_reply(struct rp__link *k, struct rp__in in);

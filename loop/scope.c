@@ -18,10 +18,12 @@ static struct rp__scope *scope_of(rp_scope *s)
     return in;
 }
 
+static void cancel(struct rp__scope *s, enum rp__cause cause, const char *why);
+
 static void deadline_fired(struct rp__timer *t, struct rp__wheel *w)
 {
     (void)w;
-    rp__scope_cancel(RP__OF(struct rp__scope, deadline, t), RP__BY_DEADLINE, "deadline");
+    cancel(RP__OF(struct rp__scope, deadline, t), RP__BY_DEADLINE, "deadline");
 }
 
 void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline)
@@ -60,7 +62,7 @@ static void task_ended(rp_self *me, int rc)
     }
     if (rc < 0 && s->cause == RP__NOT_CANCELLED) {
         s->rc = rc;
-        rp__scope_cancel(s, RP__BY_FAILURE, "a task failed");
+        cancel(s, RP__BY_FAILURE, "a task failed");
     }
     if (--s->live == 0 && s->closing) {
         s->closing = false; /* once: others may come, and end, before it runs */
@@ -159,7 +161,7 @@ int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
     }
     if (rc < 0 && s->cause == RP__NOT_CANCELLED) {
         s->rc = rc;
-        rp__scope_cancel(s, RP__BY_FAILURE, "its opener failed");
+        cancel(s, RP__BY_FAILURE, "its opener failed");
     }
     while (s->live > 0) {
         s->closing = true;
@@ -207,7 +209,7 @@ static void cancel_marked(struct rp__scope *work)
     }
 }
 
-void rp__scope_cancel(struct rp__scope *s, enum rp__cause cause, const char *why)
+static void cancel(struct rp__scope *s, enum rp__cause cause, const char *why)
 {
     if (s->cause != RP__NOT_CANCELLED)
         return;
@@ -220,7 +222,7 @@ void rp__scope_cancel(struct rp__scope *s, enum rp__cause cause, const char *why
 
 void rp_scope_cancel(rp_scope *s, const char *why)
 {
-    rp__scope_cancel(scope_of(s), RP__BY_OWNER, why);
+    cancel(scope_of(s), RP__BY_OWNER, why);
 }
 
 void rp__stop_self(rp_self *self, const char *why)

@@ -47,7 +47,6 @@ struct rp_task {
     struct rp__hook joiners;
 };
 
-void rp__scope_cancel(struct rp__scope *s, enum rp__cause cause, const char *why);
 void rp__stop_self(rp_self *self, const char *why); /* every wait of it and its tasks ends: -ECANCELED */
 
 #endif

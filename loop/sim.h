@@ -63,6 +63,5 @@ int rp__sim_at(struct rp__sim *s, rp_time at, struct rp__sim_node *node, void (*
 rp_time  rp__sim_now(const struct rp__sim *s);
 uint64_t rp__sim_random(struct rp__sim *s);
 uint64_t rp__sim_hash(const struct rp__sim *s);
-void     rp__sim_note(struct rp__sim *s, uint64_t what); /* into the hash */
 
 #endif

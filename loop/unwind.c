@@ -92,7 +92,7 @@ static uint64_t leb(struct cursor *c, bool is_signed)
     return v;
 }
 
-enum { ENC_OMIT = 0xff, ENC_PCREL = 0x10, ENC_DATAREL = 0x30, ENC_INDIRECT = 0x80 };
+enum { ENC_PCREL = 0x10, ENC_DATAREL = 0x30 };
 
 static uint64_t encoded(struct cursor *c, uint8_t enc, uintptr_t data)
 {

@@ -42,7 +42,7 @@ uint64_t rp__sim_random(struct rp__sim *s)
     return z ^ z >> 31;
 }
 
-void rp__sim_note(struct rp__sim *s, uint64_t what)
+static void note(struct rp__sim *s, uint64_t what) /* into the hash */
 {
     s->hash = (s->hash ^ what) * UINT64_C(0x100000001b3);
     s->hash ^= s->hash >> 29;
@@ -280,9 +280,9 @@ static void take_turn(struct rp__sim *s, struct rp__sim_node *n, struct rp_loop 
     rp__overflow_thread(l);
     bool more = go_on(l);
     s->now += 200 + (rp_time)(rp__sim_random(s) % 2000); /* work takes time */
-    rp__sim_note(s, (uint64_t)s->now ^ (uint64_t)n->index << 56 ^ (uint64_t)l->index << 48);
+    note(s, (uint64_t)s->now ^ (uint64_t)n->index << 56 ^ (uint64_t)l->index << 48);
     for (unsigned i = 0; i < RP__TALLIES; i++)
-        rp__sim_note(s, atomic_load_explicit(&l->tally[i], memory_order_relaxed));
+        note(s, atomic_load_explicit(&l->tally[i], memory_order_relaxed));
     if (s->watch && all_stand(n->sys))
         s->watch(s->watch_ud, n);
     if (more || of(l)->held)

@@ -36,12 +36,10 @@ void rp__shape_of(struct rp__shape *s, const rp_type *t)
 
 /* ---- is it sound? -------------------------------------------------------------------------------- */
 
-/* The size a kind must have; 0: any. */
-static size_t size_of(rp_kind k)
+size_t rp__number_size(rp_kind k)
 {
     switch (k) {
     case RP_BOOL:
-        return sizeof(bool);
     case RP_I8:
     case RP_U8:
         return 1;
@@ -56,6 +54,15 @@ static size_t size_of(rp_kind k)
     case RP_U64:
     case RP_F64:
         return 8;
+    default:
+        return 0;
+    }
+}
+
+/* The size a kind must have; 0: any. */
+static size_t size_of(rp_kind k)
+{
+    switch (k) {
     case RP_REF:
         return sizeof(rp_ref);
     case RP_TOKEN:
@@ -66,8 +73,9 @@ static size_t size_of(rp_kind k)
     case RP_CHARS:
     case RP_RAW:
         return 0;
+    default:
+        return rp__number_size(k) ? rp__number_size(k) : SIZE_MAX;
     }
-    return SIZE_MAX;
 }
 
 static bool overlap(const rp_field *a, const rp_field *b)

@@ -32,6 +32,7 @@ static inline const struct rp__shape *rp__shape(struct rp__types *c, const rp_ty
     return s;
 }
 
+size_t rp__number_size(rp_kind k); /* of a number, in a struct and on the wire; 0: it is none */
 bool rp__type_copies(const rp_type *t); /* a body may be copied: it owns nothing */
 
 /* The next of t's RP_TOKEN fields, from number *i on; NULL: there is none left. Not all bodies are aligned. */
