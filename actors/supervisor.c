@@ -14,7 +14,7 @@
  *
  * It traps: being stopped is a message too, and the children are stopped in order by the same step().
  */
-#include "actors/runtime.h"
+#include "actors/supervisor.h"
 #include "actors/trace.h"
 
 #include <errno.h>
@@ -49,60 +49,29 @@ struct sup {
     int rc;              /* of the end */
     int stopped;         /* < 0: before its start */
     rp_token starter;
-    bool watch;          /* it wants RP_DOWN */
     rp_time now;         /* of the present step: what is due later has a tick */
     rp_timer tick;
     rp_time tick_at;     /* RP_FOREVER: not set */
 };
-
-/* ---- what it is told ----------------------------------------------------------------------------- */
-
-struct start {
-    bool watch;
-    bool given_up; /* by who would have started it: it ends */
-};
-static const rp_type start_type = {.name = "rp.sup.start", .size = sizeof(struct start)};
 
 struct tick {
     char nothing;
 };
 static const rp_type tick_type = {.name = "rp.sup.tick", .size = sizeof(struct tick)};
 
-struct add {
-    rp_child c;
-    rp_bytes name;
-};
-static const rp_field add_fields[] = {RP_FIELD(struct add, name, RP_TEXT)};
-static const rp_type add_type = RP_TYPE("rp.sup.add", struct add, add_fields);
-
-struct removal {
-    rp_ref child;
-};
-static const rp_type removal_type = {.name = "rp.sup.remove", .size = sizeof(struct removal)};
-
-struct which {
-    uint64_t number;
-};
-static const rp_type which_type = {.name = "rp.sup.which", .size = sizeof(struct which)};
-
-struct answer {
-    rp_ref child;
-};
-static const rp_type answer_type = {.name = "rp.sup.answer", .size = sizeof(struct answer)};
+/* ---- what it says -------------------------------------------------------------------------------- */
 
 static int answer(rp_self *me, rp_token *k, rp_ref child, int rc)
 {
     if (k->call == 0)
         return 0;
-    rc = rc != 0 ? rp_token_error(me, k, rc) : rp_token_reply(me, k, &answer_type, &(struct answer){child});
+    rc = rc != 0 ? rp_token_error(me, k, rc) : rp_token_reply(me, k, &rp__sup_answer_type, &(struct rp__sup_answer){child});
     if (rc != 0)
         rp_token_drop(me, k);
     return rc;
 }
 
 static const rp_supervised TOLD_TO_STOP = 0; /* beside the others: for a trace alone */
-
-/* ---- wards --------------------------------------------------------------------------------------- */
 
 static void tell(rp_self *me, const struct sup *s, const struct ward *w, rp_supervised what, int reason,
                  const char *why, rp_time again)
@@ -125,6 +94,8 @@ static void tell(rp_self *me, const struct sup *s, const struct ward *w, rp_supe
     s->spec.event(me, s->spec.event_arg, &e);
     me->nowait--;
 }
+
+/* ---- wards --------------------------------------------------------------------------------------- */
 
 static void name_free(struct rp_loop *l, struct ward *w)
 {
@@ -320,17 +291,6 @@ static void on_fell(rp_self *me, struct sup *s, const struct rp__fell *f)
 
 /* ---- starting ------------------------------------------------------------------------------------ */
 
-static int start_subtree(rp_self *me, rp_ref supervisor, bool watch)
-{
-    rp_msg *m;
-    int rc = rp_call(me, supervisor, &start_type, &(struct start){.watch = watch}, &m, RP_FOREVER);
-    if (rc == 0)
-        rp_msg_drop(me, m);
-    return rc;
-}
-
-extern const rp_actor rp__supervisor_actor;
-
 static int start_one(rp_self *me, struct sup *s, struct ward *w)
 {
     bool first = rp_ref_none(w->ref);
@@ -351,9 +311,9 @@ static int start_one(rp_self *me, struct sup *s, struct ward *w)
     tell(me, s, w, first ? RP_CHILD_STARTED : RP_CHILD_RESTARTED, 0, 0, 0);
     if (!w->c.supervisor || rc == RP__FALLEN)
         return 0; /* who has fallen in its init would answer in its next life, which is ours to begin */
-    rc = start_subtree(me, w->ref, false);
+    rc = rp__sup_start(me, w->ref, false);
     if (rc < 0 && first) /* then we end too; it may not have been asked, and would wait for that */
-        (void)!rp_try_tell(me, w->ref, &start_type, &(struct start){.given_up = true});
+        (void)!rp_try_tell(me, w->ref, &rp__sup_start_type, &(struct rp__sup_start){.given_up = true});
     return first ? rc : 0; /* later on its end tells the same */
 }
 
@@ -446,7 +406,7 @@ static int before_start(rp_self *me, struct sup *s, const rp_msg *m)
     return 0;
 }
 
-static int on_start(rp_self *me, struct sup *s, const struct start *b, const rp_msg *m)
+static int on_start(rp_self *me, struct sup *s, const struct rp__sup_start *b, const rp_msg *m)
 {
     if (b->given_up)
         return s->phase == NEW ? RP_STOP : 0;
@@ -471,7 +431,7 @@ static int on_start(rp_self *me, struct sup *s, const struct start *b, const rp_
     return 0;
 }
 
-static void on_add(rp_self *me, struct sup *s, const struct add *b, const rp_msg *m)
+static void on_add(rp_self *me, struct sup *s, const struct rp__sup_add *b, const rp_msg *m)
 {
     rp_child c = b->c;
     c.opts.name = b->name.size ? b->name.data : 0;
@@ -479,10 +439,10 @@ static void on_add(rp_self *me, struct sup *s, const struct add *b, const rp_msg
     if (rc == 0 && (rc = start_one(me, s, &s->ward[s->n - 1])) != 0)
         let_go(me, s, s->n - 1, rc);
     (void)!(rc != 0 ? rp_reply_error(me, m, rc)
-                    : rp_reply(me, m, &answer_type, &(struct answer){s->ward[s->n - 1].ref}));
+                    : rp_reply(me, m, &rp__sup_answer_type, &(struct rp__sup_answer){s->ward[s->n - 1].ref}));
 }
 
-static void on_removal(rp_self *me, struct sup *s, const struct removal *b, const rp_msg *m)
+static void on_removal(rp_self *me, struct sup *s, const struct rp__sup_removal *b, const rp_msg *m)
 {
     for (size_t i = 0; i < s->n; i++)
         if (rp_ref_eq(s->ward[i].ref, b->child) && s->ward[i].remover.call == 0) {
@@ -493,11 +453,11 @@ static void on_removal(rp_self *me, struct sup *s, const struct removal *b, cons
     (void)!rp_reply_error(me, m, -ESRCH);
 }
 
-static void on_which(rp_self *me, struct sup *s, const struct which *b, const rp_msg *m)
+static void on_which(rp_self *me, struct sup *s, const struct rp__sup_which *b, const rp_msg *m)
 {
     for (size_t i = 0; i < s->n; i++)
         if (s->ward[i].number == b->number && !rp_ref_none(s->ward[i].ref)) {
-            (void)!rp_reply(me, m, &answer_type, &(struct answer){s->ward[i].ref});
+            (void)!rp_reply(me, m, &rp__sup_answer_type, &(struct rp__sup_answer){s->ward[i].ref});
             return;
         }
     (void)!rp_reply_error(me, m, -ENOENT);
@@ -507,7 +467,7 @@ static int handle(rp_self *me, void *state, const rp_msg *m)
 {
     struct sup *s = state;
     const void *b;
-    if ((b = rp_body(m, &start_type)))
+    if ((b = rp_body(m, &rp__sup_start_type)))
         return on_start(me, s, b, m);
     if (s->phase == NEW && me->actor->flags & RP__A_KEPT)
         return before_start(me, s, m);
@@ -515,11 +475,11 @@ static int handle(rp_self *me, void *state, const rp_msg *m)
         on_fell(me, s, b);
     else if (rp_body(m, &tick_type))
         s->tick_at = RP_FOREVER;
-    else if ((b = rp_body(m, &add_type)))
+    else if ((b = rp_body(m, &rp__sup_add_type)))
         on_add(me, s, b, m);
-    else if ((b = rp_body(m, &removal_type)))
+    else if ((b = rp_body(m, &rp__sup_removal_type)))
         on_removal(me, s, b, m);
-    else if ((b = rp_body(m, &which_type)))
+    else if ((b = rp_body(m, &rp__sup_which_type)))
         on_which(me, s, b, m);
     else if ((b = rp_body(m, RP_EXIT)) && ((const struct rp_exit *)b)->reason != 0)
         shut_down(s, ((const struct rp_exit *)b)->reason);
@@ -569,59 +529,3 @@ static int init(rp_self *me, void *state, void *arg)
 const rp_actor rp__supervisor_actor = {
     .name = "supervisor", .handle = handle, .init = init, .fini = fini, .state_size = sizeof(struct sup), .flags = RP_TRAP,
 };
-
-/* ---- for users ----------------------------------------------------------------------------------- */
-
-int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_opts *given, rp_ref *ret)
-{
-    rp_spawn_opts o = given ? *given : (rp_spawn_opts){0};
-    bool watch = o.monitor;
-    rp_ref ref;
-    int rc = rp__may_wait(me);
-    if (rc != 0)
-        return rc;
-    o.monitor = false; /* a start that fails is our result, and no RP_DOWN */
-    o.arg = (void *)(uintptr_t)s;
-    rc = rp_spawn(me, &rp__supervisor_actor, &o, &ref);
-    if (rc != 0)
-        return rc;
-    rc = start_subtree(me, ref, watch);
-    if (rc == 0 && ret)
-        *ret = ref;
-    else if (rc != 0)
-        rp__release(me, ref); /* given up waiting for it: it is not wanted any more */
-    return rc;
-}
-
-static int ask(rp_self *me, rp_ref supervisor, const rp_type *t, const void *body, rp_ref *ret)
-{
-    rp_msg *m;
-    if (supervisor.node != me->loop->node)
-        return -EINVAL;
-    int rc = rp_call(me, supervisor, t, body, &m, RP_FOREVER);
-    if (rc != 0)
-        return rc;
-    const struct answer *b = rp_body(m, &answer_type);
-    if (b && ret)
-        *ret = b->child;
-    rp_msg_drop(me, m);
-    return b ? 0 : -EBADMSG;
-}
-
-int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret)
-{
-    return ask(me, supervisor, &which_type, &(struct which){i}, ret);
-}
-
-int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret)
-{
-    struct add b = {.c = *c};
-    if (c->opts.name)
-        b.name = (rp_bytes){c->opts.name, strlen(c->opts.name)};
-    return ask(me, supervisor, &add_type, &b, ret);
-}
-
-int rp_supervise_remove(rp_self *me, rp_ref supervisor, rp_ref child)
-{
-    return ask(me, supervisor, &removal_type, &(struct removal){child}, 0);
-}

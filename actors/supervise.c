@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * supervise.c - supervisors as their users see them: started, and asked.
+ */
+#include "actors/supervisor.h"
+
+#include <errno.h>
+#include <string.h>
+
+const rp_type rp__sup_start_type = {.name = "rp.sup.start", .size = sizeof(struct rp__sup_start)};
+
+static const rp_field add_fields[] = {RP_FIELD(struct rp__sup_add, name, RP_TEXT)};
+const rp_type rp__sup_add_type = RP_TYPE("rp.sup.add", struct rp__sup_add, add_fields);
+
+const rp_type rp__sup_removal_type = {.name = "rp.sup.remove", .size = sizeof(struct rp__sup_removal)};
+const rp_type rp__sup_which_type = {.name = "rp.sup.which", .size = sizeof(struct rp__sup_which)};
+const rp_type rp__sup_answer_type = {.name = "rp.sup.answer", .size = sizeof(struct rp__sup_answer)};
+
+int rp__sup_start(rp_self *me, rp_ref supervisor, bool watch)
+{
+    rp_msg *m;
+    int rc = rp_call(me, supervisor, &rp__sup_start_type, &(struct rp__sup_start){.watch = watch}, &m, RP_FOREVER);
+    if (rc == 0)
+        rp_msg_drop(me, m);
+    return rc;
+}
+
+int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_opts *given, rp_ref *ret)
+{
+    rp_spawn_opts o = given ? *given : (rp_spawn_opts){0};
+    bool watch = o.monitor;
+    rp_ref ref;
+    int rc = rp__may_wait(me);
+    if (rc != 0)
+        return rc;
+    o.monitor = false; /* a start that fails is our result, and no RP_DOWN */
+    o.arg = (void *)(uintptr_t)s;
+    rc = rp_spawn(me, &rp__supervisor_actor, &o, &ref);
+    if (rc != 0)
+        return rc;
+    rc = rp__sup_start(me, ref, watch);
+    if (rc == 0 && ret)
+        *ret = ref;
+    else if (rc != 0)
+        rp__release(me, ref); /* given up waiting for it: it is not wanted any more */
+    return rc;
+}
+
+static int ask(rp_self *me, rp_ref supervisor, const rp_type *t, const void *body, rp_ref *ret)
+{
+    rp_msg *m;
+    if (supervisor.node != me->loop->node)
+        return -EINVAL;
+    int rc = rp_call(me, supervisor, t, body, &m, RP_FOREVER);
+    if (rc != 0)
+        return rc;
+    const struct rp__sup_answer *b = rp_body(m, &rp__sup_answer_type);
+    if (b && ret)
+        *ret = b->child;
+    rp_msg_drop(me, m);
+    return b ? 0 : -EBADMSG;
+}
+
+int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret)
+{
+    return ask(me, supervisor, &rp__sup_which_type, &(struct rp__sup_which){i}, ret);
+}
+
+int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret)
+{
+    struct rp__sup_add b = {.c = *c};
+    if (c->opts.name)
+        b.name = (rp_bytes){c->opts.name, strlen(c->opts.name)};
+    return ask(me, supervisor, &rp__sup_add_type, &b, ret);
+}
+
+int rp_supervise_remove(rp_self *me, rp_ref supervisor, rp_ref child)
+{
+    return ask(me, supervisor, &rp__sup_removal_type, &(struct rp__sup_removal){child}, 0);
+}
