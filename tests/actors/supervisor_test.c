@@ -397,6 +397,45 @@ TEST(supervisor, a_start_that_fails_leaves_nothing)
     everywhere(start_fails, 0);
 }
 
+static int hasty_init(rp_self *me, void *state, void *arg)
+{
+    int rc = ward_init(me, state, arg);
+    return rc == 0 && rp_restarts(me) == 0 ? tell_num(me, rp_self_ref(me), FAIL) : rc;
+}
+static const rp_actor hasty = {.name = "hasty", .handle = ward_handle, .init = hasty_init, .fini = ward_fini, .state_size = 8};
+
+/* The first falls as soon as it has begun: it begins again when all others have begun, those below too. */
+static int falls_early(rp_self *me, void *arg)
+{
+    rp_ref sup;
+    char is[JOURNAL];
+    (void)arg;
+    for (unsigned on = 0; on < 2; on++) {
+        clear();
+        rp_child c[] = {child_of(me, 2), child_of(me, 3)};
+        rp_supervisor inner = {.children = c, .nchildren = 2};
+        rp_child cc[] = {child_of(me, 0), {.supervisor = &inner, .opts = {.on = RP_SPREAD}}, child_of(me, 1)};
+        cc[0].actor = &hasty;
+        cc[0].opts.on = RP_LOOP(on % rp_loop_count(me));
+        rp_supervisor outer = {.children = cc, .nchildren = 3};
+        check_eq(rp_supervise(me, &outer, NULL, &sup), 0);
+        const char *again = NULL;
+        for (int i = 0; i < 2000 && !again; i++) {
+            check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+            copy(is);
+            again = strstr(is + 1, "+a");
+        }
+        check(again && strstr(is, "+c") < strstr(is, "+d") && strstr(is, "+d") < strstr(is, "+b") && strstr(is, "+b") < again, "%s", is);
+        stop_and_wait(me, sup);
+    }
+    return 0;
+}
+
+TEST(supervisor, who_falls_early_waits_for_the_others)
+{
+    everywhere(falls_early, 0);
+}
+
 static int nested(rp_self *me, void *arg)
 {
     (void)arg;
