@@ -193,6 +193,7 @@ static void relay_reply(struct rp__link *k, const struct arrival *a, const struc
         rc = rp__remote_send_sure(l, &o);
         rp__pool_free(&l->pool, body, t->size + outside + 1);
     }
+    break_tokens(k, a, rc != 0);
     if (rc != 0)
         (void)!rp__remote_no_reply(l, who->via, who->call, rc);
 }

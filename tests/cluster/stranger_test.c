@@ -63,10 +63,11 @@ static int sleep_on(rp_self *me, void *state, const rp_msg *m)
 }
 static const rp_actor sleeper = {.name = "sleeper", .handle = sleep_on};
 
-static int take(rp_self *me, void *state, const rp_msg *m)
+static int take(rp_self *me, void *state, const rp_msg *m) /* a num that is a call it passes on */
 {
-    (void)me, (void)state, (void)m;
-    return 0;
+    const struct num *b = rp_body(m, NUM);
+    (void)state;
+    return b && rp_wants_reply(m) ? rp_forward(me, m, b->ref) : 0;
 }
 static const rp_actor taker = {.name = "taker", .handle = take};
 
@@ -664,4 +665,55 @@ TEST(stranger, sends_a_text_that_is_too_long)
     go(&s);
     node_close(&n);
     check_eq(n.ledger.dropped, 2);
+}
+
+/* ---- a reply that goes through the node ------------------------------------------------------------------------- */
+
+struct unknown { /* no type of the node's */
+    rp_token token;
+};
+static const rp_field unknown_fields[] = {RP_FIELD(struct unknown, token, RP_TOKEN)};
+static const rp_type unknown_type = RP_TYPE("test.unknown", struct unknown, unknown_fields);
+
+static uint64_t passed_on(const struct stranger *s) /* the number of the call that the node has passed on to him */
+{
+    for (struct walk w = {0, 0, 0, {0, 0, false}}; next_frame(s, &w);)
+        if (w.type == RP__CALL) {
+            rp__get_bytes(&w.payload, 24); /* to whom, from whom, of which node */
+            return rp__get64(&w.payload);
+        }
+    return 0;
+}
+
+/* What the node cannot pass on ends there: who asked hears of it, and who waits for the right to reply in it. */
+TEST(stranger, replies_with_what_cannot_be_passed_on)
+{
+    enum { ASKED = 5, LENT = 99 };
+    struct node n;
+    struct stranger asker, replier;
+    unsigned char p[128];
+    node_open(&n);
+    know(&asker, &n, 1000);
+    know(&replier, &n, 2000);
+    announce(&asker, NUM, 0);
+    announce(&replier, &unknown_type, 0);
+    struct rp__w w = {p, 0, sizeof p};
+    rp__put64(&w, n.taker);
+    rp__put64(&w, 0);
+    rp__put64(&w, ASKED);
+    rp__pack(&w, NUM, &(struct num){1, {2000, 77}});
+    say_frame(&asker, RP__CALL, 0, 0, p, w.n);
+    pass(&n, 100 * RP_MS);
+    w.n = 0;
+    rp__put64(&w, 0);
+    rp__put64(&w, 77);
+    rp__put64(&w, passed_on(&replier));
+    rp__put64(&w, LENT);
+    say_frame(&replier, RP__REPLY, 0, 0, p, w.n);
+    pass(&n, 100 * RP_MS);
+    check_eq(no_reply(&asker, ASKED), -ENOTSUP);
+    check_eq(no_reply(&replier, LENT), -EPIPE);
+    go(&asker);
+    go(&replier);
+    node_close(&n);
 }
