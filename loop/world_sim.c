@@ -10,7 +10,6 @@
 #include <string.h>
 
 struct sim_loop { /* a loop's world_ud */
-    struct rp_loop *l;
     bool runnable;
     rp_self *held;      /* in the middle of a turn: who takes time. NULL: it stands between two turns */
     rp_time held_until;
@@ -367,7 +366,7 @@ static int world_open(struct rp_loop *l)
     struct sim_loop *w = rp__alloc(l->sys, sizeof *w);
     if (!w)
         return -ENOMEM;
-    *w = (struct sim_loop){l, true, 0, 0};
+    *w = (struct sim_loop){.runnable = true};
     l->world_ud = w;
     return 0;
 }
