@@ -299,13 +299,15 @@ struct rp__out { /* one on its way out */
  * unless it is a message that moves. */
 int  rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until);
 
-int  rp__send_call(rp_self *me, struct rp__out *o, bool wait, rp_time until); /* the same of a question that is not a message yet */
+/* The same of a call that has this number, and for its asker this end. */
+int  rp__send_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, uint64_t id, rp_time deadline, bool wait, rp_time until);
 
 /* Passes a message on; it is an empty shell then. */
 int  rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait);
 
-/* Sends without waiting and beyond every bound: replies. 0 or -ENOMEM. */
-int  rp__send_sure(struct rp_loop *l, struct rp__out *o);
+/* Sends without waiting and beyond every bound. `by`: whose doing it is; NULL: no actor's. 0 or -ENOMEM. An asker in a
+ * lost process has nobody to tell. */
+int  rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor *by, const rp_type *t, const void *body);
 
 rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o); /* a block of its own; not counted. NULL: no memory */
 

@@ -78,9 +78,7 @@ static int ask(struct many *w, rp_ask *a, rp_time until, bool wait, rp_time dead
         return 0;
     }
     a->opaque[ID] = id;
-    struct rp__out o = {.to = a->to, .from = me->actor->addr, .type = a->type, .body = a->body, .call = id, .deadline = until};
-    o.flags = RP__F_CALL | (until == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
-    int rc = rp__send_call(me, &o, wait, deadline);
+    int rc = rp__send_call(me, a->to, a->type, a->body, id, until, wait, deadline);
     if (rc == 0)
         return 0;
     rp__id_free(calls, id);

@@ -56,9 +56,7 @@ RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body
     uint64_t id = rp__id_new(calls, &l->sys->mem, me);
     if (!id)
         return -ENOMEM;
-    struct rp__out o = {.to = to, .from = me->actor->addr, .type = t, .body = body, .call = id, .deadline = until};
-    o.flags = RP__F_CALL | (until == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
-    rc = rp__send_call(me, &o, true, deadline);
+    rc = rp__send_call(me, to, t, body, id, until, true, deadline);
     if (rc != 0) {
         rp__id_free(calls, id);
         return rc;

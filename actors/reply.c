@@ -35,15 +35,6 @@ int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *k)
     return 0;
 }
 
-int rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor *by, const rp_type *t, const void *body)
-{
-    struct rp__out o = {.to = k->asker, .from = by ? by->addr : 0, .type = t, .body = body};
-    o.flags = RP__F_REPLY;
-    o.call = k->call;
-    o.via = k->via << 32;
-    return rp__send_sure(l, &o);
-}
-
 int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by)
 {
     const char *blame = by ? by->kind->name : 0;

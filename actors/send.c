@@ -97,25 +97,26 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
     return true;
 }
 
-/* A call or, `sure`, a reply of this process that fits a slot with its words. */
-static inline bool words_short(rp_self *me, struct rp_loop *l, const struct rp__out *o, bool sure)
+/* A call or a reply of this process that fits a slot with its words. */
+__attribute__((always_inline)) static inline bool words_short(rp_self *me, struct rp_loop *l, uint64_t to, uint64_t from, unsigned flags,
+                                                              uint64_t call, rp_time deadline, const rp_type *t, const void *body)
 {
-    const struct rp__shape *shape = rp__shape(&l->actors->types, o->type);
-    unsigned words = 1 + ((o->flags & RP__F_DEADLINE) != 0);
+    const struct rp__shape *shape = rp__shape(&l->actors->types, t);
+    unsigned words = 1 + ((flags & RP__F_DEADLINE) != 0);
     struct rp__ring *r = 0;
     struct rp__slot *s;
-    if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body || !o->to.local)
+    if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body || !to)
         return false;
-    if (__builtin_expect(!(s = place_short(me, l, rp__route_of(l, o->to.local), sure, &r)), 0))
+    if (__builtin_expect(!(s = place_short(me, l, rp__route_of(l, to), flags & RP__F_REPLY, &r)), 0))
         return false;
-    s->to = o->to.local;
-    s->from = o->from;
-    s->type = shape->word | RP__FLAG(o->flags);
-    s->body[0] = o->call;
-    s->body[1] = (uint64_t)o->deadline; /* or the body's first word */
+    s->to = to;
+    s->from = from;
+    s->type = shape->word | RP__FLAG(flags);
+    s->body[0] = call;
+    s->body[1] = (uint64_t)deadline; /* or the body's first word */
     uint64_t *at = s->body + words;
     __asm__("" : "+r"(at)); /* gcc does not see that no more than fits comes here, and warns */
-    copy_small(at, o->body, shape->size);
+    copy_small(at, body, shape->size);
     gone_short(l, r);
     return true;
 }
@@ -415,11 +416,24 @@ int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     return rc;
 }
 
-int rp__send_call(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+__attribute__((noinline)) static int call_long(rp_self *me, rp_ref to, const rp_type *t, const void *body, uint64_t id, rp_time deadline,
+                                               bool wait, rp_time until)
+{
+    struct rp__out o = out_of(me, to, t, body);
+    o.flags = RP__F_CALL | (deadline == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
+    o.call = id;
+    o.deadline = deadline;
+    return rp__send(me, &o, wait, until);
+}
+
+int rp__send_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, uint64_t id, rp_time deadline, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
-    bool easy = o->to.node == l->node && (l->slow & ~(uint32_t)RP__SLOW_MOVED) == 0;
-    return easy && words_short(me, l, o, false) ? 0 : rp__send(me, o, wait, until);
+    unsigned flags = RP__F_CALL | (deadline == RP_FOREVER ? 0u : (unsigned)RP__F_DEADLINE);
+    bool easy = to.node == l->node && (l->slow & ~(uint32_t)RP__SLOW_MOVED) == 0;
+    if (easy && words_short(me, l, to.local, me->actor->addr, flags, id, deadline, t, body))
+        return 0;
+    return call_long(me, to, t, body, id, deadline, wait, until);
 }
 
 static int send_sure(struct rp_loop *l, struct rp__out *o)
@@ -446,18 +460,26 @@ static int send_sure(struct rp_loop *l, struct rp__out *o)
     return rc;
 }
 
-int rp__send_sure(struct rp_loop *l, struct rp__out *o)
+__attribute__((noinline)) static int reply_long(struct rp_loop *l, const rp_token *k, uint64_t from, const rp_type *t, const void *body)
 {
-    if (o->via == 0 && (l->slow & (RP__SLOW_FORKED | RP__SLOW_TRACE | RP__SLOW_SPILT)) == 0 && words_short(l->running, l, o, true))
-        return 0;
+    struct rp__out o = {.to = k->asker, .from = from, .type = t, .body = body, .flags = RP__F_REPLY, .call = k->call, .via = k->via << 32};
     struct rp__pledge p;
-    int rc = rp__pledge(l->running, o->type, o->body, false, &p);
+    int rc = rp__pledge(l->running, t, body, false, &p);
     if (rc == 0)
-        rc = send_sure(l, o);
+        rc = send_sure(l, &o);
     rp__pledge_end(l->running, &p, rc == 0);
     if (rc == 0 && rp__traces(l, RP__T_SEND))
-        rp__trace_send(l, o, false);
+        rp__trace_send(l, &o, false);
     return rc;
+}
+
+int rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor *by, const rp_type *t, const void *body)
+{
+    uint64_t from = by ? by->addr : 0;
+    bool easy = k->via == 0 && (l->slow & (RP__SLOW_FORKED | RP__SLOW_TRACE | RP__SLOW_SPILT)) == 0;
+    if (easy && words_short(l->running, l, k->asker.local, from, RP__F_REPLY, k->call, 0, t, body))
+        return 0;
+    return reply_long(l, k, from, t, body);
 }
 
 /* ---- moving a message ---------------------------------------------------------------------------- */

@@ -20,9 +20,7 @@
 /* ---- the right itself (reply.c) ------------------------------------------------------------------ */
 
 int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *ret); /* it is still the message's. 0, -EALREADY, -EPERM */
-/* `by`: whose doing it is; NULL: no actor's. Errors as of rp__send_sure; an asker in a lost process has nobody to tell. */
-int rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor *by, const rp_type *t, const void *body);
-int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by);
+int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by); /* as rp__send_reply */
 
 /* ---- tokens in what is sent ---------------------------------------------------------------------- */
 
