@@ -123,6 +123,7 @@ struct rp__actors {
     struct rp__dead *dead;    /* dead.c; made on first use */
     struct rp__hook reserve;  /* struct rp__spill: for what must be sent when memory is out */
     uint32_t nreserve;
+    uint32_t first;           /* of the sources that dispatch goes through, the next time */
     uint32_t nheld;
     struct rp__hook held;     /* struct rp__spill, of the reserve: what is to be delivered again (again.c) */
     struct rp__timer again;

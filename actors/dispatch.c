@@ -206,7 +206,8 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
         if (!m)
             break;
         s = me->msg = &m->slot; /* before others run, who look at what it is at */
-        if (--l->budget <= 0)
+        l->stint.left--;
+        if (!rp__stint_goes_on(&l->stint))
             rp__yield_sure(me);
         rc = handle(me, a, s);
     }
@@ -257,8 +258,8 @@ static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
     if (!a || !(a->flags & RP__A_DRAINS) || a->flags & (RP__A_BUSY | RP__A_ENDING))
         return; /* it has ended, or is at it: finish_turn does the same */
     uint64_t addr = a->addr;
-    for (rp_msg *m; l->budget > 0 && (m = rp__next_in_box(l, a));) {
-        l->budget--;
+    for (rp_msg *m; rp__stint_goes_on(&l->stint) && (m = rp__next_in_box(l, a));) {
+        l->stint.left--;
         call_handler(l, me, a, &m->slot);
         if (a->addr != addr || a->flags & RP__A_ENDING)
             return;
@@ -356,9 +357,9 @@ rest:;
 RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
 {
     l->source = l->index;
-    for (struct rp__delayed *d; l->budget > 0 && (d = rp__timer_due(l));) {
+    for (struct rp__delayed *d; rp__stint_goes_on(&l->stint) && (d = rp__timer_due(l));) {
         rp_msg *m = rp__timer_take(l, d);
-        l->budget--;
+        l->stint.left--;
         if (m)
             deliver(l, me, &m->slot, OWNED);
     }
@@ -370,8 +371,8 @@ RP__NOIPA static void dispatch_held(struct rp_loop *l, rp_self *me)
     struct rp__slot one, *s = &one;
     __asm__("" : "+r"(s)); /* gcc does not see that none is longer, and warns */
     l->source = l->index;
-    for (uint32_t n = l->actors->nheld; n > 0 && l->budget > 0 && rp__held_take(l, s); n--) {
-        l->budget--;
+    for (uint32_t n = l->actors->nheld; n > 0 && rp__stint_goes_on(&l->stint) && rp__held_take(l, s); n--) {
+        l->stint.left--;
         if (rp__route_of(l, s->to) == l->index)
             deliver(l, me, s, RING);
         else
@@ -391,12 +392,12 @@ RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
 {
     struct rp__events *e = &l->events;
     l->source = l->index;
-    for (struct rp__slot *s; l->quantum > 1 && l->budget > 0 && (s = rp__events_peek(e));) {
+    for (struct rp__slot *s; l->quantum > 1 && rp__stint_goes_on(&l->stint) && (s = rp__events_peek(e));) {
         l->quantum--;
         release(l, l->quantum);
         if (s + AHEAD < e->head_end)
             PREFETCH(l, s + AHEAD);
-        l->budget--;
+        l->stint.left--;
         unsigned n = rp__slots(s->type);
         rp__events_pop(e, n);
         deliver(l, me, s, LOCAL);
@@ -409,7 +410,7 @@ RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__r
 {
     uint32_t ready = rp__ring_ready(r);
     l->source = r->src->index;
-    while (ready > 0 && quantum > 0 && l->budget > 0) {
+    while (ready > 0 && quantum > 0 && rp__stint_goes_on(&l->stint)) {
         struct rp__slot *s = rp__ring_at(r);
         if (s->type == RP__PAD) {
             ready -= (uint32_t)s->to;
@@ -422,7 +423,7 @@ RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__r
         ready -= n;
         quantum--;
         release(l, quantum);
-        l->budget--;
+        l->stint.left--;
         /* the head moves on before the handler runs: on its return this stack may not be the scheduler's.
          * The slot is not handed back before the next message is taken, so it may still be read. */
         r->chead += n;
@@ -458,11 +459,11 @@ static void note_time(struct rp_loop *l, struct rp__talk *t, uint64_t who, rp_ti
 RP__NOIPA static void due_heard(struct rp_loop *l, rp_self *me, struct rp__talk *t)
 {
     l->source = l->index;
-    for (struct rp__delayed *d; l->budget > 0 && (d = rp__timer_due(l));) {
+    for (struct rp__delayed *d; rp__stint_goes_on(&l->stint) && (d = rp__timer_due(l));) {
         rp_msg *m = rp__timer_take(l, d);
         rp_time from = l->world->now(l);
         uint64_t who = m ? m->slot.to : 0;
-        l->budget--;
+        l->stint.left--;
         if (!m)
             continue;
         deliver(l, me, &m->slot, OWNED);
@@ -501,7 +502,7 @@ RP__NOIPA static void dispatch_heard(struct rp_loop *l, rp_self *me)
     dispatch_few(l, me, r, before);
     l->quantum = quantum -= before;
     struct rp__slot *s = !r ? rp__events_peek(&l->events) : rp__ring_ready(r) > 0 ? rp__ring_at(r) : 0;
-    if (!s || s->type == RP__PAD || l->actors->talk != t || l->budget <= 0)
+    if (!s || s->type == RP__PAD || l->actors->talk != t || !rp__stint_goes_on(&l->stint))
         return;
     from = l->world->now(l);
     uint64_t who = s->type & RP__FLAG(RP__F_SYSTEM) ? 0 : s->to;
@@ -513,6 +514,23 @@ RP__NOIPA static void dispatch_heard(struct rp_loop *l, rp_self *me)
         note_time(l, t, who, from, (uint64_t)weight);
 }
 
+/* Where messages come from. A turn that ends in the middle of one of these is followed by a turn that begins with the
+ * next, or those behind one that always has some would never have their turn. */
+enum { TIMERS, HERE, RINGS };
+
+static inline void dispatch_from(struct rp_loop *l, rp_self *me, unsigned source)
+{
+    if (source == TIMERS) {
+        dispatch_due(l, me);
+    } else if (source == HERE) {
+        dispatch_events(l, me);
+    } else {
+        struct rp__ring *r = atomic_load_explicit(&l->in[source - RINGS], memory_order_acquire);
+        if (r)
+            dispatch_ring(l, me, r, RP__QUANTUM);
+    }
+}
+
 void rp__dispatch(struct rp_loop *l)
 {
     rp_self *me = l->sched;
@@ -522,12 +540,12 @@ void rp__dispatch(struct rp_loop *l)
         dispatch_heard(l, me);
     if (__builtin_expect(l->actors->nheld != 0, 0))
         dispatch_held(l, me);
-    dispatch_due(l, me);
-    dispatch_events(l, me);
-    unsigned n = l->sys->nloops, first = (unsigned)(atomic_load_explicit(&l->turns, memory_order_relaxed) % n); /* a turn's budget may end before the last one */
-    for (unsigned i = 0; i < n; i++) {
-        struct rp__ring *r = atomic_load_explicit(&l->in[(first + i) % n], memory_order_acquire);
-        if (r)
-            dispatch_ring(l, me, r, RP__QUANTUM);
+    unsigned n = RINGS + l->sys->nloops, source = l->actors->first;
+    bool goes_on = true;
+    for (unsigned i = 0; i < n && goes_on; i++) {
+        dispatch_from(l, me, source);
+        source = source + 1 < n ? source + 1 : 0;
+        goes_on = rp__stint_goes_on(&l->stint);
     }
+    l->actors->first = goes_on ? 0 : source;
 }

@@ -23,8 +23,8 @@ static inline struct rp__actor *next_receiver(struct rp_loop *l, rp_msg **held)
 {
     struct rp__events *e = &l->events;
     const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE | RP__F_NODE) | RP__STAMP;
-    if (l->quantum <= 1 || l->budget <= 0)
-        return 0; /* the round is over, or has not come to messages yet */
+    if (l->quantum <= 1 || l->stint.left <= 0)
+        return 0; /* the round is over or has not come to messages yet, or the clock is to be looked at */
     struct rp__slot *s = rp__events_peek(e);
     if (!s || s->type & special)
         return 0;
@@ -32,7 +32,7 @@ static inline struct rp__actor *next_receiver(struct rp_loop *l, rp_msg **held)
     if (!a || !(a->flags & RP__A_RECV) || a->flags & (RP__A_STOPPED | RP__A_ENDING | RP__A_TRACED) || !(*held = rp__msg_hold(l, s)))
         return 0;
     l->quantum--;
-    l->budget--;
+    l->stint.left--;
     rp__events_pop(e, rp__slots(s->type));
     return a;
 }

@@ -43,7 +43,7 @@ struct rp__spill *rp__reserve_take(struct rp_loop *l)
 {
     struct rp__actors *t = l->actors;
     if (t->nreserve == RESERVE_LOW)
-        l->budget = 0; /* dispatch begins nothing more until the reserve is full again */
+        rp__stint_end(&l->stint); /* dispatch begins nothing more until the reserve is full again */
     struct rp__hook *at = rp__list_pop(&t->reserve);
     if (!at) {
         rp__tally(l, RP__LOST_SIGNALS, 1);

@@ -54,7 +54,7 @@ int rp__host_tick(rp_system *sys, rp_time budget)
     int rc = may_tick(sys);
     if (rc != 0)
         return rc;
-    w->l->slice = budget < RP__TURN_NS ? budget : RP__TURN_NS;
+    w->l->stint.slice = budget < RP__TURN_NS ? budget : RP__TURN_NS;
     rp_time end = rp__os_now() + budget;
     bool more;
     do {
@@ -72,7 +72,7 @@ int rp__host_wait(rp_system *sys)
     int rc = may_tick(sys);
     if (rc == -EPERM)
         return rc;
-    w->l->slice = RP__TURN_NS;
+    w->l->stint.slice = RP__TURN_NS;
     uv_run(w->loop, UV_RUN_DEFAULT);
     return 0;
 }

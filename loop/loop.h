@@ -6,8 +6,9 @@
  *
  *     round:  posts from other threads -> timers that are due -> coroutines that are ready
  *             -> messages (floor->dispatch) -> publish what was written to other loops
- *     rounds follow each other until nothing is left or the turn's budget is spent; then the world
- *     polls I/O, and either comes back at once or blocks until a wake-up or the next timer.
+ *     rounds follow each other until nothing is left or the turn is over (stint.h), which may be in the
+ *     middle of one; then the world polls I/O, and either comes back at once or blocks until a wake-up or
+ *     the next timer.
  *
  * Everything here belongs to the loop's own thread, but for the inbox, `sleeping` and the rings.
  */
@@ -22,6 +23,7 @@
 #include "loop/ring.h"
 #include "loop/self.h"
 #include "loop/stack.h"
+#include "loop/stint.h"
 #include "loop/wheel.h"
 #include "loop/world.h"
 
@@ -29,10 +31,8 @@ enum {
     RP__QUANTUM = 256,         /* messages in a round, from the loop's own queue; and from each ring */
     RP__BACKLOG = 256,         /* undispatched messages on a sender's own loop, */
     RP__BURST = 64,            /* and so many of its own since it was resumed: then it steps aside; */
-    RP__CROWDED = 4096,        /* with so many, it waits in line */
+    RP__CROWDED = 1024,        /* with so many, it waits in line */
     RP__RELEASE_AFTER = 8,     /* messages, between two plain publications of all rings; a power of two */
-    RP__TURN_BUDGET = 4096,    /* switches and messages in a turn, */
-    RP__TURN_NS = 100000,      /* or this long (rp_loop.slice): then the world polls I/O */
     RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all, */
     RP__LOOKS = 8,             /* and again at twice the time, four times it, ...: 6.4 s at last */
     RP__TALLIES = 20,
@@ -68,7 +68,7 @@ struct rp_loop {
     uint32_t slow;
     uint32_t trace;            /* categories that are traced */
     uint32_t index;
-    int32_t budget;            /* what is left of the turn */
+    struct rp__stint stint;    /* what may be done before the clock is looked at, and of the turn */
     uint32_t source;           /* the loop that the messages now dispatched came from */
     int32_t quantum;           /* what is left of the round's messages; 0: it has not come to them yet */
     bool more;                 /* the turn ended with work left */
@@ -84,9 +84,7 @@ struct rp_loop {
     struct rp__waitlist in_line; /* who has sent its burst to this loop, its own; */
     uint32_t in_line_credit;   /* and how many have been dispatched that nobody of them was woken for */
     struct rp__hook spills;    /* struct rp__spill, for this loop itself: memory was out */
-    rp_time now;               /* of the round */
-    rp_time turn_end;
-    rp_time slice;             /* how long a turn may last */
+    rp_time now;               /* when it last looked: at least once in a round */
     rp_time trim_at;           /* when stacks that are free by then give their pages back; RP_FOREVER: none are */
     rp_time idle_gap;          /* running mean of the time without work, for spinning */
     rp_system *sys;

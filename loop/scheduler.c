@@ -4,7 +4,7 @@
  *
  * The scheduler is a coroutine like any other: it runs rounds, and where a round meets a coroutine
  * that is ready it switches to it. A coroutine that parks switches straight to the next ready one, or
- * back to the scheduler when there is none or the turn's budget is spent.
+ * back to the scheduler when there is none or the turn is over.
  *
  * Handlers run on the scheduler's stack as plain calls. When one parks, `me` is the scheduler's own
  * self: a fresh stack becomes the scheduler and this one stays with the handler. When that handler
@@ -60,17 +60,17 @@ void rp__wake(rp_self *self, int rc)
     rp__ready(self);
 }
 
-/* The next to run: the first that is ready while the budget lasts, else the scheduler. */
+/* The next to run: the first that is ready while the turn lasts, else the scheduler. */
 rp_self *rp__next(struct rp_loop *l)
 {
     if (rp__forked(l))
         rp__fork_strayed();
-    if (l->budget <= 0)
+    if (!rp__stint_goes_on(&l->stint))
         return l->sched;
     struct rp__hook *first = rp__list_pop(&l->ready);
     if (!first)
         return l->sched;
-    l->budget--;
+    l->stint.left--;
     return RP__OF(rp_self, ready, first);
 }
 
@@ -81,8 +81,8 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
     struct rp__hook batch; /* those that become ready meanwhile belong to the next round */
     rp__list_init(&batch);
     rp__list_splice(&batch, &l->ready);
-    for (struct rp__hook *at; l->budget > 0 && (at = rp__list_pop(&batch));) {
-        l->budget--;
+    for (struct rp__hook *at; rp__stint_goes_on(&l->stint) && (at = rp__list_pop(&batch));) {
+        l->stint.left--;
         rp__switch(l, me, RP__OF(rp_self, ready, at));
     }
     rp__list_splice(&l->ready, &l->yielded);
@@ -95,12 +95,12 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
 /* Where those that are ready have used up the turn, messages have a share all the same, or they would starve. */
 static inline void dispatch(struct rp_loop *l)
 {
-    bool spent = l->budget <= 0;
+    bool spent = !rp__stint_goes_on(&l->stint);
     if (spent)
-        l->budget = l->sys->chaos ? 1 : RP__QUANTUM;
+        rp__stint_share(&l->stint, l->sys->chaos ? 1 : RP__STINT_MOST);
     l->sys->floor->dispatch(l);
     if (spent)
-        l->budget = 0;
+        rp__stint_end(&l->stint);
 }
 
 /* For every two bursts that were dispatched one may send another: a crowd does not add to what waits, however many
@@ -130,8 +130,9 @@ bool rp__work_left(struct rp_loop *l)
 
 static void begin_turn(struct rp_loop *l)
 {
+    l->now = l->world->now(l);
+    rp__stint_turn(&l->stint, l->sys->chaos ? (int32_t)(1 + rp__random_of(l) % 64) : RP__TURN_BUDGET);
     rp__load_note(&l->load, l->now, true);
-    l->turn_end = l->now + l->slice;
     if (l->now >= l->sampler.look_at)
         rp__sampler_look(l, l->now);
 }
@@ -142,9 +143,6 @@ RP__NOIPA static void sched_main(rp_self *me)
     for (;;) { /* unbounded: until the loop is closed */
         do {
             if (l->quantum <= 0) {
-                l->now = l->world->now(l);
-                if (l->turn_end == 0)
-                    begin_turn(l);
                 me->actor = 0; /* whom it called last has returned: posts and timers are nobody's code */
                 rp__inbox_drain(l);
                 rp__wheel_advance(&l->wheel, l->now, RP__QUANTUM);
@@ -159,7 +157,7 @@ RP__NOIPA static void sched_main(rp_self *me)
             l->quantum = 0;
             rp__publish(l);
             l->more = rp__work_left(l);
-        } while (l->more && l->budget > 0 && l->now < l->turn_end);
+        } while (l->more && rp__stint_next(&l->stint));
         rp__switch(l, me, &l->home);
     }
 }
@@ -173,8 +171,7 @@ int rp__sched_open(struct rp_loop *l)
 RP__NOIPA bool rp__turn(struct rp_loop *l)
 {
     rp__count(&l->turns, 1);
-    l->budget = l->sys->chaos ? (int32_t)(1 + rp__random_of(l) % 64) : RP__TURN_BUDGET;
-    l->turn_end = 0; /* the first round reads the clock */
+    begin_turn(l);
     rp__switch(l, &l->home, l->sched);
     return l->more;
 }

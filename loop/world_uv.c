@@ -153,7 +153,7 @@ static void turns(struct rp__uv *w)
             return;
         }
         if (end == 0)
-            end = l->turn_end;
+            end = l->stint.end;
         if (more)
             break;
         if (!spin(w) && rp__sleep_begin(l)) {

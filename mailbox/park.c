@@ -3,7 +3,7 @@
 
 void rp__rest_now(rp_self *me)
 {
-    if (!me->nowait && rp__keep_stack(me) == 0)
+    if (!rp__stint_goes_on(&me->loop->stint) && !me->nowait && rp__keep_stack(me) == 0)
         rp__yield_sure(me);
 }
 

@@ -106,7 +106,7 @@ void rp__rest_now(rp_self *me);
 
 static inline void rp__rest(rp_self *me)
 {
-    if (__builtin_expect(--me->loop->budget <= 0, 0))
+    if (__builtin_expect(--me->loop->stint.left <= 0, 0))
         rp__rest_now(me);
 }
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Coroutines that are always ready, more of them than a turn has room for, and a message.
+ * What a turn may last, and who has a part in it.
  */
+#include "reparto/sim.h"
 #include "tests/support.h"
+
+#include "loop/loop.h"
+
+/* ---- coroutines that are always ready, more of them than a turn has room for, and a message -------- */
 
 enum { SIM_MANY = 100, MANY = 4500 };
 
@@ -59,4 +64,120 @@ TEST(fair, messages_have_their_share_beside_those_that_are_ready)
     n = MANY;
     check_eq(run_with(crowded, &n, &one), 0);
 #endif
+}
+
+/* ---- handlers that are slow ------------------------------------------------------------------------ */
+
+enum { SLOW = 50 * RP_US, CIRCLES = 8, MS = 40, SEEDS = 10 };
+
+struct slow {
+    uint64_t turn, n;
+    rp_time begun, most; /* the turn's first; the latest that one began, after that */
+    bool over;
+};
+
+/* Its own queue is never empty. */
+static int slow_circle(rp_self *me, void *state, const rp_msg *m)
+{
+    enum { UNTIL_KNOWN = 64 };
+    struct slow *s = *(struct slow **)state;
+    uint64_t turn = atomic_load_explicit(&me->loop->turns, memory_order_relaxed);
+    rp_time now = rp_now(me);
+    (void)m;
+    if (s->turn != turn)
+        s->begun = now;
+    s->turn = turn;
+    if (++s->n > UNTIL_KNOWN && now - s->begun > s->most)
+        s->most = now - s->begun;
+    rp_sim_busy(me, SLOW);
+    return s->over ? RP_STOP : tell_num(me, rp_self_ref(me), 1);
+}
+
+static int keep_arg(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(void **)state = arg;
+    return 0;
+}
+static const rp_actor circle = {.name = "circle", .handle = slow_circle, .init = keep_arg, .state_size = sizeof(void *)};
+
+static void start_circles(rp_self *me, struct slow *s, unsigned loop)
+{
+    for (unsigned i = 0; i < CIRCLES; i++) {
+        rp_ref r;
+        check_eq(rp_spawn(me, &circle, &(rp_spawn_opts){.on = RP_LOOP(loop), .arg = s}, &r), 0);
+        check_eq(tell_num(me, r, 1), 0);
+    }
+}
+
+static int beside_slow_ones(rp_self *me, void *arg)
+{
+    struct slow s = {.turn = 0};
+    rp_time late = 0;
+    (void)arg;
+    start_circles(me, &s, 0);
+    for (unsigned i = 0; i < MS; i++) {
+        rp_time at = rp_in_ms(me, 1);
+        check_eq(rp_sleep(me, at), 0);
+        if (i > MS / 4 && rp_now(me) - at > late)
+            late = rp_now(me) - at;
+    }
+    s.over = true;
+    check(s.n > MS * 10, "%llu have run", (unsigned long long)s.n);
+    check(s.most < RP__TURN_NS, "a handler began %lld ns after its turn", (long long)s.most);
+    check(late < RP__TURN_NS + 2 * SLOW, "a timer was %lld ns late", (long long)late);
+    return 0;
+}
+
+TEST(fair, a_turn_is_over_when_its_time_is)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < SEEDS; i++) {
+        rp_system_opts sim = {.loops = 1, .sim_seed = seed + i};
+        check_eq(run_with(beside_slow_ones, NULL, &sim), 0);
+    }
+}
+
+/* A turn has time for two of them, and its loop's own queue for all of it: others have theirs all the same. */
+static int slow_count(rp_self *me, void *state, const rp_msg *m)
+{
+    rp_sim_busy(me, SLOW);
+    ++**(uint64_t **)state;
+    return rp_wants_reply(m) ? rp_reply(me, m, NUM, &(struct num){1, {0, 0}}) : 0;
+}
+static const rp_actor asked = {.name = "asked", .handle = slow_count, .init = keep_arg, .state_size = sizeof(void *)};
+
+static int tick_init(rp_self *me, void *state, void *arg)
+{
+    *(void **)state = arg;
+    return rp_timer_every(me, rp_in_ms(me, 1), RP_MS, NUM, &(struct num){0, {0, 0}}, NULL);
+}
+static const rp_actor ticked = {.name = "ticked", .handle = slow_count, .init = tick_init, .state_size = sizeof(void *)};
+
+static int many_sources(rp_self *me, void *arg)
+{
+    struct slow s = {.turn = 0};
+    uint64_t ticks = 0, calls = 0;
+    rp_ref r;
+    (void)arg;
+    check_eq(rp_spawn(me, &asked, &(rp_spawn_opts){.on = RP_LOOP(1), .arg = &calls}, &r), 0);
+    check_eq(rp_spawn(me, &ticked, &(rp_spawn_opts){.on = RP_LOOP(1), .arg = &ticks}, NULL), 0);
+    start_circles(me, &s, 1);
+    for (rp_time until = rp_in_ms(me, MS); rp_now(me) < until;) {
+        rp_msg *m;
+        check_eq(rp_call(me, r, NUM, &(struct num){1, {0, 0}}, &m, rp_in_ms(me, MS)), 0);
+        rp_msg_drop(me, m);
+    }
+    s.over = true;
+    check(ticks >= MS / 2 && calls >= MS, "%llu ticks, %llu calls", (unsigned long long)ticks, (unsigned long long)calls);
+    return 0;
+}
+
+TEST(fair, every_source_has_its_turn)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < SEEDS; i++) {
+        rp_system_opts sim = {.loops = 2, .sim_seed = seed + i};
+        check_eq(run_with(many_sources, NULL, &sim), 0);
+    }
 }
