@@ -238,6 +238,7 @@ enum rp__op {            /* body[] */
     RP__OP_BORN,         /* struct rp__birth * */
     RP__OP_CHILD_ENDED,  /* struct rp__kid * */
     RP__OP_NO_REPLY,     /* call id, error */
+    RP__OP_HAS,          /* (to the asker) call id: the sender has it to answer */
     RP__OP_DRAIN,        /* */
     RP__OP_LINK,         /* struct rp__bond *, the target's half; its number */
     RP__OP_UNLINK,       /* the numbers it is known by: the sender's, the target's */
@@ -480,6 +481,7 @@ static inline rp_mail rp__mail_of(const struct rp__actor *a) /* what becomes of 
 }
 
 void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err, const char *blame);
+void rp__on_has(struct rp_loop *l, uint64_t call, uint64_t who); /* whoever waits for the reply waits for that one */
 rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s); /* who waited for it, and is to run now; NULL: nobody is */
 
 /* Waits as rp__park does, for an actor: -EDEADLK when that waits for this one in turn. */

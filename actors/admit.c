@@ -2,6 +2,7 @@
  *
  * admit.c - a message meets a busy actor: into its mailbox, or what the policy says when that is full.
  */
+#include "actors/rights.h"
 #include "actors/runtime.h"
 
 #include <errno.h>
@@ -92,6 +93,13 @@ static void replaced(struct rp_loop *l, struct rp__actor *a, rp_msg *m, rp_msg *
         rp__drop(l, &old->slot, RP_DROPPED_OLD);
 }
 
+static void has_come(struct rp_loop *l, struct rp__actor *a, rp_msg *m, bool wanted)
+{
+    if (__builtin_expect(rp__brings_right(&m->slot), 0))
+        rp__right_came(l, a, &m->slot);
+    tell_waiter(a, wanted);
+}
+
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned)
 {
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr))) {
@@ -122,5 +130,5 @@ void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, boo
     if (rp__mailbox_put(l, a->box, m, policy == RP_CONFLATE) != 0)
         rp__no_memory(l, &m->slot);
     else
-        tell_waiter(a, comes);
+        has_come(l, a, m, comes);
 }

@@ -8,6 +8,7 @@
  */
 #include "actors/ask.h"
 #include "actors/meter.h"
+#include "actors/rights.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
 
@@ -117,4 +118,19 @@ void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err, const char *blame)
     rp_self *asker = entry;
     snprintf(asker->blame, sizeof asker->blame, "%.*s", RP__BLAME, blame);
     rp__wake(asker, err);
+}
+
+/* What it waits for is looked into anew, if it has been before: this may close a ring. */
+void rp__on_has(struct rp_loop *l, uint64_t id, uint64_t who)
+{
+    void *entry = rp__id_find(&l->actors->calls, id);
+    const void *on = (const void *)(uintptr_t)who;
+    if (!entry || rp__entry_is_ask(entry))
+        return;
+    rp_self *asker = entry;
+    if (asker->waits_node != l->node || asker->waits_on == on)
+        return;
+    asker->waits_on = on;
+    if (rp__is_overdue(asker))
+        asker->overdue(asker);
 }

@@ -8,16 +8,19 @@
  *
  *   looking   from actor to actor, to where it set out from. The way is noted, edges are believed: what has been seen
  *             on one loop may have ended when the probe is on the next
- *   proving   once more around. If each is still in the wait it was in, all of them stood still when the first round
- *             was done: then the edges, which are looked into now, were all there at once, and it is a ring
+ *   proving   twice more around, and the edges are looked into. If each is still in the wait it was in, all of them
+ *             stood still between those two rounds; an edge that is found in both was there between them, though a
+ *             call may have been passed on to who waits a moment before: so all were there at once, and it is a ring
  *
  * Of a ring that is proved the wait that began last ends with -EDEADLK and the names along the way; whichever of its
  * members have looked come upon the same one, so it is one that is told.
  *
- * An edge counts only while the actor at its end holds the call or the lock, or is full: a call that was passed on
- * does not wait for who passed it on. One that waits for several (a writer for all readers) has an edge to each, and
- * the probe becomes as many. Edges into other processes, and those of tasks, are not followed.
+ * An edge counts only while the actor at its end has the call to answer (rights.c), holds the lock, or is full: a call
+ * that was passed on waits for who has it now, once that one has said so. One that waits for several (a writer for all
+ * readers) has an edge to each, and the probe becomes as many. Edges into other processes, and those of tasks, are not
+ * followed.
  */
+#include "actors/rights.h"
 #include "actors/runtime.h"
 
 #include "loop/held.h"
@@ -55,7 +58,7 @@ struct probe {
     bool back;          /* it is at the one before, which waits for room, once more */
     unsigned fuel;
     unsigned n;         /* steps of the way; when it proves, */
-    unsigned gone;      /* how many of them it has done */
+    unsigned gone;      /* how many of them it has done, twice over */
     unsigned last;      /* of those who can be told, who began to wait last: a step; LONGEST: nobody */
     rp_time since;
     size_t len;         /* of text */
@@ -65,25 +68,9 @@ struct probe {
 
 /* ---- what is seen of one actor -------------------------------------------------------------------- */
 
-static bool is_call(struct rp__slot *s, const void *arg)
-{
-    const struct claim *c = arg;
-    unsigned f = rp__flags(s->type);
-    return (f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN | RP__F_NODE)) == RP__F_CALL && s->from == c->asker &&
-           *rp__call_of(s) == c->call;
-}
-
-static bool holds_call(const struct rp__actor *a, const struct claim *c)
-{
-    bool at_it = a->flags & RP__A_COROUTINE ? a->co->serving == c->call && a->co->asker == c->asker
-                                            : a->co->msg && is_call(a->co->msg, c);
-    return at_it || (a->box && rp__mailbox_find(a->box, is_call, c));
-}
-
 bool rp__holds(const struct rp__actor *a, uint64_t asker, uint64_t call)
 {
-    struct claim c = {.asker = asker, .call = call};
-    return a->co && (call ? holds_call(a, &c) : a->box && a->box->told > 0);
+    return a->co && (call ? rp__has_right(a, asker, call) : a->box && a->box->told > 0);
 }
 
 /* Does what came before really wait for a? */
@@ -95,7 +82,7 @@ static bool holds(const struct rp__actor *a, const struct claim *c)
     case ROOM: /* that loop has been told that it is full, and not yet that there is room */
         return a->box && rp__box_told(a->box, c->loop);
     case REPLY:
-        return holds_call(a, c);
+        return rp__has_right(a, c->asker, c->call);
     case HELD:
         return rp__held_find(a->co, c->held) != 0;
     }
@@ -207,7 +194,7 @@ static void take_step(struct rp_loop *l, struct probe *p, const struct rp__actor
         send(l, p, (uint64_t)(uintptr_t)co->waits_on);
 }
 
-/* Around once more, from who will be told. */
+/* Around twice more, from who will be told. */
 static void prove(struct rp_loop *l, struct probe *p)
 {
     struct step way[LONGEST];
@@ -234,10 +221,10 @@ static void look(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
 
 /* ---- proving -------------------------------------------------------------------------------------- */
 
-/* True: it has been all around. */
+/* True: it has been all around, twice. */
 static bool tell(struct probe *p, rp_self *co)
 {
-    if (p->gone < p->n)
+    if (p->gone < 2 * p->n)
         return false;
     memcpy(co->blame, p->text, sizeof co->blame);
     rp__interrupt(co, -EDEADLK);
@@ -264,7 +251,8 @@ static void try(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
         ask_back(l, p);
         return;
     }
-    note(p, a, p->gone ? " > " : "");
+    if (p->gone <= p->n)
+        note(p, a, p->gone ? " > " : "");
     if (tell(p, a->co)) {
         drop(l, p);
         return;
@@ -297,6 +285,7 @@ void rp__overdue(rp_self *me)
     struct claim c;
     if (!a || a->co != me || !claim_of(l, a, &c))
         return;
+    rp__tell_askers(l, a);
     struct probe *p = rp__pool_get(&l->pool, sizeof *p);
     if (!p)
         return; /* it waits on, as it would without */

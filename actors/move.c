@@ -159,6 +159,7 @@ bool rp__move_hold(struct rp_loop *l, struct rp__actor *a, const struct rp__slot
     case RP__OP_STAY:
     case RP__OP_BORN: /* not to the actor, but to a coroutine of it */
     case RP__OP_NO_REPLY:
+    case RP__OP_HAS:
         return false;
     default:
         break;

@@ -518,12 +518,12 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
     o.cookie = o.bounce ? *rp__cookie_of(s) : 0;
     o.deadline = f & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(s) : 0;
     rp__pay(me->loop, s);
-    o.flags |= f & RP__F_NODE ? RP__F_PAID : 0;
-    if (o.call)
-        rp__served(me->loop, o.from, o.call);
+    o.flags |= f & RP__F_NODE || o.flags & RP__F_CALL ? RP__F_PAID : 0;
     int rc = rp__send(me, &o, wait, RP_FOREVER);
     if (rc != 0)
         return rc;
+    if (o.call)
+        rp__served(me->loop, o.from, o.call);
     rp__done(me->loop, s);
     s->type |= RP__FLAG(RP__F_TAKEN);
     return 0;

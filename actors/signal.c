@@ -146,6 +146,9 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
     case RP__OP_NO_REPLY:
         rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1], (const char *)&s->body[2]);
         return;
+    case RP__OP_HAS:
+        rp__on_has(l, s->body[0], s->from);
+        return;
     case RP__OP_DRAIN: /* dispatch.c: it runs a handler */
         return;
     case RP__OP_LINK:

@@ -13,6 +13,7 @@ struct rp__right {
     rp_token token;
     struct rp__right *next; /* in a pledge */
     bool pledged;
+    bool passed; /* it was another's before */
 };
 
 static struct rp__right *find(const struct rp__actor *a, const rp_token *k)
@@ -21,13 +22,13 @@ static struct rp__right *find(const struct rp__actor *a, const rp_token *k)
 }
 
 /* From here on `a` answers for it. */
-static int hold(struct rp_loop *l, struct rp__actor *a, const rp_token *k, rp_token *ret)
+static int hold(struct rp_loop *l, struct rp__actor *a, const rp_token *k, bool passed, rp_token *ret)
 {
     struct rp__extra *x = a ? rp__extra(l, a) : 0;
     struct rp__right *r = x ? rp__pool_get(&l->pool, sizeof *r) : 0;
     if (!r)
         return a ? -ENOMEM : -EINVAL;
-    *r = (struct rp__right){.token = *k};
+    *r = (struct rp__right){.token = *k, .passed = passed};
     r->token.held = rp__new_number(l);
     if (rp__map_put(&x->tokens, &l->sys->mem, r->token.held, r) != 0) {
         rp__pool_free(&l->pool, r, sizeof *r);
@@ -41,6 +42,17 @@ static void forget(struct rp_loop *l, struct rp__actor *a, struct rp__right *r)
 {
     (void)rp__map_remove(&a->extra->tokens, r->token.held);
     rp__pool_free(&l->pool, r, sizeof *r);
+}
+
+bool rp__tokens_find(const struct rp__actor *a, bool (*is)(const rp_token *k, bool passed, const void *arg), const void *arg)
+{
+    const struct rp__map *held = a->extra ? &a->extra->tokens : 0;
+    for (uint32_t i = 0; held && i < held->size; i++) {
+        const struct rp__right *r = held->at[i].value;
+        if (r && is(&r->token, r->passed, arg))
+            return true;
+    }
+    return false;
 }
 
 /* ---- using --------------------------------------------------------------------------------------- */
@@ -109,7 +121,7 @@ int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret)
     rp_token k;
     int rc = rp__right_of(me->loop, m, &k);
     if (rc == 0)
-        rc = hold(me->loop, me->actor, &k, ret);
+        rc = hold(me->loop, me->actor, &k, rp__flags(m->slot.type) & RP__F_PAID, ret);
     if (rc == 0)
         ((rp_msg *)(uintptr_t)m)->slot.type |= RP__FLAG(RP__F_SPENT);
     return rc;
@@ -136,7 +148,7 @@ int rp_token_from(rp_self *me, const rp_msg *m, const rp_token *field, rp_token 
         return -EINVAL;
     if (field->call == 0)
         return -EALREADY;
-    int rc = hold(me->loop, me->actor, field, ret);
+    int rc = hold(me->loop, me->actor, field, true, ret);
     if (rc == 0)
         ((rp_token *)(uintptr_t)field)->call = 0;
     return rc;
@@ -157,7 +169,7 @@ int rp_token_attach(rp_self *me, rp_token *k)
 {
     struct rp__right *r;
     int rc = usable(me, k, &r);
-    return rc != 0 ? rc : r ? -EALREADY : hold(me->loop, me->actor, k, k);
+    return rc != 0 ? rc : r ? -EALREADY : hold(me->loop, me->actor, k, true, k);
 }
 
 /* ---- in what is sent ----------------------------------------------------------------------------- */

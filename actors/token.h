@@ -22,6 +22,11 @@
 int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *ret); /* it is still the message's. 0, -EALREADY, -EPERM */
 int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by); /* as rp__send_reply */
 
+/* ---- those that an actor holds -------------------------------------------------------------------- */
+
+/* `passed`: it came from another actor, and not by its call. True: `is` was, of one. */
+bool rp__tokens_find(const struct rp__actor *a, bool (*is)(const rp_token *k, bool passed, const void *arg), const void *arg);
+
 /* ---- tokens in what is sent ---------------------------------------------------------------------- */
 
 /* The rights that a body carries, for as long as it is not known whether it has gone: nobody can use them meanwhile. */

@@ -44,7 +44,7 @@ enum {
     RP__F_SPENT = 1 << 12,   /* its right to reply has been used or taken */
     RP__F_TAKEN = 1 << 13,   /* moved away: the slot is an empty shell */
     RP__F_SURE = 1 << 14,    /* needs no room in the mailbox */
-    RP__F_PAID = 1 << 15     /* the credit it used on its link has been given back */
+    RP__F_PAID = 1 << 15     /* the credit it used on its link has been given back; a call of this process: was passed on */
 };
 
 #define RP__FLAG(f) ((uint64_t)(f) << 48)

@@ -23,6 +23,7 @@ struct member { /* of a play */
 
 struct play {
     unsigned n;
+    rp_ref between;
     rp_barrier begin;
     rp_event over;
     _Atomic unsigned told;
@@ -73,6 +74,36 @@ static void check_names(const struct member *m, const char *blame)
     check_str(blame, want);
 }
 
+/* ---- who passes calls on ------------------------------------------------------------------------- */
+
+struct passed { /* a question for `to`; or to that one, the right to answer it */
+    rp_ref to;
+    rp_token right;
+    uint64_t hand;
+};
+static const rp_field passed_fields[] = {RP_FIELD(struct passed, to, RP_REF), RP_FIELD(struct passed, right, RP_TOKEN),
+                                         RP_FIELD(struct passed, hand, RP_U64)};
+static const rp_type passed_type = RP_TYPE("graph.passed", struct passed, passed_fields);
+
+static int pass_on(rp_self *me, void *state, const rp_msg *m)
+{
+    struct passed b = *(const struct passed *)rp_body(m, &passed_type);
+    (void)state;
+    if (!b.hand)
+        return rp_forward(me, m, b.to);
+    check_eq(rp_take_token(me, m, &b.right), 0);
+    return rp_tell(me, b.to, &passed_type, &b);
+}
+static const rp_actor between = {.name = "between", .handle = pass_on};
+
+static int call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_time until)
+{
+    rp_msg *m = NULL;
+    int rc = rp_call(me, to, t, body, &m, until);
+    rp_msg_drop(me, m);
+    return rc;
+}
+
 /* ---- a member ------------------------------------------------------------------------------------ */
 
 static int nothing(rp_self *me, void *arg)
@@ -95,7 +126,6 @@ static int send_many(rp_self *me, struct member *to)
 
 static int wait_by(rp_self *me, enum graph_edge by, struct member *on, rp_time until)
 {
-    rp_msg *m;
     int rc = 0;
     switch (by) {
     case BY_LOCK:
@@ -112,10 +142,10 @@ static int wait_by(rp_self *me, enum graph_edge by, struct member *on, rp_time u
     case BY_ONCE:
         return rp_once_run(me, &on->once, nothing, NULL, until);
     case BY_CALL:
-        rc = rp_call(me, on->ref, NUM, &(struct num){.n = 1}, &m, until);
-        if (rc == 0)
-            rp_msg_drop(me, m);
-        return rc;
+        return call(me, on->ref, NUM, &(struct num){.n = 1}, until);
+    case BY_FORWARD:
+    case BY_HANDED:
+        return call(me, on->p->between, &passed_type, &(struct passed){.to = on->ref, .hand = by == BY_HANDED}, until);
     case BY_ROOM:
         return send_many(me, on);
     case GRAPH_EDGES:
@@ -192,6 +222,7 @@ static int handle_member(rp_self *me, void *state, const rp_msg *m)
 static void raise_curtain(rp_self *me, struct play *p, const struct graph_node *node)
 {
     check_eq(rp_barrier_init(&p->begin, p->n), 0);
+    check_eq(rp_spawn(me, &between, &(rp_spawn_opts){.on = RP_LOOP(node->loop % rp_loop_count(me))}, &p->between), 0);
     for (unsigned i = 0; i < p->n; i++) {
         struct member *m = &p->m[i];
         m->p = p;
@@ -205,7 +236,7 @@ static void raise_curtain(rp_self *me, struct play *p, const struct graph_node *
             m->kind.run = run_member;
         if (m->g->to >= 0)
             p->m[m->g->to].wanted[m->g->by] = true;
-        rp_spawn_opts o = {.arg = m, .mailbox = 8, .monitor = true, .on = RP_LOOP(m->g->loop % rp_loop_count(me))};
+        rp_spawn_opts o = {.arg = m, .mailbox = 2 * GRAPH_MOST, .monitor = true, .on = RP_LOOP(m->g->loop % rp_loop_count(me))};
         check_eq(rp_spawn(me, &m->kind, &o, &m->ref), 0);
     }
     find_rings(p);
@@ -245,6 +276,7 @@ void graph_play(rp_self *me, const struct graph_node *node, unsigned n)
         check_eq(recv_down(me, &d), 0);
         check_eq(d.reason, 0);
     }
+    check_eq(rp_stop(me, p->between, "over"), 0);
     for (unsigned i = 0; i < n; i++)
         if (p->m[i].ring == (int)i) {
             check(atomic_load(&p->m[i].told) <= 1, "the ring of %s is told %u times", p->m[i].name, atomic_load(&p->m[i].told));
@@ -259,7 +291,7 @@ unsigned graph_random(rp_self *me, struct graph_node *node, unsigned n)
         struct graph_node *g = &node[i];
         *g = (struct graph_node){.to = rp_random(me) % 8 < roots ? -1 : (int)(rp_random(me) % count)};
         g->by = mix == 0 ? BY_LOCK : (enum graph_edge)(rp_random(me) % GRAPH_EDGES);
-        if (g->to == (int)i && g->by != BY_CALL)
+        if (g->to == (int)i && (g->by < BY_CALL || g->by == BY_ROOM))
             g->to = -1; /* what one has already, one is told at once */
         g->handler = rp_random(me) % 2;
         g->loop = (unsigned)rp_random(me);
@@ -267,5 +299,9 @@ unsigned graph_random(rp_self *me, struct graph_node *node, unsigned n)
         if (mix == 2 && g->by != BY_ROOM && rp_random(me) % 6 == 0)
             g->patience_ms = (unsigned)(1 + rp_random(me) % 150);
     }
+    for (unsigned i = 0; i < count; i++) /* who passes on would have to wait for room itself */
+        for (unsigned k = 0; k < count; k++)
+            if (node[i].to == node[k].to && node[i].by == BY_ROOM && (node[k].by == BY_FORWARD || node[k].by == BY_HANDED))
+                node[k].by = BY_CALL;
     return count;
 }

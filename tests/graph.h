@@ -18,6 +18,8 @@ enum graph_edge {
     BY_READ,   /* or to read what it writes */
     BY_ONCE,
     BY_CALL,
+    BY_FORWARD, /* to another, who passes it on; */
+    BY_HANDED,  /* or takes the right to answer, and sends that */
     BY_ROOM,   /* in its mailbox */
     GRAPH_EDGES
 };

@@ -174,7 +174,8 @@ RP_EXPORT RP_NODISCARD int rp_reply_error(rp_self *me, const rp_msg *m, int err)
  * ends and nobody has taken it out. A send with one that is not the sender's is -EINVAL. A link
  * that is lost ends the calls of all tokens that went over it: their askers get -EHOSTUNREACH, and so does who uses
  * one of them. -EALREADY: used, given away, or not a call. -ENOMEM: the message still has it. None of these
- * waits. (Erlang's From, made linear.) */
+ * waits. (Erlang's From, made linear.) Whoever holds one is waited for by the asker: if it waits for that one in turn, by
+ * whatever way, one of the two gets -EDEADLK, unless a task of the holder might use it meanwhile. */
 RP_EXPORT RP_NODISCARD int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret);
 /* Out of a received message: `field` is an RP_TOKEN field of m's body, empty from then on. -EINVAL: it is none. */
 RP_EXPORT RP_NODISCARD int rp_token_from(rp_self *me, const rp_msg *m, const rp_token *field, rp_token *ret);

@@ -161,37 +161,6 @@ TEST(deadlock, full_mailboxes_too)
     everywhere(full_both, 0);
 }
 
-/* A call that was passed on does not wait for who passed it on. */
-
-static int pass_on(rp_self *me, void *state, const rp_msg *m)
-{
-    (void)state;
-    rp_token k;
-    rp_msg *r;
-    int rc = rp_take_token(me, m, &k);
-    if (rc == 0)
-        rc = rp_call(me, rp_parent(me), NUM, &(struct num){.n = 5}, &r, rp_in_ms(me, 150));
-    check_eq(rc, -ETIMEDOUT); /* no ring: the root gets its answer from the token */
-    return rp_token_reply(me, &k, NUM, &(struct num){.n = 6});
-}
-static const rp_actor passer = {.name = "passer", .handle = pass_on};
-
-static int no_false_alarm(rp_self *me, void *arg)
-{
-    (void)arg;
-    rp_ref p;
-    rp_msg *m;
-    check_eq(rp_spawn(me, &passer, &(rp_spawn_opts){.on = RP_LOOP(rp_loop_count(me) - 1)}, &p), 0);
-    check_eq(rp_call(me, p, NUM, &(struct num){.n = 1}, &m, rp_in_ms(me, 5000)), 0);
-    rp_msg_drop(me, m);
-    return 0;
-}
-
-TEST(deadlock, none_where_the_call_was_passed_on)
-{
-    everywhere(no_false_alarm, 0);
-}
-
 /* ---- what a call's error says, and its deadline --------------------------------------------------- */
 
 static int forget(rp_self *me, void *state, const rp_msg *m)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rights.c - the calls that an actor has to answer, wherever it has them: whoever asked waits for it.
+ *
+ *   in its mailbox, and at work on    the call itself; or a message that brings the right in an RP_TOKEN field
+ *   in its state                      a token (token.c)
+ *
+ * An asker knows whom it has asked, and not to whom that one has passed the call on. Nothing is sent for that while all
+ * goes well; but whoever waits for long tells the askers of the calls that were passed on to it that it has them.
+ *
+ * Not seen: of several calls that a coroutine has received all but the last; messages that are kept (rp_keep), or that a
+ * timer will bring; and what an actor's own hand cannot be told from its tasks': who has any may have given them the call.
+ */
+#include "actors/rights.h"
+
+#include "actors/inspect.h"
+#include "actors/runtime.h"
+#include "actors/token.h"
+
+#include <string.h>
+
+struct visit {
+    bool (*see)(const struct visit *v, uint64_t asker, uint64_t call, bool passed); /* true: no more */
+    uint64_t asker, call; /* what is looked for; */
+    struct rp_loop *l;    /* or who has them */
+    uint64_t holder;
+};
+
+/* ---- where they are ------------------------------------------------------------------------------ */
+
+static bool in_token(const rp_token *k, bool passed, const void *arg)
+{
+    const struct visit *v = arg;
+    return k->call != 0 && k->via == 0 && v->see(v, k->asker.local, k->call, passed);
+}
+
+static bool in_fields(struct rp__slot *s, const struct visit *v)
+{
+    const char *body = rp__body_of(s);
+    const rp_field *f;
+    for (size_t i = 0; (f = rp__token_field(rp__type(s->type), &i));) {
+        rp_token k;
+        memcpy(&k, body + f->offset, sizeof k);
+        if (in_token(&k, true, v))
+            return true;
+    }
+    return false;
+}
+
+static bool in_message(struct rp__slot *s, const void *arg)
+{
+    const struct visit *v = arg;
+    unsigned f = rp__flags(s->type);
+    if (f & (RP__F_SYSTEM | RP__F_TAKEN))
+        return false;
+    if ((f & (RP__F_CALL | RP__F_SPENT | RP__F_NODE)) == RP__F_CALL && v->see(v, s->from, *rp__call_of(s), f & RP__F_PAID))
+        return true;
+    return s->type & RP__RIGHTS && in_fields(s, v);
+}
+
+static bool in_mailbox(const struct rp__actor *a, const struct visit *v)
+{
+    return a->box && rp__mailbox_find(a->box, in_message, v);
+}
+
+static bool in_hand(const struct rp__actor *a, const struct visit *v)
+{
+    const rp_self *co = a->co;
+    if (co && a->flags & RP__A_COROUTINE && co->serving && v->see(v, co->asker, co->serving, true))
+        return true;
+    if (co && co->msg && in_message(co->msg, v))
+        return true;
+    return rp__tokens_find(a, in_token, v);
+}
+
+/* ---- asked for ----------------------------------------------------------------------------------- */
+
+static bool is_it(const struct visit *v, uint64_t asker, uint64_t call, bool passed)
+{
+    (void)passed;
+    return asker == v->asker && call == v->call;
+}
+
+bool rp__has_right(const struct rp__actor *a, uint64_t asker, uint64_t call)
+{
+    struct visit v = {.see = is_it, .asker = asker, .call = call};
+    return in_mailbox(a, &v) || (!rp__task_first(a->co) && in_hand(a, &v));
+}
+
+/* ---- told ---------------------------------------------------------------------------------------- */
+
+static bool tell(const struct visit *v, uint64_t asker, uint64_t call, bool passed)
+{
+    if (passed)
+        rp__signal(v->l, asker, v->holder, RP__OP_HAS, call, 0);
+    return false;
+}
+
+void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a)
+{
+    struct visit v = {.see = tell, .l = l, .holder = a->addr};
+    if (!in_hand(a, &v))
+        in_mailbox(a, &v);
+}
+
+void rp__right_came(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s)
+{
+    struct visit v = {.see = tell, .l = l, .holder = a->addr};
+    if (a->co && rp__is_overdue(a->co))
+        in_message(s, &v);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RP__RIGHTS_H
+#define RP__RIGHTS_H
+
+#include "actors/actor.h"
+
+/* `a`, which has a stack, stands between that asker of this process and its answer: nobody else can give it before
+ * `a` has gone on. */
+bool rp__has_right(const struct rp__actor *a, uint64_t asker, uint64_t call);
+
+/* It has waited for long: those whose calls were passed on to it hear that it has them, and follow. */
+void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a);
+void rp__right_came(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s); /* the same of one that has just come into its mailbox */
+
+static inline bool rp__brings_right(const struct rp__slot *s) /* that was another's before; or it may */
+{
+    return (s->type & (RP__RIGHTS | RP__FLAG(RP__F_PAID))) != 0;
+}
+
+static inline bool rp__is_overdue(const rp_self *co) /* its wait has been looked into */
+{
+    return co->state == RP__PARKED && co->overdue && co->loop->now - co->since >= RP__OVERDUE;
+}
+
+#endif
