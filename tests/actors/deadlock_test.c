@@ -49,7 +49,7 @@ static int ring_of(rp_self *me, unsigned n)
         check_eq(rp_call(me, a[i], NUM, &(struct num){.n = 0}, &m, RP_FOREVER), 0);
         rp_msg_drop(me, m);
     }
-    check_eq(rp_call(me, a[0], NUM, &(struct num){.n = n}, &m, rp_in_ms(me, 5000)), 0);
+    check_eq(rp_call(me, a[0], NUM, &(struct num){.n = n}, &m, RP_FOREVER), 0);
     check_eq(((const struct num *)rp_body(m, NUM))->n, 1000); /* the ring was broken somewhere, and unwound */
     rp_msg_drop(me, m);
     return 0;
@@ -93,7 +93,7 @@ static int two(rp_self *me, void *arg)
     rp_ref c;
     rp_msg *m;
     check_eq(rp_spawn(me, &co, &(rp_spawn_opts){.arg = theirs, .on = RP_LOOP(rp_loop_count(me) - 1), .monitor = true}, &c), 0);
-    int rc = rp_call(me, c, NUM, &(struct num){.n = 1}, &m, rp_in_ms(me, 5000));
+    int rc = rp_call(me, c, NUM, &(struct num){.n = 1}, &m, RP_FOREVER);
     if (rc == -EDEADLK) {
         check(strcmp(rp_blame(me), "root > co > root") == 0, "%s", rp_blame(me));
         check_eq(rp_recv(me, &m, RP_FOREVER), 0); /* the other's call */
