@@ -3,11 +3,13 @@
  * ask.c - many questions at once, in one wait.
  *
  * Each has a number of its own in the table of calls, and its reply goes into its rp_ask, wherever the asker is:
- * it may still wait for room to send the next question. The asker is woken when it is over, and when the one it
- * says that it waits for (the first that is missing) is settled, so that there is always a true edge.
+ * it may still wait for room to send the next question. The asker is woken when it is over; when the one it says that
+ * it waits for (the first that is missing, of those in this process if there are any) is settled; and when none can be
+ * spared any more: so that there is always a true edge.
  */
 #include "actors/ask.h"
 
+#include "actors/rights.h"
 #include "actors/runtime.h"
 #include "loop/scope.h"
 
@@ -20,11 +22,13 @@ struct many {
     rp_ask *asks;
     unsigned n, enough, replied, failed;
     rp_ask *first; /* missing, and waited for */
+    bool away;     /* none of those missing is in this process */
     int rc;        /* of the last failure */
 };
 
-/* An ask's opaque words: its number in the table, once it is on its way; the many it is one of, until it is settled. */
-enum { ID, OF };
+/* An ask's opaque words: its number in the table, once it is on its way; the many it is one of, until it is settled; the
+ * actor of this process that has it, or 0. */
+enum { ID, OF, AT };
 
 static struct many *many_of(const rp_ask *a)
 {
@@ -34,6 +38,11 @@ static struct many *many_of(const rp_ask *a)
 static bool over(const struct many *w)
 {
     return w->replied >= w->enough || w->failed > w->n - w->enough;
+}
+
+static bool none_to_spare(const struct many *w)
+{
+    return w->n - w->failed == w->enough;
 }
 
 static void settle(rp_ask *a, int rc, rp_msg *m, const char *blame)
@@ -59,13 +68,46 @@ void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame)
     rp_ask *a = (rp_ask *)(void *)((char *)entry - 1);
     struct many *w = many_of(a);
     settle(a, rc, m, blame);
-    if (!over(w) && a != w->first)
+    if (!over(w) && a != w->first && !(rc != 0 && none_to_spare(w)))
         return;
     if (w->me->state == RP__PARKED && w->me->cancel == leave_many)
         rp__wake(w->me, 0);
     else if (over(w))
         rp__interrupt(w->me, -EALREADY); /* it waits to send another, which is not needed any more */
 }
+
+/* ---- who waits for whom -------------------------------------------------------------------------- */
+
+static bool waits(const struct many *w)
+{
+    return w->me->state == RP__PARKED && w->me->cancel == leave_many;
+}
+
+void rp__ask_has(void *entry, uint64_t who)
+{
+    rp_ask *a = (rp_ask *)(void *)((char *)entry - 1);
+    struct many *w = many_of(a);
+    if (a->opaque[AT] == 0 || a->opaque[AT] == who)
+        return;
+    a->opaque[AT] = who;
+    if (waits(w) && a == w->first)
+        w->me->waits_on = (const void *)(uintptr_t)who;
+    if (waits(w) && rp__is_overdue(w->me))
+        w->me->overdue(w->me);
+}
+
+unsigned rp__asks_missing(const rp_self *co, struct rp__missing *ret, unsigned room)
+{
+    void *entry = co->cancel == leave_many ? rp__id_find(&co->loop->actors->calls, (uint64_t)(uintptr_t)co->got) : 0;
+    const struct many *w = entry ? many_of((const rp_ask *)(const void *)((char *)entry - 1)) : 0;
+    unsigned found = 0;
+    for (unsigned i = 0; w && i < w->n && found < room; i++)
+        if (w->asks[i].opaque[ID] && w->asks[i].opaque[AT])
+            ret[found++] = (struct rp__missing){w->asks[i].opaque[AT], w->asks[i].opaque[ID]};
+    return found;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------- */
 
 /* 0: it is on its way, or settled, or there is no room; < 0: why nothing more can be asked. */
 static int ask(struct many *w, rp_ask *a, rp_time until, bool wait, rp_time deadline)
@@ -105,9 +147,13 @@ static int ask_all(struct many *w, rp_time until, rp_time deadline)
 static rp_ask *first_missing(struct many *w)
 {
     for (unsigned i = w->first ? (unsigned)(w->first - w->asks) : 0; i < w->n; i++)
-        if (w->asks[i].opaque[ID])
+        if (w->asks[i].opaque[ID] && (w->away || w->asks[i].opaque[AT]))
             return &w->asks[i];
-    return 0; /* not while it is not over: every one is settled or on its way */
+    if (w->away)
+        return 0; /* not while it is not over: every one is settled or on its way */
+    w->away = true;
+    w->first = 0;
+    return first_missing(w);
 }
 
 static int await(struct many *w, rp_time deadline)
@@ -116,8 +162,8 @@ static int await(struct many *w, rp_time deadline)
     while (rc == 0 && !over(w)) {
         w->first = first_missing(w);
         w->me->got = (void *)(uintptr_t)w->first->opaque[ID];
-        bool needed = w->n - w->failed == w->enough;
-        rc = rp__park_on(w->me, needed ? RP__EDGE_CALL : RP__EDGE_NONE, "replies", w->first->to, leave_many, deadline);
+        rp_ref on = w->away ? w->first->to : rp__ref(w->me->loop, w->first->opaque[AT]);
+        rc = rp__park_on(w->me, none_to_spare(w) ? RP__EDGE_CALL : RP__EDGE_NONE, "replies", on, leave_many, deadline);
     }
     return rc;
 }
@@ -146,6 +192,7 @@ int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time
         asks[i].blame[0] = 0;
         asks[i].opaque[ID] = 0;
         asks[i].opaque[OF] = (uint64_t)(uintptr_t)&w;
+        asks[i].opaque[AT] = asks[i].to.node == me->loop->node ? asks[i].to.local : 0;
     }
     if (rc != 0)
         return rc;

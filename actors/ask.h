@@ -23,6 +23,17 @@ static inline bool rp__entry_is_ask(const void *entry)
 /* Its number is out of the table already. `m` is the asker's now. */
 void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame);
 
+/* That actor of this process has it to answer. */
+void rp__ask_has(void *entry, uint64_t who);
+
+struct rp__missing { /* a question without an answer */
+    uint64_t at, call; /* who has it, and its number */
+};
+
+/* Of a coroutine that waits for the answers to many: those that are with actors of this process, up to `room`. How many;
+ * 0: it waits for something else. */
+unsigned rp__asks_missing(const rp_self *co, struct rp__missing *ret, unsigned room);
+
 rp_time rp__while_asked(const rp_self *me, rp_time deadline); /* a handler waits no longer than its own asker */
 rp_time rp__earliest(const rp_self *me, rp_time deadline);    /* of that and its scopes' */
 

@@ -125,8 +125,12 @@ void rp__on_has(struct rp_loop *l, uint64_t id, uint64_t who)
 {
     void *entry = rp__id_find(&l->actors->calls, id);
     const void *on = (const void *)(uintptr_t)who;
-    if (!entry || rp__entry_is_ask(entry))
+    if (!entry)
         return;
+    if (rp__entry_is_ask(entry)) {
+        rp__ask_has(entry, who);
+        return;
+    }
     rp_self *asker = entry;
     if (asker->waits_node != l->node || asker->waits_on == on)
         return;

@@ -17,9 +17,10 @@
  *
  * An edge counts only while the actor at its end has the call to answer (rights.c), holds the lock, or is full: a call
  * that was passed on waits for who has it now, once that one has said so. One that waits for several (a writer for all
- * readers) has an edge to each, and the probe becomes as many. Edges into other processes, and those of tasks, are not
+ * readers, rp_call_many for all that can not be spared) has an edge to each, and the probe becomes as many. Edges into other processes, and those of tasks, are not
  * followed.
  */
+#include "actors/ask.h"
 #include "actors/rights.h"
 #include "actors/runtime.h"
 
@@ -32,7 +33,7 @@
 
 enum {
     LONGEST = 32,  /* actors in a ring, */
-    BRANCHES = 16, /* of those who hold one lock, */
+    BRANCHES = 16, /* of those who hold one lock, or are asked in one wait, */
     FUEL = 256     /* and of all that one probe, with those it becomes, may look at in its first round */
 };
 
@@ -48,6 +49,7 @@ struct step { /* an actor, in a wait: while these are the same, it has not run *
     uint64_t at;
     const rp_self *co;
     uint32_t wait;
+    uint64_t call; /* for whose answer; 0: it waits for something else */
 };
 
 struct probe {
@@ -122,27 +124,41 @@ static void send(struct rp_loop *l, struct probe *p, uint64_t to)
     rp__signal(l, rp__loop_addr(rp__route_of(l, to)), 0, RP__OP_RUN, (uintptr_t)&p->errand, 0);
 }
 
-struct holders {
+struct ends { /* of the edges from one actor */
     const rp_system *sys;
     unsigned n;
-    uint64_t at[BRANCHES];
+    struct rp__missing to[BRANCHES];
 };
 
 static bool see_holder(const rp_self *holder, void *arg)
 {
-    struct holders *h = arg;
+    struct ends *h = arg;
     /* acquire: pairs with the release in hooks.c; all else about the actor came with the latch */
     const struct rp__actor *a = __atomic_load_n(&holder->actor, __ATOMIC_ACQUIRE);
     if (a && holder->loop->sys == h->sys)
-        h->at[h->n++] = a->addr;
+        h->to[h->n++] = (struct rp__missing){a->addr, 0};
     return h->n < BRANCHES;
 }
 
-/* One probe for each that holds what `a` waits for. */
+static void find_ends(const struct rp__actor *a, const struct claim *c, struct ends *h)
+{
+    if (c->for_what == HELD)
+        (void)rp__holders(a->co, see_holder, h);
+    else if (!(h->n = rp__asks_missing(a->co, h->to, BRANCHES)))
+        h->to[h->n++] = (struct rp__missing){(uint64_t)(uintptr_t)a->co->waits_on, c->call};
+}
+
+static void follow(struct rp_loop *l, struct probe *p, const struct rp__missing *to)
+{
+    p->claim.call = p->way[p->n - 1].call = to->call;
+    send(l, p, to->at);
+}
+
+/* One probe for each that `a` waits for. */
 static void branch(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
 {
-    struct holders h = {.sys = l->sys};
-    (void)rp__holders(a->co, see_holder, &h);
+    struct ends h = {.sys = l->sys};
+    find_ends(a, &p->claim, &h);
     unsigned fuel = h.n ? p->fuel / h.n : 0;
     for (unsigned i = 1; i < h.n && fuel; i++) {
         struct probe *other = rp__pool_get(&l->pool, sizeof *other);
@@ -150,13 +166,13 @@ static void branch(struct rp_loop *l, struct probe *p, const struct rp__actor *a
             break; /* that edge is not followed this time */
         *other = *p;
         other->fuel = fuel;
-        send(l, other, h.at[i]);
+        follow(l, other, &h.to[i]);
     }
     p->fuel = fuel;
     if (fuel == 0)
         drop(l, p);
     else
-        send(l, p, h.at[0]);
+        follow(l, p, &h.to[0]);
 }
 
 /* What `a` waits on. false: on nothing that is followed. */
@@ -186,12 +202,9 @@ static void take_step(struct rp_loop *l, struct probe *p, const struct rp__actor
         p->last = p->n;
         p->since = co->since;
     }
-    p->way[p->n++] = (struct step){a->addr, co, co->wait};
+    p->way[p->n++] = (struct step){a->addr, co, co->wait, 0};
     p->fuel--;
-    if (p->claim.for_what == HELD)
-        branch(l, p, a);
-    else
-        send(l, p, (uint64_t)(uintptr_t)co->waits_on);
+    branch(l, p, a);
 }
 
 /* Around twice more, from who will be told. */
@@ -240,10 +253,17 @@ static void ask_back(struct rp_loop *l, struct probe *p)
     send(l, p, p->way[(p->gone - p->back) % p->n].at);
 }
 
+/* It waits for that one's answer still, of those it waits for. */
+static bool asks_still(const struct rp_loop *l, const struct step *s)
+{
+    return s->call == 0 || rp__id_find(&l->actors->calls, s->call);
+}
+
 static void try(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
 {
     struct claim c;
-    if (!a || !claim_of(l, a, &c) || !same(&p->way[(p->gone - p->back) % p->n], a) || !holds(a, &p->claim)) {
+    const struct step *at = &p->way[(p->gone - p->back) % p->n];
+    if (!a || !claim_of(l, a, &c) || !same(at, a) || !asks_still(l, at) || !holds(a, &p->claim)) {
         drop(l, p);
         return;
     }
@@ -257,6 +277,7 @@ static void try(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
         drop(l, p);
         return;
     }
+    c.call = at->call;
     p->claim = c;
     send(l, p, p->way[++p->gone % p->n].at);
 }

@@ -79,8 +79,9 @@ static void check_names(const struct member *m, const char *blame)
 struct passed { /* a question for `to`; or to that one, the right to answer it */
     rp_ref to;
     rp_token right;
-    uint64_t hand;
+    uint64_t hand; /* enum */
 };
+enum { FORWARD, HAND, KEEP };
 static const rp_field passed_fields[] = {RP_FIELD(struct passed, to, RP_REF), RP_FIELD(struct passed, right, RP_TOKEN),
                                          RP_FIELD(struct passed, hand, RP_U64)};
 static const rp_type passed_type = RP_TYPE("graph.passed", struct passed, passed_fields);
@@ -89,10 +90,10 @@ static int pass_on(rp_self *me, void *state, const rp_msg *m)
 {
     struct passed b = *(const struct passed *)rp_body(m, &passed_type);
     (void)state;
-    if (!b.hand)
+    if (b.hand == FORWARD)
         return rp_forward(me, m, b.to);
     check_eq(rp_take_token(me, m, &b.right), 0);
-    return rp_tell(me, b.to, &passed_type, &b);
+    return b.hand == KEEP ? 0 : rp_tell(me, b.to, &passed_type, &b);
 }
 static const rp_actor between = {.name = "between", .handle = pass_on};
 
@@ -101,6 +102,16 @@ static int call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_t
     rp_msg *m = NULL;
     int rc = rp_call(me, to, t, body, &m, until);
     rp_msg_drop(me, m);
+    return rc;
+}
+
+static int call_both(rp_self *me, struct member *on, rp_time until)
+{
+    struct passed keep = {.hand = KEEP};
+    struct num n = {.n = 1};
+    rp_ask a[] = {{.to = on->p->between, .type = &passed_type, .body = &keep}, {.to = on->ref, .type = NUM, .body = &n}};
+    int rc = rp_call_many(me, a, 2, 0, until);
+    rp_asks_drop(me, a, 2);
     return rc;
 }
 
@@ -145,7 +156,9 @@ static int wait_by(rp_self *me, enum graph_edge by, struct member *on, rp_time u
         return call(me, on->ref, NUM, &(struct num){.n = 1}, until);
     case BY_FORWARD:
     case BY_HANDED:
-        return call(me, on->p->between, &passed_type, &(struct passed){.to = on->ref, .hand = by == BY_HANDED}, until);
+        return call(me, on->p->between, &passed_type, &(struct passed){.to = on->ref, .hand = by == BY_HANDED ? HAND : FORWARD}, until);
+    case BY_MANY:
+        return call_both(me, on, until);
     case BY_ROOM:
         return send_many(me, on);
     case GRAPH_EDGES:

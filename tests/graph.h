@@ -20,6 +20,7 @@ enum graph_edge {
     BY_CALL,
     BY_FORWARD, /* to another, who passes it on; */
     BY_HANDED,  /* or takes the right to answer, and sends that */
+    BY_MANY,    /* and another's, who does not answer */
     BY_ROOM,   /* in its mailbox */
     GRAPH_EDGES
 };

@@ -145,7 +145,7 @@ typedef struct rp_ask { /* one question of several */
     rp_msg *reply;      /* comes back: the caller's, see rp_asks_drop; NULL: none */
     int rc;             /* 0: it replied; else why not, as of rp_call. -ECANCELED: enough others had replied */
     char blame[24];     /* after -EPIPE or -ESRCH: the kind of actor that was to reply */
-    uint64_t opaque[2]; /* must stay where it is during the call */
+    uint64_t opaque[3]; /* must stay where it is during the call */
 } rp_ask;
 
 /* Asks all `n` at once and waits until `enough` of them have replied; 0: all. Suspends. Who has not replied by
@@ -153,7 +153,7 @@ typedef struct rp_ask { /* one question of several */
  * cannot be enough any more: the error of the one by whose failure that came. -ETIMEDOUT after `deadline`, and
  * the other errors of rp_call; a question that was not sent by then never is. Each ask says what became of it,
  * always, and replies that have come stay there, whatever is returned. A ring of waiting actors (-EDEADLK) is
- * looked for only while none of those missing can be spared, and along the first of them. */
+ * looked for only while none of those missing can be spared, and along 16 of them. */
 RP_EXPORT RP_NODISCARD int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time deadline);
 RP_EXPORT void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n); /* the replies that are still there */
 

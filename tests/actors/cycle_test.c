@@ -42,6 +42,7 @@ static int mixed(rp_self *me, void *arg)
     ring(me, 3, (enum graph_edge[]){BY_ONCE, BY_CALL, BY_LOCK}, 3);
     ring(me, 3, (enum graph_edge[]){BY_ROOM, BY_WRITE, BY_LOCK}, 3);
     ring(me, 3, (enum graph_edge[]){BY_FORWARD, BY_HANDED, BY_LOCK}, 3);
+    ring(me, 3, (enum graph_edge[]){BY_MANY, BY_CALL, BY_LOCK}, 3);
     return 0;
 }
 

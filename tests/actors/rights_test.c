@@ -21,6 +21,8 @@ enum what {
     DETACH, /* it is nobody's: put where `borrow` finds it */
     BORROW, /* answers with that, after `ms` */
     PASS,   /* the call itself, to `to`, who does `then` */
+    EITHER, /* ask x to keep its question and `to` to do `then`, and wait for one of the two; */
+    REFUSE, /* the answer to what is kept */
     BY_TASK, /* ask `to` to do `then`, while a task answers with what is kept; */
     TASK_ANSWERS, /* or this call */
 };
@@ -50,6 +52,15 @@ struct puppet {
     rp_token kept;
 };
 
+static void told(rp_self *me, struct cast *c)
+{
+    bool known = false;
+    for (unsigned i = 0; i < 3 && c->ring[i]; i++)
+        known |= strcmp(c->ring[i], rp_blame(me)) == 0;
+    check(known, "told: %s", rp_blame(me));
+    atomic_fetch_add(&c->told, 1);
+}
+
 static int ask(rp_self *me, struct puppet *p, const struct act *b)
 {
     rp_msg *m;
@@ -57,18 +68,27 @@ static int ask(rp_self *me, struct puppet *p, const struct act *b)
     int rc = rp_call(me, b->to, ACT, &(struct act){.what = b->then, .to = b->on, .ms = b->ms}, &m, RP_FOREVER);
     if (rc == 0)
         rp_msg_drop(me, m);
-    if (rc == -EDEADLK) {
-        bool known = false;
-        for (unsigned i = 0; i < 3 && p->c->ring[i]; i++)
-            known |= strcmp(p->c->ring[i], rp_blame(me)) == 0;
-        check(known, "told: %s", rp_blame(me));
-        atomic_fetch_add(&p->c->told, 1);
-    } else {
+    if (rc == -EDEADLK)
+        told(me, p->c);
+    else
         check(rc == 0 || rc == -ECANCELED, "%d", rc);
-    }
     if (p->kept.call && b->what == ASK)
         rc = rp_token_reply(me, &p->kept, ACT, &(struct act){0});
     return rc == -EDEADLK ? 0 : rc;
+}
+
+static int ask_either(rp_self *me, struct puppet *p, const struct act *b)
+{
+    struct act keep = {.what = KEEP}, then = {.what = b->then, .to = b->on};
+    rp_ask q[] = {{.to = p->c->x, .type = ACT, .body = &keep}, {.to = b->to, .type = ACT, .body = &then}};
+    atomic_fetch_add(&p->c->asked, 1);
+    int rc = rp_call_many(me, q, 2, 1, RP_FOREVER);
+    rp_asks_drop(me, q, 2);
+    if (rc == -EDEADLK)
+        told(me, p->c);
+    else
+        check(rc == 0, "%d", rc);
+    return 0;
 }
 
 struct task {
@@ -136,6 +156,8 @@ static int act(rp_self *me, void *state, const rp_msg *m)
     case BORROW: return rp_token_reply(me, &p->c->lent, ACT, b);
     case PASS: /* it comes to who is `to` as well */
         return rp_ref_eq(b->to, rp_self_ref(me)) ? rp_reply(me, m, ACT, b) : rp_forward(me, m, b->to);
+    case EITHER: return ask_either(me, p, b);
+    case REFUSE: return rp_token_error(me, &p->kept, -EACCES);
     case BY_TASK: return ask_beside_task(me, p, b, 0);
     case TASK_ANSWERS: return ask_beside_task(me, p, &(struct act){.to = rp_from(me, m), .then = ANSWER}, m);
     }
@@ -186,7 +208,7 @@ static void curtain(rp_self *me, struct cast *c)
     rp_ref who[] = {c->a, c->x, c->y, c->z};
     for (unsigned i = 0; i < 4; i++) {
         rp_msg *m;
-        check_eq(rp_call(me, who[i], ACT, &(struct act){.what = ANSWER}, &m, rp_in_ms(me, 20000)), 0);
+        check_eq(rp_call(me, who[i], ACT, &(struct act){.what = ANSWER}, &m, RP_FOREVER), 0);
         rp_msg_drop(me, m);
     }
     for (unsigned i = 0; i < 4; i++) {
@@ -277,6 +299,28 @@ static int to_itself(rp_self *me, void *arg)
 TEST(deadlock, a_call_passed_on_to_who_asked)
 {
     everywhere(to_itself, 0);
+}
+
+/* a waits for x or y, and y for a: there is no ring before x has refused. */
+static int none_to_spare(rp_self *me, void *arg)
+{
+    struct cast c = {.ring = {"a > y > a", "y > a > y"}};
+    (void)arg;
+    raise_curtain(me, &c);
+    say(me, c.a, (struct act){.what = EITHER, .to = c.y, .then = KEEP});
+    until(me, &c.kept, 2);
+    say(me, c.y, (struct act){.what = ASK, .to = c.a, .then = ANSWER});
+    until(me, &c.asked, 2);
+    pause_ms(me, 250);
+    check_eq(atomic_load(&c.told), 0);
+    say(me, c.x, (struct act){.what = REFUSE});
+    curtain(me, &c);
+    return 0;
+}
+
+TEST(deadlock, one_of_many_that_cannot_be_spared)
+{
+    everywhere(none_to_spare, 0);
 }
 
 /* ---- none ---------------------------------------------------------------------------------------- */
