@@ -107,7 +107,8 @@ wait_graph() {
         in_order "$work/shown" 'crosser [0-9.]+ task 1  waits for a lock, to write, .*; 2 have it' &&
         in_order "$work/shown" '^0x[0-9a-f]+ orders$' '^    taker [0-9.]+  waits for an item orders' &&
         in_order "$work/shown" '^full 0\.3\.1  waits for sleep, .*; [1-9][0-9]* in its mailbox' '^    flooder .* waits for room in a mailbox' &&
-        in_order "$work/shown" '^slow 1\.0\.1  waits for sleep' '^    asker .* waits for reply' &&
+        in_order "$work/shown" '^slow 1\.0\.1  waits for sleep' '^    asker .* waits for reply' \
+            '^    clerk .* waits for reply' '^        visitor .* waits for reply' &&
         in_order "$work/shown" '^holder 1\.1\.1  waits for an event' '^    wanter .* waits for a lock' &&
         in_order "$work/shown" '^    ringer .* task 1  waits for reply' '^        ringer .* task 1' '^            ringer .* task 1'
 }

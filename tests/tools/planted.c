@@ -25,7 +25,7 @@ static struct {
     rp_rwlock right;
     rp_event never;
     rp_queue *orders;
-    rp_ref slow, full, ring[3];
+    rp_ref slow, full, desk, clerk, ring[3];
 } all;
 
 static int tell(rp_self *me, rp_ref to, uint64_t n)
@@ -80,6 +80,28 @@ static int ask(rp_self *me, void *arg)
     return ask_deeply(me, 3);
 }
 static const rp_actor asker = {.name = "asker", .run = ask};
+
+/* The desk passes what it is asked on to a clerk, who asks another. */
+static int pass_on(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    return rp_forward(me, m, all.clerk);
+}
+static const rp_actor desk = {.name = "desk", .handle = pass_on};
+
+static int look_up(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return call(me, all.slow, 1);
+}
+static const rp_actor clerk = {.name = "clerk", .handle = look_up};
+
+static int visit(rp_self *me, void *arg)
+{
+    (void)arg;
+    return call(me, all.desk, 1);
+}
+static const rp_actor visitor = {.name = "visitor", .run = visit};
 
 static int flood(rp_self *me, void *arg)
 {
@@ -242,6 +264,15 @@ static int plant_locks(rp_self *me)
     return rc != 0 ? rc : rp_spawn(me, &taker, NULL, &r);
 }
 
+static int plant_office(rp_self *me)
+{
+    rp_ref r;
+    int rc = rp_spawn(me, &desk, NULL, &all.desk);
+    if (rc == 0)
+        rc = rp_spawn(me, &clerk, &(rp_spawn_opts){.on = RP_LOOP(1)}, &all.clerk);
+    return rc != 0 ? rc : rp_spawn(me, &visitor, NULL, &r);
+}
+
 static int plant(rp_self *me)
 {
     static const rp_child child = {.actor = &clumsy};
@@ -266,7 +297,9 @@ static int plant(rp_self *me)
         rc = rp_supervise(me, &sup, &(rp_spawn_opts){.name = "nurse"}, &r);
     if (rc == 0)
         rc = plant_ring(me);
-    return rc == 0 ? plant_locks(me) : rc;
+    if (rc == 0)
+        rc = plant_locks(me);
+    return rc == 0 ? plant_office(me) : rc;
 }
 
 static int read_one(void *arg) /* off the loop: 1, or 0 at the end */
