@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/endpoint.h"
 
+#include "loop/host.h"
 #include "loop/os.h"
 #include "loop/places.h"
 
@@ -102,25 +103,34 @@ rp_time rp__silence(const struct rp__endpoint *e, unsigned loop)
     return since ? rp__os_now() - since : 0;
 }
 
-bool rp__silence_seen(struct rp__endpoint *e, unsigned loop, struct rp__seen *ret)
+/* NOBODY: it has not been looked at, either. */
+static enum rp__found last_seen(struct rp__endpoint *e, unsigned loop, struct rp__seen *ret)
 {
     if (!e)
-        return false;
+        return RP__FOUND_NOBODY;
     pthread_mutex_lock(&e->lock);
     const struct rp__asked *a = &e->loop[loop];
-    bool seen = a->seen_at != 0 && a->found == RP__FOUND_RUNNING;
-    if (seen)
-        *ret = a->seen;
+    enum rp__found found = a->seen_at != 0 ? a->found : RP__FOUND_NOBODY;
+    *ret = a->seen;
     pthread_mutex_unlock(&e->lock);
     ret->is.stack = ret->pc;
-    return seen;
+    return found;
+}
+
+bool rp__silence_seen(struct rp__endpoint *e, unsigned loop, struct rp__seen *ret)
+{
+    return last_seen(e, loop, ret) == RP__FOUND_RUNNING;
 }
 
 const char *rp__silence_text(struct rp__endpoint *e, unsigned loop, char *to, size_t size)
 {
     struct rp__seen seen;
-    if (rp__silence_seen(e, loop, &seen))
+    enum rp__found found = last_seen(e, loop, &seen);
+    if (found == RP__FOUND_RUNNING)
         (void)rp__seen_text(to, size, &seen.is);
+    else if (found == RP__FOUND_AWAY)
+        snprintf(to, size, "loop %u not %s for %lld ms", loop, rp__host_ticks(e->sys) ? "ticked" : "run by its host",
+                 (long long)(seen.is.held / RP_MS));
     else
         snprintf(to, size, "loop %u is held: it does not answer", loop);
     return to;

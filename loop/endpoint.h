@@ -54,8 +54,8 @@ struct rp__seen;
 /* What runs on a loop that owes an answer, as it was lately seen. False: not known. Any thread. */
 bool rp__silence_seen(struct rp__endpoint *e, unsigned loop, struct rp__seen *ret);
 
-/* "loop 1 held for 312 ms by worker#1.3.1 in shop.order handle+0x1c ...", as far as that is known. It owes an
- * answer. Any thread. */
+/* "loop 1 held for 312 ms by worker#1.3.1 in shop.order handle+0x1c ...", as far as that is known; "loop 0 not ticked
+ * for 312 ms" if its host does not. It owes an answer. Any thread. */
 const char *rp__silence_text(struct rp__endpoint *e, unsigned loop, char *to, size_t size);
 
 #endif

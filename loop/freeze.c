@@ -22,7 +22,7 @@ enum {
 
 /* ---- the loop's thread --------------------------------------------------------------------------- */
 
-/* Read by the handler only, so no code that switches stacks caches it. */
+/* Read by the handler, and by nobody who switches stacks in between, so no code caches it. The innermost. */
 static _Thread_local struct rp__seat *mine;
 
 static uint32_t state(struct rp__seat *s)
@@ -54,7 +54,9 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     int before = errno;
     struct rp__seat *s = mine;
     (void)signo, (void)info;
-    if (s && state(s) == RP__SEAT_ASKED) {
+    while (s && state(s) != RP__SEAT_ASKED) /* bounded by the systems that this thread runs one inside the other */
+        s = s->outer;
+    if (s) {
         s->cx = stands_at(context);
         if (step(s, RP__SEAT_ASKED, RP__SEAT_FROZEN)) {
             for (unsigned n = 0; state(s) != RP__SEAT_RELEASED; n += state(s) == RP__SEAT_COPIED) {
@@ -93,6 +95,12 @@ static void take_pending(int signo)
     (void)sigtimedwait(&set, 0, &at_once);
 }
 
+static void sit_down(struct rp__seat *s)
+{
+    s->outer = mine;
+    mine = s;
+}
+
 void rp__seat_take(struct rp_loop *l, bool there)
 {
     struct rp__seats *all = l->sys->seats;
@@ -104,10 +112,57 @@ void rp__seat_take(struct rp_loop *l, bool there)
         own_stack(s);
     s->thread = pthread_self();
     s->there = there;
-    mine = there ? s : 0;
     pthread_mutex_unlock(&all->lock);
+    if (there)
+        sit_down(s);
+    else
+        mine = s->outer;
     if (!there)
         take_pending(all->signo);
+}
+
+/* Of the thread that came first; without a stack for the signal it is as if nobody came. */
+static bool is_hosts(struct rp__seat *s)
+{
+    if (!s->hosted && rp__handler_stack_in() == 0) {
+        own_stack(s);
+        s->thread = pthread_self();
+        s->hosted = true;
+    }
+    return s->hosted && pthread_equal(s->thread, pthread_self());
+}
+
+void rp__seat_enter(struct rp_loop *l)
+{
+    struct rp__seats *all = l->sys->seats;
+    if (!all)
+        return;
+    struct rp__seat *s = &all->seat[l->index];
+    pthread_mutex_lock(&all->lock);
+    bool there = s->there = is_hosts(s);
+    pthread_mutex_unlock(&all->lock);
+    if (there)
+        sit_down(s);
+}
+
+void rp__seat_exit(struct rp_loop *l)
+{
+    struct rp__seats *all = l->sys->seats;
+    struct rp__seat *s = all ? &all->seat[l->index] : 0;
+    if (!s || mine != s)
+        return;
+    mine = s->outer;
+    if (l->sys->forked)
+        return; /* the lock may be another thread's */
+    pthread_mutex_lock(&all->lock);
+    s->there = false;
+    s->left = rp__os_now();
+    s->hosted = !l->stopped;
+    pthread_mutex_unlock(&all->lock);
+    if (!l->stopped)
+        return;
+    take_pending(all->signo);
+    rp__handler_stack_out();
 }
 
 bool rp__seat_taken(const rp_system *sys, unsigned loop)
@@ -163,11 +218,13 @@ enum rp__found rp__freeze(rp_system *sys, unsigned loop, struct rp__seen *ret)
     if (step(s, RP__SEAT_IDLE, RP__SEAT_ASKED)) { /* else it has not yet come out of the last one */
         pthread_mutex_lock(&all->lock);
         bool there = s->there && pthread_kill(s->thread, all->signo) == 0;
+        bool away = s->hosted && !s->there;
+        ret->round = away ? s->left : 0;
         pthread_mutex_unlock(&all->lock);
         if (there)
             found = look_at(s, ret);
-        else
-            step(s, RP__SEAT_ASKED, RP__SEAT_IDLE);
+        else if (step(s, RP__SEAT_ASKED, RP__SEAT_IDLE) && away)
+            found = RP__FOUND_AWAY;
     }
     pthread_mutex_unlock(&all->looking);
     return found;

@@ -11,7 +11,8 @@
  * All reading is done by who looks, of a thread that stands still: in the handler nothing happens that may not
  * happen there, and a stack that makes no sense is read within its bounds only. It costs a turn nothing.
  *
- * A thread that runs a loop takes its seat, before the first turn, and leaves it after the last.
+ * A thread that runs a loop takes its seat, before the first turn, and leaves it after the last. A host's thread sits
+ * down each time its host runs the loop, and gets up again: what the host does itself is nobody's business.
  */
 #ifndef RP__FREEZE_H
 #define RP__FREEZE_H
@@ -29,6 +30,9 @@ struct rp__seat { /* a loop's */
     _Atomic uint32_t state;
     pthread_t thread;    /* under the lock, */
     bool there;          /* while this */
+    bool hosted;         /* under the lock: its thread, a host's, comes and goes; */
+    rp_time left;        /* so, too: that it has gone last */
+    struct rp__seat *outer; /* the thread's: where it sat before, in a system around this one */
     struct rp_loop *l;
     char *low, *high;    /* of the thread's own stack */
     struct rp__cx cx;    /* where it stands, while it is frozen */
@@ -45,12 +49,13 @@ enum { RP__SEEN_DEPTH = 32, RP__SEEN_TEXT = 1000 };
 
 struct rp__seen {
     rp_stall is;     /* but for `held` and `times`; `stack` points to `pc` */
-    rp_time round;   /* on the loop's clock: when the round began in which it runs; 0: not known */
+    rp_time round;   /* on the loop's clock: when the round began in which it runs; AWAY: when it was left; 0: not known */
     void *pc[RP__SEEN_DEPTH];
 };
 
 enum rp__found {
     RP__FOUND_NOBODY,  /* no thread runs it now, or it has not yet come out of the last look: all is empty */
+    RP__FOUND_AWAY,    /* its host does not run it now: empty, but for `round` */
     RP__FOUND_SILENT,  /* the thread does not answer: it blocks the signal, or gets no processor; empty, too */
     RP__FOUND_BETWEEN, /* it is between two turns: nobody holds it */
     RP__FOUND_RUNNING
@@ -61,6 +66,8 @@ enum rp__found {
 int  rp__seats_open(rp_system *sys, int signo);
 void rp__seats_close(rp_system *sys); /* no loop runs; none too */
 void rp__seat_take(struct rp_loop *l, bool there); /* on its thread; a system without seats too */
+void rp__seat_enter(struct rp_loop *l); /* on its host's thread, which begins to run it; without seats too; */
+void rp__seat_exit(struct rp_loop *l);  /* and leaves off: for good, if it is stopped */
 bool rp__seat_taken(const rp_system *sys, unsigned loop);
 
 /* Any thread but those of loops: takes some microseconds, and a few tenths of a second where the thread does not answer. */

@@ -77,6 +77,12 @@ int rp__host_wait(rp_system *sys)
     return 0;
 }
 
+bool rp__host_ticks(const rp_system *sys)
+{
+    const struct rp__host *h = sys->world_ud;
+    return !h->uv;
+}
+
 int rp__host_fd(const rp_system *sys)
 {
     return uv_backend_fd(first(sys)->loop);

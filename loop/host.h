@@ -28,6 +28,7 @@ struct rp__host { /* the world_ud of a system that is embedded, in rp__world_uv 
 
 int  rp__host_start(rp_system *sys);                /* 0; or an error, and nothing has begun */
 int  rp__host_tick(rp_system *sys, rp_time budget); /* 1: there is more to do; 0; -ESHUTDOWN; -EPERM */
+bool rp__host_ticks(const rp_system *sys); /* it has a host, which ticks it; else runs it in its libuv loop */
 int  rp__host_fd(const rp_system *sys);
 int  rp__host_ms(const rp_system *sys);
 int  rp__host_wait(rp_system *sys); /* ticks it until it is over; -EPERM */

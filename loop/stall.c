@@ -31,7 +31,7 @@ __attribute__((noinline)) static void report(struct rp__stall *w, struct rp__wat
 {
     struct rp__seen seen;
     enum rp__found found = rp__freeze(w->sys, s->l->index, &seen);
-    if (found == RP__FOUND_NOBODY || found == RP__FOUND_BETWEEN)
+    if (found != RP__FOUND_SILENT && found != RP__FOUND_RUNNING)
         return;
     seen.is.held = now - s->since;
     seen.is.times = ++s->times;

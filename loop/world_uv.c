@@ -174,6 +174,16 @@ static void leave_host(struct rp__uv *w)
     uv_timer_stop(&w->timer);
 }
 
+/* Seen, and watched, while it is ours. */
+static void turns_in_host(struct rp__uv *w)
+{
+    rp__seat_enter(w->l);
+    if (w->l->sys->stall)
+        rp__stall_woken(w->l);
+    turns(w);
+    rp__seat_exit(w->l);
+}
+
 static void on_prepare(uv_prepare_t *h)
 {
     struct rp__uv *w = h->data;
@@ -189,6 +199,8 @@ static void on_prepare(uv_prepare_t *h)
         rp__fiber_home(&w->l->home.fiber); /* on whatever stack it may be */
     if (w->l->stopped)
         shut(w);
+    else if (w->host)
+        turns_in_host(w);
     else
         turns(w);
 }

@@ -8,8 +8,8 @@
  * microseconds by a signal: a real-time one, SIGRTMAX - 3 or rp_system_opts.stall_signal, whose handler is put in place
  * by the first system of a process that needs it and taken back by the last; where there is one that is not ours there
  * is no system, but -EBUSY. A blocking call that holds the loop may so return EINTR. A system with a socket
- * (rp_system_opts.inspect) does the same to see what holds a loop that does not answer it. In simulations, and on the
- * loop that is a host's own, nothing is watched.
+ * (rp_system_opts.inspect) does the same to see what holds a loop that does not answer it. Of a loop that is a host's
+ * own (embed.h) what is watched is the time in which its host runs it. In simulations nothing is.
  */
 #ifndef REPARTO_STALL_H
 #define REPARTO_STALL_H

@@ -5,12 +5,14 @@
 #include "tests/client.h"
 #include "tests/support.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <uv.h>
 
 #if defined(__SANITIZE_THREAD__) /* it holds signals back: who runs may stay unknown */
 #define SEEN 0
@@ -188,6 +190,80 @@ static void looks_by_http(void)
 TEST(held, all_loops)
 {
     run_held(2, 3, looks_by_http);
+}
+
+/* ---- in a host ------------------------------------------------------------------------------------ */
+
+TEST(held, in_a_host)
+{
+    run_held_by(run_ticked, holds, 1, 1, looks_at_one);
+    run_held_by(run_attached, holds, 1, 1, looks_at_one);
+    run_held_by(run_ticked, holds, 2, 3, looks_by_http);
+    run_held_by(run_attached, holds, 2, 3, looks_by_http);
+}
+
+static int waits_for_enough(rp_self *me, void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&now.held, 1);
+    while (!atomic_load(&now.enough))
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    return 0;
+}
+
+static void do_something_else(void)
+{
+    while (atomic_load(&now.held) > 0 && !atomic_load(&now.enough))
+        usleep(1000);
+}
+
+static int tick_now_and_then(const rp_actor *root, void *arg, const rp_system_opts *o)
+{
+    rp_system *sys;
+    check_eq(rp_open(root, arg, o, &sys), 0);
+    while (rp_tick(sys, RP_MS) >= 0)
+        do_something_else();
+    return rp_close(sys);
+}
+
+static void end_of_guest(void *ud, int result)
+{
+    *(int *)ud = result;
+}
+
+static int run_now_and_then(const rp_actor *root, void *arg, const rp_system_opts *o)
+{
+    uv_loop_t uv;
+    rp_system *sys;
+    int result = -EXDEV;
+    check_eq(uv_loop_init(&uv), 0);
+    check_eq(rp_attach(&uv, root, arg, o, end_of_guest, &result, &sys), 0);
+    while (uv_run(&uv, UV_RUN_NOWAIT))
+        do_something_else();
+    check_eq(uv_loop_close(&uv), 0);
+    return result;
+}
+
+static const char *what_host;
+
+static void looks_for_a_host(void)
+{
+    int ms = 0;
+    asked("dump\n");
+    const char *line = strstr(a.answer, what_host);
+    check(line && sscanf(line + strlen(what_host), " for %d ms\n", &ms) == 1 && ms >= 1900 && ends_ok(), "%s", a.answer);
+    asked("actors\n"); /* at once: it has not come since */
+    check(strstr(a.answer, what_host) && ends_ok(), "%s", a.answer);
+    check(strncmp(asked("stack 0.0.1\n"), "error: ", 7) == 0, "%s", a.answer);
+}
+
+/* Nobody holds the loop: its host does something else. */
+TEST(held, by_a_host_that_is_elsewhere)
+{
+    what_host = "# loop 0 not ticked";
+    run_held_by(tick_now_and_then, waits_for_enough, 1, 1, looks_for_a_host);
+    what_host = "# loop 0 not run by its host";
+    run_held_by(run_now_and_then, waits_for_enough, 1, 1, looks_for_a_host);
 }
 
 /* ---- one of two ----------------------------------------------------------------------------------- */

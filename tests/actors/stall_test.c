@@ -126,6 +126,17 @@ TEST(stall, a_held_loop_is_told_while_it_is)
     check(before.sa_handler == after.sa_handler, "the handler is still there");
 }
 
+/* Its loop is watched while it runs it. */
+TEST(stall, in_a_host)
+{
+    static struct told t;
+    rp_system_opts o = {.loops = 1, .stall_ms = 20, .on_stall = on_stall, .stall_ud = &t};
+    rp_actor root = {.name = "root", .run = held};
+    check_eq(run_ticked(&root, &t, &o), 0);
+    atomic_store(&t.n, 0);
+    check_eq(run_attached(&root, &t, &o), 0);
+}
+
 static int short_and_idle(rp_self *me, void *arg)
 {
     struct rusage a, b;

@@ -124,9 +124,9 @@ static void run_one(const struct scenario *s)
     memset(&l, 0, sizeof l);
     rp_system_opts o = {.loops = s->world == SIM_1 ? 1 : s->world == SIM_3 ? 3 : 2, .mem = &mem.alloc, .ledger = &l,
                         .sim_seed = s->world <= SIM_3 ? 7 : 0, .spin_us = -1};
-    if (strcmp(s->name, "endpoint") == 0)
+    if (strstr(s->name, "endpoint"))
         o.inspect = fault_endpoint();
-    reset(strcmp(s->name, "start") == 0 || o.inspect);
+    reset(strcmp(s->name, "start") == 0 || strcmp(s->name, "endpoint") == 0);
     if (s->world == TICKED)
         o.loops = 1;
     run_fn *by = s->world == ATTACHED ? run_attached : s->world == TICKED ? run_ticked : rp_run;

@@ -1289,13 +1289,11 @@ const char *fault_endpoint(void)
     return path;
 }
 
-/* Off the loop. 0: it was answered in full. */
-static int ask_endpoint(void *arg)
+/* 0: it was answered in full. */
+static int ask_for(const char *word, struct timeval patient)
 {
-    const char *word = arg;
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     strcpy(at.sun_path, fault_endpoint());
-    struct timeval patient = {0, 300000};
     char got[8192];
     size_t n = 0;
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -1308,10 +1306,63 @@ static int ask_endpoint(void *arg)
     return n >= 3 && memcmp(got + n - 3, "ok\n", 3) == 0 ? 0 : -EPIPE;
 }
 
+static int ask_endpoint(void *arg) /* off the loop */
+{
+    return ask_for(arg, (struct timeval){0, 300000});
+}
+
 static int endpoint(rp_self *me, void *arg)
 {
     (void)arg;
     return rp_offload(me, ask_endpoint, (void *)(uintptr_t) "dump\n", RP_FOREVER);
+}
+
+static struct {
+    _Atomic unsigned held;
+    _Atomic bool enough;
+} holdup;
+
+static int hold_up(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    atomic_fetch_add(&holdup.held, 1);
+    while (!atomic_load(&holdup.enough))
+        usleep(500);
+    return RP_STOP;
+}
+static const rp_actor held_one = {.name = "held", .handle = hold_up};
+
+/* Off the loops. When both are held, or will never be. */
+static int ask_held_endpoint(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 100 && atomic_load(&holdup.held) < 2; i++)
+        usleep(1000);
+    int rc = ask_for("dump\n", (struct timeval){2, 0});
+    if (rc == 0)
+        rc = ask_for("stack 1.0.1\n", (struct timeval){2, 0});
+    atomic_store(&holdup.enough, true);
+    return rc;
+}
+
+static int held_endpoint(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_ref a, b;
+    atomic_store(&holdup.held, 0);
+    atomic_store(&holdup.enough, false);
+    TRY(rp_spawn(me, &held_one, &(rp_spawn_opts){.on = RP_LOOP(1)}, &a));
+    TRY(rp_spawn(me, &held_one, &(rp_spawn_opts){.on = RP_LOOP(0)}, &b));
+    fault_arm();
+    int rc = rp_tell(me, a, NUM, &(struct num){1, {0, 0}});
+    for (unsigned i = 0; i < 100 && rc == 0 && atomic_load(&holdup.held) == 0; i++) /* or it would stay with us, held */
+        rc = rp_sleep(me, rp_in_ms(me, 1));
+    if (rc == 0)
+        rc = rp_tell(me, b, NUM, &(struct num){1, {0, 0}});
+    if (rc == 0)
+        rc = rp_offload(me, ask_held_endpoint, NULL, RP_FOREVER);
+    atomic_store(&holdup.enough, true); /* it may not have been asked */
+    return rc;
 }
 
 static void passes(void *arg)
@@ -1402,6 +1453,7 @@ const struct scenario scenarios[] = {
     {"profiles", UV_2, profiles}, {"profiles", ATTACHED, profiles}, {"profiles", TICKED, profiles},
     {"left_behind", UV_2, left_behind},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
+    {"held_endpoint", UV_2, held_endpoint},
     BOTH("dead_letters", dead_letters), {"dead_letters", UV_2, dead_letters},
     {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},
     {"connects_to_nobody", SIM_1, connects_to_nobody},
