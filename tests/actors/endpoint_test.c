@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- a client, off the loop ---------------------------------------------------------------------- */
@@ -113,6 +114,33 @@ TEST(endpoint, waits_for_nobody)
     const char *path = socket_path("slow");
     rp_system_opts o = {.loops = 2, .inspect = path};
     check_eq(run_with(is_patient, (void *)(uintptr_t)path, &o), 0);
+}
+
+static int nothing(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return 0;
+}
+static const rp_actor idler = {.name = "idler", .handle = nothing};
+
+/* It asks for more than the kernel keeps for it, and does not read: its coroutine waits when the system ends. */
+static int ends_while_one_is_served(rp_self *me, void *arg)
+{
+    enum { MANY = 20000 };
+    for (unsigned i = 0; i < MANY; i++)
+        check_eq(rp_spawn(me, &idler, NULL, NULL), 0);
+    int fd = dial(arg);
+    check(fd >= 0 && send(fd, "actors\n", 7, MSG_NOSIGNAL) == 7);
+    return rp_sleep(me, rp_in_ms(me, 300));
+}
+
+TEST(endpoint, ends_while_a_client_is_served)
+{
+    const char *path = socket_path("served");
+    rp_system_opts o = {.loops = 2, .inspect = path};
+    time_t began = time(0);
+    check_eq(run_with(ends_while_one_is_served, (void *)(uintptr_t)path, &o), 0);
+    check(time(0) - began < 20, "it has waited for the client");
 }
 
 enum { CROWD = 30 };

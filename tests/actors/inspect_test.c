@@ -409,10 +409,39 @@ static int past_a_held_loop(rp_self *me, void *arg)
     return 0;
 }
 
+/* Held when a part of it has been read already: of the next loop all are listed all the same. */
+static int past_one_held_midway(rp_self *me, void *arg)
+{
+    rp_ref h;
+    rp_inspection *i;
+    rp_actor_info a;
+    unsigned seen = 0;
+    bool gap = false;
+    (void)arg;
+    held = let_go = false;
+    check_eq(rp_spawn(me, &holdup, &(rp_spawn_opts){.on = RP_LOOP(1)}, &h), 0);
+    for (unsigned k = 0; k < MANY; k++)
+        check_eq(rp_spawn(me, &idler, &(rp_spawn_opts){.on = RP_LOOP(1 + k % 2)}, NULL), 0);
+    check_eq(rp_inspect(me, 400, &i), 0);
+    for (int rc; (rc = rp_inspect_next(me, i, &a)) != 0; seen += rc > 0 && a.loop == 2 && strcmp(a.kind, "idler") == 0) {
+        gap |= rc == -ETIMEDOUT && a.loop == 1;
+        if (a.loop == 1 && !held) /* it has said who the first are */
+            check_eq(tell_num(me, h, 0), 0);
+        while (a.loop == 1 && !held)
+            check_eq(rp_yield(me), 0);
+    }
+    rp_inspect_end(me, i);
+    check(gap, "it has said all at once");
+    check_eq(seen, MANY / 2);
+    let_go = true;
+    return 0;
+}
+
 TEST(inspect, goes_on_without_a_loop_that_is_held)
 {
     rp_system_opts three = {.loops = 3};
     check_eq(run_with(past_a_held_loop, 0, &three), 0);
+    check_eq(run_with(past_one_held_midway, 0, &three), 0);
 }
 
 /* ---- stacks -------------------------------------------------------------------------------------- */

@@ -113,6 +113,14 @@ static void take_bucket(struct reading *r, const struct sample *s)
     r->inf = s->value;
 }
 
+static void take_once(struct reading *r, const struct sample *s)
+{
+    for (unsigned i = 0; i < r->nseries; i++)
+        check(strcmp(r->series[i], s->labels) != 0, "%s{%s} twice", s->name, s->labels);
+    check(r->nseries < 256);
+    strcpy(r->series[r->nseries++], s->labels);
+}
+
 static void take(struct reading *r, const struct sample *s)
 {
     size_t n = strlen(r->family);
@@ -120,15 +128,13 @@ static void take(struct reading *r, const struct sample *s)
     check(s->value >= 0);
     if (strcmp(r->kind, "histogram") != 0) {
         check_str(s->name, r->family);
-        for (unsigned i = 0; i < r->nseries; i++)
-            check(strcmp(r->series[i], s->labels) != 0, "%s{%s} twice", s->name, s->labels);
-        check(r->nseries < 256);
-        strcpy(r->series[r->nseries++], s->labels);
+        take_once(r, s);
         check(strcmp(r->kind, "counter") != 0 || strcmp(s->name + n - 6, "_total") == 0, "%s", s->name);
     } else if (strcmp(s->name + n, "_bucket") == 0) {
         take_bucket(r, s);
     } else if (strcmp(s->name + n, "_count") == 0) {
         check(!r->in_buckets && s->value == r->inf, "%s: +Inf %g, count %g", s->labels, r->inf, s->value);
+        take_once(r, s);
     } else {
         check_str(s->name + n, "_sum");
     }
@@ -184,6 +190,11 @@ static int low_traffic(rp_self *me, void *arg)
     check(wait.p50 < 15 * RP_MS || wait.p50 >= 17 * RP_MS, "%" PRId64, wait.p50);
     check(wait.max >= 17 * RP_MS, "the second has waited %" PRId64, wait.max);
     check(service.p50 >= 17 * RP_MS && service.mean >= 20 * RP_MS, "%" PRId64, service.mean);
+    static char text[1 << 18];
+    check(rp_metrics_text(me, text, sizeof text) > 0);
+    double waited = in_text(text, "reparto_message_wait_seconds_sum", "type=test.num;") - 2 * (double)wait.mean / RP_S;
+    double served = in_text(text, "reparto_message_service_seconds_sum", "type=test.num;") - 2 * (double)service.mean / RP_S;
+    check(waited > -1e-8 && waited < 1e-8 && served > -1e-8 && served < 1e-8, "%g and %g off", waited, served);
     return rp_stop(me, who, "done");
 }
 
@@ -315,6 +326,20 @@ static int fail(rp_self *me, void *state, const rp_msg *m)
 }
 static const rp_actor failing = {.name = "failing", .handle = fail};
 
+/* Messages of one type are handled on every loop. */
+static void ask_everywhere(rp_self *me)
+{
+    for (unsigned i = 0; i < rp_loop_count(me); i++) {
+        rp_ref who;
+        rp_msg *m;
+        check_eq(rp_spawn(me, &sink_one, &(rp_spawn_opts){.on = RP_LOOP(i)}, &who), 0);
+        for (unsigned k = 0; k < 3; k++) {
+            check_eq(rp_call(me, who, NUM, &(struct num){i}, &m, RP_FOREVER), 0);
+            rp_msg_drop(me, m);
+        }
+    }
+}
+
 static int written(rp_self *me, void *arg)
 {
     rp_ref who;
@@ -335,6 +360,7 @@ static int written(rp_self *me, void *arg)
     check_eq(m.failed, 1);
     check(m.turns > 0 && m.stacks > 0 && m.stack_bytes > 0);
     check(m.messages.sent >= one.messages.sent);
+    ask_everywhere(me);
     int n = rp_metrics_text(me, NULL, 0);
     check(n > 0 && (text = malloc(2 * (size_t)n)) != 0);
     n = rp_metrics_text(me, text, 2 * (size_t)n);

@@ -2,6 +2,7 @@
 #include "tests/support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -108,6 +109,7 @@ static int held(rp_self *me, void *arg)
     check_eq(recv_down(me, &d), 0);
     i = first_of(me, t, next, "blocked");
     check_str(t->s[i].type, "");
+    check_eq(t->s[i].times, 1);
     check(!ANSWERS || t->s[i].depth >= 1);
     unsigned n = atomic_load(&t->n);
     check_eq(rp_metrics_read(me, RP_ALL_LOOPS, &m), 0);
@@ -161,6 +163,29 @@ TEST(stall, not_a_busy_loop_and_not_an_idle_one)
     check_eq(run_with(short_and_idle, 0, &o), 0);
     for (unsigned i = 0; i < atomic_load(&t.n) && i < KEPT; i++) /* on a crowded machine a turn may take as long */
         check(t.s[i].times <= 3);
+}
+
+static int block_it(rp_self *me, void *arg)
+{
+    sigset_t *it = arg;
+    sigemptyset(it);
+    sigaddset(it, SIGRTMAX - 3);
+    (void)me;
+    check_eq(pthread_sigmask(SIG_BLOCK, it, 0), 0);
+    burn(200);
+    return 0;
+}
+
+/* It is looked at in vain, and what it was sent for that does not come when there is no handler any more. */
+TEST(stall, a_thread_that_blocks_the_signal)
+{
+    static struct told t;
+    sigset_t it;
+    rp_system_opts o = {.loops = 1, .stall_ms = 20, .on_stall = on_stall, .stall_ud = &t};
+    check_eq(run_with(block_it, &it, &o), 0);
+    check_eq(pthread_sigmask(SIG_UNBLOCK, &it, 0), 0);
+    check(atomic_load(&t.n) > 0);
+    check_eq(t.s[0].depth, 0);
 }
 
 static int nothing(rp_self *me, void *arg)

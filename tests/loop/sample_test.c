@@ -40,6 +40,21 @@ TEST(histogram, counts_sums_and_shares)
     check(most >= 1000 - 1000 / 8 && most <= 1000 + 1000 / 8, "%" PRIu64, most);
 }
 
+/* Not to the bucket that just reaches it, where nobody may be. */
+TEST(histogram, a_share_leads_to_somebody)
+{
+    static struct rp__histogram h;
+    struct rp__counts c = {0};
+    check_eq(rp__counts_at(&c, 0.5), 0);
+    rp__histogram_add(&h, 5, 1);
+    rp__histogram_add(&h, 7, 1);
+    rp__counts_add(&c, &h);
+    check_eq(rp__counts_at(&c, 0), 5);
+    check_eq(rp__counts_at(&c, 0.49), 5);
+    check_eq(rp__counts_at(&c, 0.5), 7);
+    check_eq(rp__counts_at(&c, 1), 7);
+}
+
 /* ---- sampling ------------------------------------------------------------------------------------
  * A pattern of messages over and over, some of them of several slots and by the long way: each of its places
  * must be chosen as often as any other, and what the chosen stand for must be what was sent. */
