@@ -59,6 +59,8 @@ static void count_one(struct counting *c, const struct rp_loop *l, const struct 
     struct rp__kind *k = kind_of(c, a->kind);
     const struct rp__mailbox *b = a->box;
     k->actors++;
+    if (rp__profiled(l)) /* else it lies in pages that nobody has touched */
+        k->cpu += rp__cpu_of(l, a);
     if (!b || b->count == 0)
         return;
     rp_time age = rp__mailbox_age(b, l->now);
@@ -86,6 +88,7 @@ static void add(struct rp__kind *to, const struct rp__kind *from)
     to->actors += from->actors;
     to->messages += from->messages;
     to->bytes += from->bytes;
+    to->cpu += from->cpu;
     to->most = from->most > to->most ? from->most : to->most;
     to->oldest = from->oldest > to->oldest ? from->oldest : to->oldest;
 }

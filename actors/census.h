@@ -17,6 +17,7 @@ struct rp__kind { /* of one name, over all loops */
     char name[32];
     uint64_t actors, messages, bytes, most; /* most: in one mailbox */
     rp_time oldest; /* of a message that waits, at least; see rp__mailbox_age */
+    rp_time cpu;    /* of those that live, as far as somebody has asked for it (loop/profile.h) */
 };
 
 struct rp__kinds {

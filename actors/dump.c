@@ -268,6 +268,8 @@ static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info 
         rp__say(me, t, " %p", a->object);
     if (a->doing == RP_WAITING)
         rp__say(me, t, "%s, %.3f s", a->holders > 1 ? " and others" : "", (double)(now - a->since) / RP_S);
+    if (a->cpu)
+        rp__say(me, t, "; %.3f s of CPU time", (double)a->cpu / RP_S);
     if (a->info[0])
         rp__say(me, t, " - %s", rp__plain(info, sizeof info, a->info));
     rp__say(me, t, "\n");

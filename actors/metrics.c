@@ -186,6 +186,29 @@ static void put_loops(rp_self *me, const rp_system *sys, struct rp__text *t)
     }
 }
 
+static bool profiled(const rp_system *sys)
+{
+    bool yes = false;
+    for (unsigned i = 0; i < sys->nloops; i++)
+        yes |= rp__profiled(sys->loops[i]);
+    return yes;
+}
+
+/* From the first time that somebody asks for it. */
+static void put_cpu(rp_self *me, const rp_system *sys, struct rp__text *t)
+{
+    if (!profiled(sys))
+        return;
+    head(me, t, "loop_cpu_seconds_total", "counter", "CPU time of the loop's thread, while somebody asked for it (rp_profile).");
+    for (unsigned i = 0; i < sys->nloops; i++)
+        rp__say(me, t, "reparto_loop_cpu_seconds_total{loop=\"%u\"} %.9g\n", i,
+                (double)atomic_load_explicit(&sys->loops[i]->profile.all, memory_order_relaxed) / RP_S);
+    head(me, t, "loop_own_cpu_seconds_total", "counter", "What of that was no actor's.");
+    for (unsigned i = 0; i < sys->nloops; i++)
+        rp__say(me, t, "reparto_loop_own_cpu_seconds_total{loop=\"%u\"} %.9g\n", i,
+                (double)atomic_load_explicit(&sys->loops[i]->profile.own, memory_order_relaxed) / RP_S);
+}
+
 static void put_system(rp_self *me, const rp_system *sys, struct rp__text *t)
 {
     rp_metrics m;
@@ -280,6 +303,8 @@ static const struct kind_row {
     {"mailbox_bytes", "Bytes of the messages in mailboxes.", offsetof(struct rp__kind, bytes), 1},
     {"mailbox_oldest_seconds", "For how long, at least, the oldest message has stood in a mailbox.",
      offsetof(struct rp__kind, oldest), 1e9},
+    {"actors_cpu_seconds", "CPU time of the actors that live, while somebody asked for it (rp_profile).",
+     offsetof(struct rp__kind, cpu), 1e9}, /* the last: only where it is known */
 };
 
 static void put_held(rp_self *me, struct rp__text *t, unsigned n)
@@ -296,7 +321,7 @@ static int put_kinds(rp_self *me, struct rp__text *t)
         return rc;
     struct rp__kind *others = &k->of[RP__KINDS];
     strcpy(others->name, "(others)");
-    for (unsigned r = 0; r < sizeof of_kind / sizeof *of_kind; r++) {
+    for (unsigned r = 0; r < sizeof of_kind / sizeof *of_kind - !profiled(me->loop->sys); r++) {
         uint64_t v;
         head(me, t, of_kind[r].name, "gauge", of_kind[r].help);
         for (unsigned i = 0; i <= RP__KINDS; i++) {
@@ -346,6 +371,7 @@ int rp__say_metrics(rp_self *me, struct rp__text *t, const char *rest)
 {
     (void)rest;
     put_loops(me, me->loop->sys, t);
+    put_cpu(me, me->loop->sys, t);
     put_system(me, me->loop->sys, t);
     int rc = put_kinds(me, t);
     if (rc == 0)
@@ -360,6 +386,7 @@ int rp__say_metrics_alone(rp_system *sys, struct rp__text *t, const char *rest)
 {
     (void)rest;
     put_loops(0, sys, t);
+    put_cpu(0, sys, t);
     put_system(0, sys, t);
     put_held(0, t, sys->nloops);
     put_all_times(0, sys, t);

@@ -94,6 +94,11 @@ int rp__profile_arm(struct rp_loop *l, rp_time until)
     return rc;
 }
 
+bool rp__profiled(const struct rp_loop *l)
+{
+    return atomic_load_explicit(&l->profile.until, memory_order_relaxed) != 0;
+}
+
 void rp__profile_leave(struct rp_loop *l)
 {
     struct rp__profile *p = &l->profile;

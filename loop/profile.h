@@ -42,6 +42,9 @@ struct rp__profile { /* a loop's */
 int  rp__profile_arm(struct rp_loop *l, rp_time until);
 void rp__profile_leave(struct rp_loop *l); /* on its thread, which is about to leave it; armed or not */
 
+/* Somebody has asked, now or before. Any thread. */
+bool rp__profiled(const struct rp_loop *l);
+
 /* By the handler and by who brings some from elsewhere; on its thread. */
 static inline void rp__cpu_add(_Atomic rp_time *to, rp_time ns)
 {

@@ -130,6 +130,11 @@ class Actor:
             return "running", "", ""
         return ("ready" if flags & (FLAGS["DRAINS"] | FLAGS["DUE"]) else "idle"), "", ""
 
+    def cpu(self):
+        """In ms, as far as somebody has asked for it."""
+        c = Struct("struct rp__cpu", self.time_at)
+        return c.ns // 1000000 if c.who == self.a.addr else 0
+
     def has(self, word):
         return any(word in s for s in (self.ref, self.kind, self.name, self.waits, self.doing))
 
@@ -182,7 +187,9 @@ def actors(l):
         raw = read(at, n * shape.size)
         for i in range(n):
             if shape.get(raw, "addr", i * shape.size):
-                yield Actor(l, Struct("struct rp__actor", at + i * shape.size, raw[i * shape.size:(i + 1) * shape.size]))
+                a = Actor(l, Struct("struct rp__actor", at + i * shape.size, raw[i * shape.size:(i + 1) * shape.size]))
+                a.time_at = at + CHUNK * shape.size + i * Shape.of("struct rp__cpu").size
+                yield a
 
 
 def find(who):
@@ -277,15 +284,17 @@ class Loops(gdb.Command):
         super().__init__("reparto loops", gdb.COMMAND_DATA)
 
     def invoke(self, arg, from_tty):
-        print("%-5s %10s %10s %8s %8s  %s" % ("LOOP", "TURNS", "WAKEUPS", "ACTORS", "QUEUED", "RUNS"))
+        print("%-5s %10s %10s %8s %8s %8s %8s  %s" % ("LOOP", "TURNS", "WAKEUPS", "ACTORS", "QUEUED", "CPU MS", "OWN MS", "RUNS"))
         for l in loops():
-            queued = int(gdb.Value(l.here).cast(gdb.lookup_type("struct rp_loop").pointer())["events"]["count"])
+            v = gdb.Value(l.here).cast(gdb.lookup_type("struct rp_loop").pointer())
+            queued = int(v["events"]["count"])
+            cpu, own = (int(v["profile"][sum]) // 1000000 for sum in ("all", "own"))
             live = Struct("struct rp__actors", l.actors).live if l.actors else 0
             running = Struct("struct rp_self", l.running) if l.running else None
             name = ""
             if running and running.actor and l.sleeping == 0:
                 name = Actor(l, Struct("struct rp__actor", running.actor)).kind
-            print("%-5d %10d %10d %8d %8d  %s" % (l.index, l.turns, l.wakeups, live, queued, name))
+            print("%-5d %10d %10d %8d %8d %8d %8d  %s" % (l.index, l.turns, l.wakeups, live, queued, cpu, own, name))
 
 
 class Actors(gdb.Command):
@@ -295,12 +304,12 @@ class Actors(gdb.Command):
         super().__init__("reparto actors", gdb.COMMAND_DATA)
 
     def invoke(self, arg, from_tty):
-        print("%-14s %-24s %-8s %-20s %-14s %7s" % ("REF", "NAME", "DOING", "WAITS FOR", "OF", "DEPTH"))
+        print("%-14s %-24s %-8s %-20s %-14s %7s %8s" % ("REF", "NAME", "DOING", "WAITS FOR", "OF", "DEPTH", "CPU MS"))
         for l in loops():
             for a in actors(l):
                 if arg and not a.has(arg):
                     continue
-                print("%-14s %-24s %-8s %-20s %-14s %7d" % (a.ref, a.name or a.kind, a.doing, a.waits, a.on, a.depth))
+                print("%-14s %-24s %-8s %-20s %-14s %7d %8d" % (a.ref, a.name or a.kind, a.doing, a.waits, a.on, a.depth, a.cpu()))
                 for i, t in enumerate(a.tasks()):
                     print("%-14s   task %-17d %-8s %-20s %-14s" % (("", i + 1) + state_of(t)))
 

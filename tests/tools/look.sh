@@ -184,10 +184,10 @@ in_gdb() { gdb -nx -q -batch "$@" >"$work/shown" 2>&1; }
 commands=(-ex "source $here/../../tools/gdb.py" -ex "reparto loops" -ex "reparto actors" -ex "reparto bt asker"
     -ex "reparto bt 0.8.1" -ex "reparto bt nurse" -ex "reparto go asker" -ex "up 4" -ex "info args" -ex "reparto back")
 gdb_says() {
-    in_order "$work/shown" '^LOOP +TURNS' '^0 ' '^1 ' '^REF +NAME' '^0\.3\.1 +full +waiting +sleep +[1-9]' \
+    in_order "$work/shown" '^LOOP +TURNS' '^0 ' '^1( +[0-9]+){4} +[1-9][0-9]* +[0-9]+  ' '^REF +NAME' '^0\.3\.1 +full +waiting +sleep +[1-9]' \
         '^0\.4\.1 +flooder +waiting +room in a mailbox +0\.3\.1' '^0\.5\.1 +wanter +waiting +a lock +1\.1\.1' '^ +task 1 +waiting +reply' \
         '^[0-9.]+ +crosser +waiting +scope' '^ +task 1 +waiting +a lock, to write +0\.' \
-        '^asker 0\.2\.1, waiting for reply' '^#.* rp_call ' '^#.* ask_deeply .*depth=.*0\)' '^#.* ask_deeply .*depth=.*3\)' '^#.* actor_main ' \
+        '^1\.[0-9.]+ +burner .* [1-9][0-9]*$' '^asker 0\.2\.1, waiting for reply' '^#.* rp_call ' '^#.* ask_deeply .*depth=.*0\)' '^#.* ask_deeply .*depth=.*3\)' '^#.* actor_main ' \
         '^ringer 0\.8\.1, waiting for scope' '^#.* go_round ' '^task 1, waiting for reply' '^#.* call_next ' 'it has no stack' \
         '^#.*(rp_call|rp__park)' '^me = 0x' '^#0 .*'
 }
