@@ -109,7 +109,7 @@ static int held(rp_self *me, void *arg)
     check_eq(recv_down(me, &d), 0);
     i = first_of(me, t, next, "blocked");
     check_str(t->s[i].type, "");
-    check_eq(t->s[i].times, 1);
+    check(t->s[i].times == 1 || rp_loop_count(me) == 1, "%u", t->s[i].times); /* on one loop it is all one turn */
     check(!ANSWERS || t->s[i].depth >= 1);
     unsigned n = atomic_load(&t->n);
     check_eq(rp_metrics_read(me, RP_ALL_LOOPS, &m), 0);
