@@ -221,21 +221,22 @@ TEST(ask, a_thousand_at_once)
 
 /* ---- who asks ---------------------------------------------------------------------------------------- */
 
+static const uint64_t three[] = {0, 1, 400};
+
 static int ask_three(rp_self *me, void *arg)
 {
-    struct group g;
-    const uint64_t what[] = {0, 1, 400};
-    (void)arg;
-    prepare(me, &g, 3, what);
-    int rc = rp_call_many(me, g.asks, 3, 0, RP_FOREVER);
-    rp_asks_drop(me, g.asks, 3);
+    struct group *g = arg;
+    int rc = rp_call_many(me, g->asks, 3, 0, RP_FOREVER);
+    rp_asks_drop(me, g->asks, 3);
     return rc;
 }
 
 static int on_question(rp_self *me, void *state, const rp_msg *m)
 {
+    struct group g;
     (void)state;
-    int rc = ask_three(me, NULL);
+    prepare(me, &g, 3, three);
+    int rc = ask_three(me, &g);
     return rp_reply_error(me, m, rc != 0 ? rc : -EDOM);
 }
 static const rp_actor asker = {.name = "asker", .handle = on_question};
@@ -246,9 +247,11 @@ static int of_all_kinds(rp_self *me, void *arg)
     rp_scope s;
     rp_msg *m;
     struct num b = {0, {0, 0}};
+    struct group g;
     (void)arg;
+    prepare(me, &g, 3, three);
     rp_scope_open(me, &s, rp_in_ms(me, 20)); /* a task, ended by its scope */
-    int rc = rp_go(me, &s, ask_three, NULL, NULL);
+    int rc = rp_go(me, &s, ask_three, &g, NULL);
     check_eq(rp_scope_close(me, &s, rc), -ETIMEDOUT);
     check_eq(rp_spawn(me, &asker, &(rp_spawn_opts){.on = RP_SPREAD}, &a), 0);
     rc = rp_call(me, a, NUM, &b, &m, rp_in_ms(me, 20)); /* a handler: no longer than it is asked */

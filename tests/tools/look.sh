@@ -115,7 +115,7 @@ wait_graph() {
 ok wait_graph wait_graph
 
 stack() {
-    show stack "$pid" "$(ref asker)" && in_order "$work/shown" 'rp__park\+' 'rp_call\+' 'ask_deeply\+' 'ask_deeply\+' 'ask_deeply\+' \
+    show stack "$pid" "$(ref asker)" && in_order "$work/shown" 'rp_call\+' 'ask_deeply\+' 'ask_deeply\+' 'ask_deeply\+' \
         'ask_deeply\+' 'actor_main\+' 'rp__cx_start\+' && [ "$(grep -c ask_deeply "$work/shown")" = 4 ]
 }
 ok stack stack
