@@ -24,6 +24,7 @@ begin() {
     exec 7>"$work/in" 8<"$work/out"
     read -r -t 60 said <&8
     rm "$work/in" "$work/out"
+    begun=$SECONDS
     [ "$said" = ready ]
 }
 end() {
@@ -137,7 +138,7 @@ ok words words
 wakeups() { "$reparto" ask "$pid" loops | awk 'NR > 1 { n += $4 } END { print n }'; }
 idle() {
     local a b
-    sleep 3
+    while [ $((SECONDS - begun)) -lt 8 ]; do sleep 0.2; done
     a=$(wakeups)
     sleep 2
     b=$(wakeups)
@@ -182,7 +183,7 @@ ok all_back all_back
 
 in_gdb() { gdb -nx -q -batch "$@" >"$work/shown" 2>&1; }
 commands=(-ex "source $here/../../tools/gdb.py" -ex "reparto loops" -ex "reparto actors" -ex "reparto bt asker"
-    -ex "reparto bt 0.8.1" -ex "reparto bt nurse" -ex "reparto go asker" -ex "up 4" -ex "info args" -ex "reparto back")
+    -ex "reparto bt 0.8.1" -ex "reparto bt nurse" -ex "reparto go asker" -ex "up 3" -ex "info args" -ex "reparto back")
 gdb_says() {
     in_order "$work/shown" '^LOOP +TURNS' '^0 ' '^1( +[0-9]+){4} +[1-9][0-9]* +[0-9]+  ' '^REF +NAME' '^0\.3\.1 +full +waiting +sleep +[1-9]' \
         '^0\.4\.1 +flooder +waiting +room in a mailbox +0\.3\.1' '^0\.5\.1 +wanter +waiting +a lock +1\.1\.1' '^ +task 1 +waiting +reply' \
