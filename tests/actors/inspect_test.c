@@ -222,9 +222,9 @@ TEST(inspect, shows_full_mailboxes)
 
 static int takes_one(rp_self *me, void *arg)
 {
-    (void)arg;
     rp_msg *m;
-    check_eq(rp_sleep(me, rp_in_ms(me, 40)), 0);
+    while (!atomic_load((_Atomic bool *)arg))
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
     check_eq(rp_recv(me, &m, RP_FOREVER), 0);
     rp_msg_drop(me, m);
     return rp_sleep(me, RP_FOREVER);
@@ -236,14 +236,19 @@ static int ages(rp_self *me, void *arg)
 {
     (void)arg;
     rp_ref t;
-    rp_actor_info i;
-    check_eq(rp_spawn(me, &taker, NULL, &t), 0);
+    rp_actor_info i = {.depth = 0};
+    _Atomic bool go = false; /* by the root, when they have been there for long enough */
+    check_eq(rp_spawn(me, &taker, &(rp_spawn_opts){.arg = &go}, &t), 0);
     for (unsigned k = 0; k < 3; k++)
         check_eq(tell_num(me, t, k), 0);
-    do {
-        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
-        check(look(me, t, 0, &i));
-    } while (i.depth != 2);
+    for (unsigned depth = 3; depth >= 2; depth--) {
+        while (i.depth != depth) {
+            check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+            check(look(me, t, 0, &i));
+        }
+        check_eq(rp_sleep(me, rp_in_ms(me, depth == 3 ? 40 : 0)), 0);
+        atomic_store(&go, true);
+    }
     check(i.oldest >= 35 * RP_MS, "%d", (int)(i.oldest / RP_MS));
     return 0;
 }

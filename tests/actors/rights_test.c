@@ -229,7 +229,7 @@ static int in_state(rp_self *me, void *arg)
     (void)arg;
     raise_curtain(me, &c);
     say(me, c.a, (struct act){.what = ASK, .to = c.x, .then = KEEP});
-    until(me, &c.asked, 1);
+    until(me, &c.kept, 1);
     say(me, c.x, (struct act){.what = ASK, .to = c.a, .then = ANSWER});
     curtain(me, &c);
     return 0;
