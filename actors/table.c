@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { AHEAD = 512, FEW = 4096 }; /* records whose memory is asked for at once; not for the first few */
 enum { CHUNK_BYTES = RP__CHUNK_ACTORS * (sizeof(struct rp__actor) + sizeof(struct rp__cpu)), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
 
 int rp__actors_open(struct rp_loop *l)
@@ -72,6 +73,8 @@ static struct rp__actor *fresh_slot(struct rp_loop *l)
     }
     t->count++;
     struct rp__actor *a = rp__actor_at(t, slot);
+    if (slot >= FEW && slot % AHEAD == 0)
+        rp__os_populate_within(a, AHEAD * sizeof *a);
     a->addr = rp__loop_addr(l->index) | (uint64_t)slot << 24 | 1;
     return a;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/ids.h"
 
+#include "loop/os.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ static bool grow(struct rp__ids *t, const rp_alloc *mem)
     struct rp__id_slot *at = mem->alloc(mem->ud, size * sizeof *at);
     if (!at)
         return false;
+    rp__os_populate_within(at, size * sizeof *at);
     if (t->size) {
         memcpy(at, t->at, t->size * sizeof *at);
         mem->free(mem->ud, t->at, t->size * sizeof *at);

@@ -23,6 +23,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
@@ -32,7 +35,8 @@
 #endif
 #define PIDFD_SELF_GROUP (-10001) /* PIDFD_SELF_THREAD_GROUP, Linux 6.14 */
 
-enum { BATCH = 64 }; /* ranges the kernel takes in one process_madvise */
+enum { BATCH = 64, /* ranges that go to the kernel in one process_madvise */
+       PAGE = 4096 /* or a part of one, where they are larger: such a call is refused, which costs only time */ };
 
 int (*rp__os_fault)(const char *call);
 
@@ -89,15 +93,28 @@ unsigned rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard *h
     return done;
 }
 
-void rp__os_discard(void *const *p, const size_t *size, unsigned n)
+/* Failing costs memory or time, and loses nothing. */
+static void advise_all(const struct iovec *v, unsigned n, int advice)
 {
-    for (unsigned at = 0; at < n; at += BATCH) {
-        struct iovec v[BATCH];
-        unsigned k = n - at < BATCH ? n - at : BATCH;
-        for (unsigned i = 0; i < k; i++)
-            v[i] = (struct iovec){p[at + i], size[at + i]};
-        advise(v, k, MADV_DONTNEED); /* failing keeps the pages: costs memory, loses nothing */
-    }
+    for (unsigned at = 0; at < n; at += BATCH)
+        advise(v + at, n - at < BATCH ? n - at : BATCH, advice);
+}
+
+void rp__os_discard(const struct iovec *pages, unsigned n)
+{
+    advise_all(pages, n, MADV_DONTNEED);
+}
+
+void rp__os_populate(const struct iovec *pages, unsigned n)
+{
+    advise_all(pages, n, MADV_POPULATE_WRITE);
+}
+
+void rp__os_populate_within(void *p, size_t size)
+{
+    uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1), to = ((uintptr_t)p + size) & ~(uintptr_t)(PAGE - 1);
+    if (from < to)
+        rp__os_populate(&(struct iovec){(void *)from, to - from}, 1);
 }
 
 rp_time rp__os_now(void)

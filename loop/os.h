@@ -37,7 +37,15 @@ enum rp__guard {
  * returns how many; the rest are as they were. `*how` is the way to try, and what of it still works. */
 unsigned rp__os_guard(void *const *p, unsigned n, size_t size, enum rp__guard *how);
 
-void     rp__os_discard(void *const *p, const size_t *size, unsigned n); /* give the pages back; keep the addresses */
+struct iovec;
+
+void rp__os_discard(const struct iovec *pages, unsigned n); /* give them back; keep the addresses */
+
+/* All of these pages are about to be written: asks for them in one call, where each first touch would be a fault of its
+ * own. Advice: where the kernel cannot (before Linux 5.14), or has no memory, they come as they are touched. */
+void rp__os_populate(const struct iovec *pages, unsigned n);
+void rp__os_populate_within(void *p, size_t size); /* the whole pages of that block */
+
 rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
 int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 or a negative errno value */
 unsigned rp__os_cpus(void);    /* that this process may run on */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/pool.h"
 
+#include "loop/os.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -56,6 +58,7 @@ static bool grow(struct rp__pool *p, unsigned c)
     }
     struct rp__slab *s = (struct rp__slab *)(void *)p->cut;
     p->cut += RP__SLAB;
+    rp__os_populate_within(s, RP__SLAB); /* a free list through all of it is about to be written */
     s->owner = p;
     s->class = c;
     size_t size = (size_t)RP__POOL_MIN << c;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 enum {
     SLAB = 64 << 20,
@@ -70,6 +71,11 @@ static rp_self *self_at(char *low, unsigned class, unsigned long nth)
     return (rp_self *)(((uintptr_t)top - sizeof(rp_self)) & ~(uintptr_t)63);
 }
 
+static char *page_of(const rp_self *self) /* all of it stands there: sizes and colours are below a page */
+{
+    return (char *)((uintptr_t)self & ~(uintptr_t)4095);
+}
+
 static bool new_slab(struct rp__stacks *s, unsigned class)
 {
     struct rp__slab_list *slab = s->mem->alloc(s->mem->ud, sizeof *slab);
@@ -100,6 +106,15 @@ static unsigned guard(struct rp__stacks *s, void *const *low, unsigned n, size_t
     return done;
 }
 
+/* Where their selves stand, the page of each. */
+static void populate(const struct rp__stacks *s, unsigned class, void *const *low, unsigned n)
+{
+    struct iovec page[CARVE];
+    for (unsigned i = 0; i < n; i++)
+        page[i] = (struct iovec){page_of(self_at(low[i], class, s->carved + i)), 4096};
+    rp__os_populate(page, n);
+}
+
 /* Cuts up to CARVE stacks, lowest first out, and guards them in one call. */
 static bool carve(struct rp_loop *l, unsigned class)
 {
@@ -114,6 +129,7 @@ static bool carve(struct rp_loop *l, unsigned class)
         low[i] = s->cut[class] + i * spacing;
     s->cut[class] += n * spacing;
     unsigned guarded = guard(s, low, n, guard_of(class));
+    populate(s, class, low, n);
     for (unsigned i = n; i-- > 0;) {
         rp_self *self = self_at(low[i], class, s->carved + i);
         self->low = low[i];
@@ -198,20 +214,18 @@ void rp__stacks_trim(struct rp__stacks *s)
         rp_self *at = s->free[c];
         for (unsigned i = 0; i < keep; i++)
             at = at->next_free;
-        void *p[CARVE];
-        size_t size[CARVE];
+        struct iovec below[CARVE];
         unsigned n = 0;
         for (; at && at->state != RP__TRIMMED; at = at->next_free) {
-            char *page = (char *)((uintptr_t)at & ~(uintptr_t)4095);
-            p[n] = at->low + guard_of(c);
-            size[n] = (size_t)(page - (char *)p[n]);
+            char *low = at->low + guard_of(c);
+            below[n] = (struct iovec){low, (size_t)(page_of(at) - low)};
             at->state = RP__TRIMMED;
             if (++n == CARVE) {
-                rp__os_discard(p, size, n);
+                rp__os_discard(below, n);
                 n = 0;
             }
         }
-        rp__os_discard(p, size, n);
+        rp__os_discard(below, n);
         s->peak[c] = s->nlive[c];
     }
 }
