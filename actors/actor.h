@@ -51,6 +51,7 @@ struct rp__extra { /* what few actors have */
     struct rp__hook due;     /* those whose time came while it was busy */
     struct rp__map keyed;    /* those with a key */
     struct rp__map tokens;   /* struct rp__right, that it holds (token.h) */
+    struct rp__map owes;     /* struct rp__owed, the calls it has kept (rights.c) */
     struct rp__hook bonds;   /* struct rp__bond, its half of each link */
     struct rp__hook names;   /* struct rp__name_watch */
     struct rp__kept *kept;   /* under a supervisor */
@@ -313,19 +314,35 @@ int  rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor
 
 rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o); /* a block of its own; not counted. NULL: no memory */
 
-/* A coroutine has received a call, and so its asker waits for it; until the right to reply is used or
- * given away. Of several it holds, the last one. Numbers of calls are their asker's loop's. */
+static inline uint64_t rp__asker_of(const struct rp__slot *s) /* 0: it is in another process */
+{
+    return s->type & RP__FLAG(RP__F_NODE) ? 0 : s->from;
+}
+
+/* An owned message, and a call with its right, is the actor's: so its asker waits for it, until the right is used or given
+ * away (rights.c). Silent when memory is out: then it is not seen. */
+void rp__owe(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s);
+void rp__owed(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s); /* that is over */
+void rp__owed_end(struct rp_loop *l, struct rp__actor *a);
+
+void rp__serve_call(struct rp__actor *a, struct rp__slot *s);
+
+/* Its actor's stack has received it. */
 static inline void rp__serve(struct rp__actor *a, struct rp__slot *s)
 {
     if (s->type & RP__FLAG(RP__F_CALL) && a->co)
-        a->co->serving = *rp__call_of(s), a->co->asker = s->from;
+        rp__serve_call(a, s);
 }
 
-static inline void rp__served(struct rp_loop *l, uint64_t asker, uint64_t call)
+static inline void rp__served(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__actor *a = l->running->actor;
-    if (a && a->co && a->co->serving == call && a->co->asker == asker)
+    if (!(s->type & RP__FLAG(RP__F_OWNED)) || !a)
+        return; /* a handler's, which lies where it came */
+    if (a->co && a->co->serving == *rp__call_of(s) && a->co->asker == rp__asker_of(s))
         a->co->serving = 0;
+    else if (__builtin_expect(a->extra != 0, 0))
+        rp__owed(l, a, s);
 }
 /* It waits in rp_recv: m is what its wait brings. It is still to be resumed. */
 static inline void rp__give(struct rp__actor *a, rp_msg *m)
@@ -511,6 +528,7 @@ rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d); /* NULL: its a
 /* The next that came while it was busy, of these types (NULL: any); NULL: none. */
 rp_msg *rp__timer_of(struct rp_loop *l, struct rp__actor *a, const rp_type *const *types);
 void rp__timers_end(struct rp_loop *l, struct rp__actor *a);
+bool rp__timers_find(const struct rp__actor *a, bool (*is)(struct rp__slot *s, const void *arg), const void *arg); /* among the messages they will bring */
 void rp__timers_pack(struct rp_loop *l, struct rp__actor *a);
 void rp__timers_unpack(struct rp_loop *l, struct rp__actor *a);
 

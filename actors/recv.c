@@ -160,6 +160,8 @@ int rp_stash(rp_self *me, const rp_msg *msg)
         if (rc != 0)
             return rc;
     }
+    if (rp_wants_reply(m))
+        rp__served(l, &m->slot); /* it stands in the mailbox, and is seen there */
     rp__unmeasure(&m->slot);
     rp__mailbox_stash(l, a->box, m);
     return 0;

@@ -31,7 +31,7 @@ int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *k)
         k->via = *rp__via_of(s) >> 32;
         k->asker.node = rp__runtime(l)->route->node_at(l, k->via);
     }
-    rp__served(l, s->from, k->call);
+    rp__served(l, s);
     return 0;
 }
 

@@ -523,7 +523,7 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
     if (rc != 0)
         return rc;
     if (o.call)
-        rp__served(me->loop, o.from, o.call);
+        rp__served(me->loop, s);
     rp__done(me->loop, s);
     s->type |= RP__FLAG(RP__F_TAKEN);
     return 0;
@@ -543,6 +543,8 @@ int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
     rp_msg *held = rp__msg_hold(me->loop, s);
     if (!held)
         return -ENOMEM;
+    if (me->actor)
+        rp__owe(me->loop, me->actor, &held->slot);
     *ret = held;
     return 0;
 }

@@ -202,9 +202,9 @@ int rp_timer_stop(rp_self *me, rp_timer t)
     if (rp__forked(l))
         return -EPERM;
     struct rp__delayed *d = rp__id_find(&l->actors->timers, t.id);
-    if (!d && !(d = brought_with(me->actor, t.id)))
+    if ((!d || slot_of(d)->to != rp__addr_of(me)) && !(d = brought_with(me->actor, t.id)))
         return -ESRCH;
-    stop(l, owner(l, d), d);
+    stop(l, me->actor, d);
     return 0;
 }
 
@@ -248,6 +248,15 @@ int rp_timer_key_stop(rp_self *me, uint64_t key)
         return -ESRCH;
     stop(me->loop, a, d);
     return 0;
+}
+
+bool rp__timers_find(const struct rp__actor *a, bool (*is)(struct rp__slot *s, const void *arg), const void *arg)
+{
+    const struct rp__hook *all = a->extra ? &a->extra->timers : 0;
+    for (const struct rp__hook *at = all ? all->next : 0; at != all; at = at->next)
+        if (is(slot_of(RP__OF(struct rp__delayed, own, at)), arg))
+            return true;
+    return false;
 }
 
 void rp__timers_end(struct rp_loop *l, struct rp__actor *a)

@@ -230,6 +230,7 @@ void rp__msg_cancel(struct rp_loop *l, struct rp__slot *s)
 void rp__tokens_end(struct rp_loop *l, struct rp__actor *a)
 {
     struct rp__map *held = &a->extra->tokens;
+    rp__owed_end(l, a);
     for (uint32_t i = 0; i < held->size; i++) {
         struct rp__right *r = held->at[i].value;
         if (!r)

@@ -163,7 +163,8 @@ RP_EXPORT void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n); /* the repli
 RP_EXPORT const char *rp_blame(const rp_self *me);
 
 /* Replies to a call, once. Never waits: a reply has room reserved for it. -EALREADY: replied, or not
- * a call. A call to one's own parent and the like may be answered any time while the message lives. */
+ * a call. A call to one's own parent and the like may be answered any time while the message lives. Its asker waits for who
+ * received it: by a way that the runtime does not see, as a queue, a call goes to another as a detached token only. */
 RP_EXPORT RP_NODISCARD int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body);
 RP_EXPORT RP_NODISCARD int rp_reply_error(rp_self *me, const rp_msg *m, int err);
 
@@ -197,7 +198,7 @@ typedef struct rp_timer {
 
 RP_EXPORT RP_NODISCARD int rp_timer_start(rp_self *me, rp_time when, const rp_type *t, const void *body,
                                           rp_timer *ret);
-/* After it the message does not come any more, even if it was due. -ESRCH: it has come. */
+/* After it the message does not come any more, even if it was due. -ESRCH: it has come; or is another actor's. */
 RP_EXPORT int rp_timer_stop(rp_self *me, rp_timer t);
 
 /* The same under a name of the actor's own: a second one under `key` replaces the first, which does not come

@@ -25,6 +25,9 @@ enum what {
     REFUSE, /* the answer to what is kept */
     BY_TASK, /* ask `to` to do `then`, while a task answers with what is kept; */
     TASK_ANSWERS, /* or this call */
+    KEEP_WHOLE, /* the call, as it is; */
+    PASS_WHOLE, /* that goes on to `to` */
+    SET,        /* a timer for the right that is kept, in `ms`; it comes as TAKE */
 };
 
 struct act {
@@ -50,6 +53,7 @@ struct cast {
 struct puppet {
     struct cast *c;
     rp_token kept;
+    rp_msg *whole;
 };
 
 static void told(rp_self *me, struct cast *c)
@@ -59,6 +63,22 @@ static void told(rp_self *me, struct cast *c)
         known |= strcmp(c->ring[i], rp_blame(me)) == 0;
     check(known, "told: %s", rp_blame(me));
     atomic_fetch_add(&c->told, 1);
+}
+
+static int answer_whole(rp_self *me, struct puppet *p)
+{
+    int rc = rp_reply(me, p->whole, ACT, &(struct act){0});
+    rp_msg_drop(me, p->whole);
+    p->whole = NULL;
+    return rc;
+}
+
+static int pass_whole(rp_self *me, struct puppet *p, rp_ref to)
+{
+    int rc = rp_forward(me, p->whole, to);
+    rp_msg_drop(me, p->whole);
+    p->whole = NULL;
+    return rc;
 }
 
 static int ask(rp_self *me, struct puppet *p, const struct act *b)
@@ -74,6 +94,8 @@ static int ask(rp_self *me, struct puppet *p, const struct act *b)
         check(rc == 0 || rc == -ECANCELED, "%d", rc);
     if (p->kept.call && b->what == ASK)
         rc = rp_token_reply(me, &p->kept, ACT, &(struct act){0});
+    if (p->whole && b->what == ASK)
+        rc = answer_whole(me, p);
     return rc == -EDEADLK ? 0 : rc;
 }
 
@@ -134,11 +156,18 @@ static int keep(struct puppet *p, int rc)
     return rc;
 }
 
+static int set(rp_self *me, struct puppet *p, unsigned ms)
+{
+    struct act later = {.what = TAKE, .right = p->kept};
+    p->kept.call = 0;
+    return keep(p, rp_timer_start(me, rp_in_ms(me, ms), ACT, &later, NULL));
+}
+
 static int act(rp_self *me, void *state, const rp_msg *m)
 {
     struct puppet *p = state;
     const struct act *b = rp_body(m, ACT);
-    int rc = b->ms && b->what > ASK ? rp_sleep(me, rp_in_ms(me, b->ms)) : 0;
+    int rc = b->ms && b->what > ASK && b->what != SET ? rp_sleep(me, rp_in_ms(me, b->ms)) : 0;
     if (rc != 0)
         return rc;
     switch ((enum what)b->what) {
@@ -148,7 +177,7 @@ static int act(rp_self *me, void *state, const rp_msg *m)
     case KEEP: return keep(p, rp_take_token(me, m, &p->kept));
     case GIVE: return give(me, p, b, m);
     case TAKE: return keep(p, rp_token_from(me, m, &b->right, &p->kept));
-    case REPLY: return !p->kept.call ? 0 : rp_token_reply(me, &p->kept, ACT, b);
+    case REPLY: return p->whole ? answer_whole(me, p) : !p->kept.call ? 0 : rp_token_reply(me, &p->kept, ACT, b);
     case DETACH:
         check_eq(rp_token_detach(me, &p->kept), 0);
         p->c->lent = p->kept;
@@ -159,6 +188,9 @@ static int act(rp_self *me, void *state, const rp_msg *m)
     case EITHER: return ask_either(me, p, b);
     case REFUSE: return rp_token_error(me, &p->kept, -EACCES);
     case BY_TASK: return ask_beside_task(me, p, b, 0);
+    case KEEP_WHOLE: return keep(p, rp_keep(me, m, &p->whole));
+    case PASS_WHOLE: return pass_whole(me, p, b->to);
+    case SET: return set(me, p, b->ms);
     case TASK_ANSWERS: return ask_beside_task(me, p, &(struct act){.to = rp_from(me, m), .then = ANSWER}, m);
     }
     return -EINVAL;
@@ -268,6 +300,46 @@ TEST(deadlock, a_call_that_comes_late_to_who_waits)
     check_eq(run_with(handed, &(unsigned){30000}, &sim), 0);
 }
 
+/* x has kept a's call as it came. */
+static int whole(rp_self *me, void *arg)
+{
+    struct cast c = {.ring = {"a > x > a", "x > a > x"}};
+    (void)arg;
+    raise_curtain(me, &c);
+    say(me, c.a, (struct act){.what = ASK, .to = c.x, .then = KEEP_WHOLE});
+    until(me, &c.kept, 1);
+    say(me, c.x, (struct act){.what = ASK, .to = c.a, .then = ANSWER});
+    curtain(me, &c);
+    return 0;
+}
+
+TEST(deadlock, a_call_kept_is_one_to_answer)
+{
+    everywhere(whole, 0);
+}
+
+/* x will have it by a timer, and waits until then for a. */
+static int in_a_timer(rp_self *me, void *arg)
+{
+    struct cast c = {.ring = {"a > x > a", "x > a > x"}};
+    (void)arg;
+    raise_curtain(me, &c);
+    say(me, c.a, (struct act){.what = ASK, .to = c.x, .then = KEEP});
+    until(me, &c.kept, 1);
+    say(me, c.x, (struct act){.what = SET, .ms = 150});
+    until(me, &c.kept, 2);
+    say(me, c.x, (struct act){.what = WAIT, .to = c.a, .then = ANSWER});
+    until(me, &c.kept, 3);
+    say(me, c.x, (struct act){.what = REPLY});
+    curtain(me, &c);
+    return 0;
+}
+
+TEST(deadlock, a_token_that_a_timer_will_bring)
+{
+    everywhere(in_a_timer, 0);
+}
+
 static int passed(rp_self *me, void *arg)
 {
     unsigned ms = *(unsigned *)arg;
@@ -358,6 +430,42 @@ static int lent(rp_self *me, void *arg)
     return 0;
 }
 
+/* x had a's call, as it came, and has passed it on. */
+static int whole_and_gone(rp_self *me, void *arg)
+{
+    struct cast c = {0};
+    (void)arg;
+    raise_curtain(me, &c);
+    say(me, c.a, (struct act){.what = ASK, .to = c.x, .then = KEEP_WHOLE});
+    until(me, &c.kept, 1);
+    say(me, c.x, (struct act){.what = PASS_WHOLE, .to = c.z});
+    say(me, c.x, (struct act){.what = ASK, .to = c.a, .then = ANSWER});
+    until(me, &c.kept, 2);
+    pause_ms(me, 250);
+    say(me, c.z, (struct act){.what = REPLY});
+    curtain(me, &c);
+    return 0;
+}
+
+/* A timer has brought it to x, who has handed it on. */
+static int timed_and_gone(rp_self *me, void *arg)
+{
+    struct cast c = {0};
+    (void)arg;
+    raise_curtain(me, &c);
+    say(me, c.a, (struct act){.what = ASK, .to = c.x, .then = KEEP});
+    until(me, &c.kept, 1);
+    say(me, c.x, (struct act){.what = SET, .ms = 20});
+    until(me, &c.kept, 3);
+    say(me, c.x, (struct act){.what = GIVE, .to = c.z});
+    say(me, c.x, (struct act){.what = ASK, .to = c.a, .then = ANSWER});
+    until(me, &c.kept, 4);
+    pause_ms(me, 250);
+    say(me, c.z, (struct act){.what = REPLY});
+    curtain(me, &c);
+    return 0;
+}
+
 /* A task of x has it. */
 static int by_task(rp_self *me, void *arg)
 {
@@ -376,5 +484,7 @@ TEST(deadlock, none_where_another_will_answer)
 {
     everywhere(known_and_gone, 0);
     everywhere(lent, 0);
+    everywhere(whole_and_gone, 0);
+    everywhere(timed_and_gone, 0);
     everywhere(by_task, 0);
 }

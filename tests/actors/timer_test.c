@@ -101,6 +101,33 @@ TEST(timers, a_stopped_one_never_comes)
     everywhere(stopped_while_busy, 0);
 }
 
+static int stop_anothers(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    return rp_reply_error(me, m, rp_timer_stop(me, (rp_timer){((const struct num *)rp_body(m, NUM))->n}));
+}
+static const rp_actor stops_anothers = {.name = "stranger", .handle = stop_anothers};
+
+static int not_anothers(rp_self *me, void *arg)
+{
+    rp_timer t;
+    rp_ref r;
+    rp_msg *m;
+    uint64_t n;
+    (void)arg;
+    check_eq(rp_spawn(me, &stops_anothers, NULL, &r), 0); /* on this loop: it knows the number */
+    check_eq(rp_timer_start(me, rp_in_ms(me, 20), NUM, &(struct num){.n = 7}, &t), 0);
+    check_eq(rp_call(me, r, NUM, &(struct num){.n = t.id}, &m, RP_FOREVER), -ESRCH);
+    check_eq(recv_num(me, &n), 0);
+    check_eq(n, 7);
+    return 0;
+}
+
+TEST(timers, nobody_stops_anothers)
+{
+    everywhere(not_anothers, 0);
+}
+
 static int every(rp_self *me, void *arg)
 {
     (void)arg;
