@@ -510,7 +510,7 @@ int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bo
 /* Its parts, for who parks by himself. */
 static inline void rp__edge_begin(rp_self *me, enum rp__edge edge, rp_ref on)
 {
-    bool followed = me->actor && me == me->actor->co && on.node == me->loop->node;
+    bool followed = me->actor && on.node == me->loop->node;
     me->blame[0] = 0;
     me->edge = (uint8_t)(followed ? edge : RP__EDGE_NONE);
     me->overdue = followed ? rp__overdue : 0;

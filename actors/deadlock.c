@@ -17,14 +17,13 @@
  *
  * An edge counts only while the actor at its end has the call to answer (rights.c), holds the lock, or is full: a call
  * that was passed on waits for who has it now, once that one has said so. One that waits for several (a writer for all
- * readers, rp_call_many for all that can not be spared) has an edge to each, and the probe becomes as many. Edges into other processes, and those of tasks, are not
- * followed.
+ * readers, rp_call_many for all that can not be spared) has an edge to each, and the probe becomes as many. Edges into other processes are
+ * not followed. Of an actor that waits for its only task it is that one that waits (strand.c).
  */
 #include "actors/ask.h"
 #include "actors/rights.h"
 #include "actors/runtime.h"
 
-#include "loop/held.h"
 #include "mailbox/holder.h"
 
 #include <errno.h>
@@ -86,14 +85,15 @@ static bool holds(const struct rp__actor *a, const struct claim *c)
     case REPLY:
         return rp__has_right(a, c->asker, c->call);
     case HELD:
-        return rp__held_find(a->co, c->held) != 0;
+        return rp__strand_holds(a, c->held);
     }
     return false;
 }
 
 static bool same(const struct step *s, const struct rp__actor *a)
 {
-    return s->at == a->addr && s->co == a->co && s->wait == a->co->wait;
+    const rp_self *co = rp__strand(a);
+    return s->at == a->addr && s->co == co && s->wait == co->wait;
 }
 
 static bool been_at(const struct probe *p, uint64_t addr)
@@ -140,12 +140,12 @@ static bool see_holder(const rp_self *holder, void *arg)
     return h->n < BRANCHES;
 }
 
-static void find_ends(const struct rp__actor *a, const struct claim *c, struct ends *h)
+static void find_ends(const rp_self *co, const struct claim *c, struct ends *h)
 {
     if (c->for_what == HELD)
-        (void)rp__holders(a->co, see_holder, h);
-    else if (!(h->n = rp__asks_missing(a->co, h->to, BRANCHES)))
-        h->to[h->n++] = (struct rp__missing){(uint64_t)(uintptr_t)a->co->waits_on, c->call};
+        (void)rp__holders(co, see_holder, h);
+    else if (!(h->n = rp__asks_missing(co, h->to, BRANCHES)))
+        h->to[h->n++] = (struct rp__missing){(uint64_t)(uintptr_t)co->waits_on, c->call};
 }
 
 static void follow(struct rp_loop *l, struct probe *p, const struct rp__missing *to)
@@ -154,11 +154,11 @@ static void follow(struct rp_loop *l, struct probe *p, const struct rp__missing 
     send(l, p, to->at);
 }
 
-/* One probe for each that `a` waits for. */
-static void branch(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
+/* One probe for each that `co` waits for. */
+static void branch(struct rp_loop *l, struct probe *p, const rp_self *co)
 {
     struct ends h = {.sys = l->sys};
-    find_ends(a, &p->claim, &h);
+    find_ends(co, &p->claim, &h);
     unsigned fuel = h.n ? p->fuel / h.n : 0;
     for (unsigned i = 1; i < h.n && fuel; i++) {
         struct probe *other = rp__pool_get(&l->pool, sizeof *other);
@@ -178,7 +178,7 @@ static void branch(struct rp_loop *l, struct probe *p, const struct rp__actor *a
 /* What `a` waits on. false: on nothing that is followed. */
 static bool claim_of(const struct rp_loop *l, const struct rp__actor *a, struct claim *c)
 {
-    const rp_self *co = a->co;
+    const rp_self *co = rp__strand(a);
     if (!co || co->state != RP__PARKED)
         return false;
     *c = (struct claim){.for_what = co->edge == RP__EDGE_CALL ? REPLY : ROOM, .loop = l->index, .asker = a->addr};
@@ -195,7 +195,7 @@ static bool claim_of(const struct rp_loop *l, const struct rp__actor *a, struct 
 
 static void take_step(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
 {
-    const rp_self *co = a->co;
+    const rp_self *co = rp__strand(a);
     bool can_be_told = co->cancel && co->waits != rp__for_signal; /* whoever waits to own a lock again cannot */
     bool later = p->last == LONGEST || co->since > p->since || (co->since == p->since && a->addr > p->way[p->last].at);
     if (can_be_told && later) {
@@ -204,7 +204,7 @@ static void take_step(struct rp_loop *l, struct probe *p, const struct rp__actor
     }
     p->way[p->n++] = (struct step){a->addr, co, co->wait, 0};
     p->fuel--;
-    branch(l, p, a);
+    branch(l, p, co);
 }
 
 /* Around twice more, from who will be told. */
@@ -273,7 +273,7 @@ static void try(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
     }
     if (p->gone <= p->n)
         note(p, a, p->gone ? " > " : "");
-    if (tell(p, a->co)) {
+    if (tell(p, (rp_self *)(uintptr_t)rp__strand(a))) {
         drop(l, p);
         return;
     }
@@ -304,7 +304,7 @@ void rp__overdue(rp_self *me)
     struct rp_loop *l = me->loop;
     const struct rp__actor *a = me->actor;
     struct claim c;
-    if (!a || a->co != me || !claim_of(l, a, &c))
+    if (!a || !claim_of(l, a, &c))
         return;
     rp__tell_askers(l, a);
     struct probe *p = rp__pool_get(&l->pool, sizeof *p);

@@ -9,8 +9,8 @@
  * An asker knows whom it has asked, and not to whom that one has passed the call on. Nothing is sent for that while all
  * goes well; but whoever waits for long tells the askers of the calls that were passed on to it that it has them.
  *
- * Not seen: an RP_TOKEN field of a message that has been received or kept, until the token is taken out; and what an
- * actor's own hand cannot be told from its tasks': who has any may have given them the call.
+ * Not seen: an RP_TOKEN field of a message that has been received or kept, until the token is taken out; and what one of
+ * an actor's coroutines has, where another of them may go on: it may have been given the call (strand.c).
  */
 #include "actors/rights.h"
 
@@ -165,10 +165,17 @@ static bool is_it(const struct visit *v, uint64_t asker, uint64_t call, bool pas
     return asker == v->asker && call == v->call;
 }
 
+/* No task of it can go on before its strand does. */
+static bool stands_alone(const struct rp__actor *a)
+{
+    const rp_self *co = rp__strand(a);
+    return co && !rp__task_first(co);
+}
+
 bool rp__has_right(const struct rp__actor *a, uint64_t asker, uint64_t call)
 {
     struct visit v = {.see = is_it, .asker = asker, .call = call};
-    return in_mailbox(a, &v) || (!rp__task_first(a->co) && in_hand(a, &v));
+    return in_mailbox(a, &v) || (stands_alone(a) && in_hand(a, &v));
 }
 
 /* ---- told ---------------------------------------------------------------------------------------- */
@@ -190,6 +197,7 @@ void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a)
 void rp__right_came(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s)
 {
     struct visit v = {.see = tell, .l = l, .holder = a->addr};
-    if (a->co && rp__is_overdue(a->co))
+    const rp_self *co = rp__strand(a);
+    if (co && rp__is_overdue(co))
         in_message(s, &v);
 }

@@ -233,7 +233,7 @@ RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*can
         return rc;
     }
     bool bounded = cancel && rc == 0; /* else its end is on the way, or nothing may end it early */
-    me->overdue = bounded ? me->overdue : 0;
+    me->overdue = rc == 0 ? me->overdue : 0;
     return rp__park_now(l, me, what, on, cancel, bounded ? deadline : RP_FOREVER);
 }
 

@@ -121,6 +121,7 @@ int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline)
     int rc = rp_check(me);
     if (rc == 0 && task->self) {
         rp__list_push(&task->joiners, &me->queue);
+        me->overdue = me->loop->sys->floor->overdue;
         rc = rp__park(me, "join", task, rp__unqueue, deadline);
     }
     if (rc == 0 && result)
@@ -165,6 +166,7 @@ int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
     }
     while (s->live > 0) {
         s->closing = true;
+        me->overdue = me->loop->sys->floor->overdue; /* its task may wait for what its actor has */
         int parked = rp__park(me, "scope", s, 0, RP_FOREVER);
         assert(parked == 0); /* who has tasks keeps its stack already: see rp_go */
         (void)parked;

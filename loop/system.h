@@ -16,7 +16,7 @@ struct rp__floor {
     void (*suspended)(rp_self *me);       /* a handler is about to wait: it keeps this stack */
     void (*discard)(struct rp_loop *l, struct rp__slot *s); /* nobody will read it any more */
     const char *(*name)(const rp_self *me); /* of its actor, for reports */
-    void (*overdue)(rp_self *me);         /* it has waited long for what somebody holds. NULL: nobody looks into it */
+    void (*overdue)(rp_self *me);         /* it has waited long for what somebody holds, or for a task. NULL: nobody looks into it */
     void (*at)(const rp_self *me, struct rp_stall *ret); /* who it is, and at what; of a thread that stands still */
     /* It has had so much CPU time. False: nobody whose time is kept. In a signal handler, on its own thread. */
     bool (*ran)(const rp_self *me, rp_time ns);

@@ -128,7 +128,14 @@ static int want(rp_self *me, void *arg)
 }
 static const rp_actor wanter = {.name = "wanter", .run = want};
 
-/* Three that call each other in a ring, each in a task: those waits nobody looks at but people. */
+static int idle(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_sleep(me, RP_FOREVER);
+}
+
+/* Three that call each other in a ring, each in one task of two, of which the other might go on: those waits nobody looks at
+ * but people. */
 static int call_next(rp_self *me, void *arg)
 {
     return call(me, *(rp_ref *)arg, 0);
@@ -141,6 +148,7 @@ static int go_round(rp_self *me, void *state, const rp_msg *m)
     (void)m;
     rp_scope_open(me, &s, RP_FOREVER);
     int rc = rp_go(me, &s, call_next, &all.ring[(own + 1) % 3], NULL);
+    rc = rc == 0 ? rp_go(me, &s, idle, NULL, NULL) : rc;
     return rp_scope_close(me, &s, rc);
 }
 
@@ -176,6 +184,7 @@ static int in_a_task(rp_self *me, int (*run)(rp_self *, void *))
     rp_scope s;
     rp_scope_open(me, &s, RP_FOREVER);
     int rc = rp_go(me, &s, run, NULL, NULL);
+    rc = rc == 0 ? rp_go(me, &s, idle, NULL, NULL) : rc;
     return rp_scope_close(me, &s, rc);
 }
 
