@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rings through one who has received several calls, and answered none: "c" has those of "a" and of "z".
+ * Rings through one who has received several calls, and answered none: "c" has those of "a" and of "z". And through one who
+ * waits to pass a call on.
  */
 #include "tests/support.h"
 
@@ -158,4 +159,100 @@ TEST(deadlock, none_where_one_of_several_has_been_passed_on)
 {
     everywhere(several, &(enum how){PASSED});
     everywhere(several, &(enum how){SET_ASIDE});
+}
+
+/* ---- who passes a call on, and waits for room to -------------------------------------------------- */
+
+struct passing { /* a asks x, a coroutine, which passes that on to y, whose mailbox is full; y asks a, or has only slept */
+    bool ring;
+    rp_ref a, x, y;
+    rp_event full;
+    _Atomic unsigned told; /* counted on any loop */
+};
+
+static void told(rp_self *me, struct passing *p)
+{
+    const char *b = rp_blame(me);
+    check(p->ring, "told: %s", b);
+    check(strcmp(b, "a > x > y > a") == 0 || strcmp(b, "x > y > a > x") == 0 || strcmp(b, "y > a > x > y") == 0, "%s", b);
+    atomic_fetch_add(&p->told, 1);
+}
+
+static int ask_once(rp_self *me, struct passing *p, rp_ref to)
+{
+    rp_msg *m = NULL;
+    int rc = rp_call(me, to, NUM, &(struct num){.n = 1}, &m, RP_FOREVER);
+    rp_msg_drop(me, m);
+    if (rc == -EDEADLK)
+        told(me, p);
+    return rc == -EDEADLK ? 0 : rc;
+}
+
+static int asks_x(rp_self *me, void *arg)
+{
+    struct passing *p = arg;
+    rp_msg *m;
+    check_eq(ask_once(me, p, p->x), 0);
+    if (!p->ring)
+        return 0;
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0); /* y's, perhaps given up */
+    return answer(me, m);
+}
+
+static int passes_on(rp_self *me, void *arg)
+{
+    struct passing *p = arg;
+    rp_msg *m;
+    int rc;
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    while ((rc = rp_try_tell(me, p->y, NUM, &(struct num){.n = 0})) == 0)
+        check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0); /* so that it is the mailbox that is full, and not the way there */
+    check_eq(rc, -EAGAIN);
+    rp_event_set(&p->full);
+    rc = rp_forward(me, m, p->y);
+    if (rc == -EDEADLK) {
+        told(me, p);
+        return answer(me, m);
+    }
+    check_eq(rc, 0);
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+static int is_full(rp_self *me, void *arg)
+{
+    struct passing *p = arg;
+    rp_msg *m;
+    check_eq(rp_event_wait(me, &p->full, RP_FOREVER), 0);
+    check_eq(p->ring ? ask_once(me, p, p->a) : rp_sleep(me, rp_in_ms(me, 200)), 0);
+    while (rp_recv(me, &m, rp_in_ms(me, 20)) == 0) {
+        if (rp_wants_reply(m))
+            check_eq(rp_reply(me, m, NUM, &(struct num){.n = 1}), 0);
+        rp_msg_drop(me, m);
+    }
+    return 0;
+}
+
+static int passing(rp_self *me, void *arg)
+{
+    static const rp_actor kind[] = {{.name = "y", .run = is_full}, {.name = "x", .run = passes_on}, {.name = "a", .run = asks_x}};
+    struct passing p = {.ring = *(bool *)arg};
+    rp_ref *who[] = {&p.y, &p.x, &p.a};
+    for (unsigned i = 0; i < 3; i++) {
+        rp_spawn_opts o = {.arg = &p, .on = RP_LOOP(i % rp_loop_count(me)), .monitor = true, .mailbox = i ? 0 : 1};
+        check_eq(rp_spawn(me, &kind[i], &o, who[i]), 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    check_eq(p.told, p.ring);
+    return 0;
+}
+
+TEST(deadlock, who_waits_to_pass_a_call_on_has_it)
+{
+    everywhere(passing, &(bool){true});
+    everywhere(passing, &(bool){false});
 }
