@@ -55,9 +55,17 @@ static void find_rings(struct play *p)
 static bool for_ever(const struct play *p, int ring)
 {
     for (unsigned i = 0; i < p->n; i++)
-        if (p->m[i].ring == ring && p->m[i].g->patience_ms)
+        if (p->m[i].ring == ring && (p->m[i].g->patience_ms || p->m[i].g->task == TASK_BESIDE))
             return false;
     return true;
+}
+
+static bool beside_a_task(const struct play *p, int ring)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->m[i].ring == ring && p->m[i].g->task == TASK_BESIDE)
+            return true;
+    return false;
 }
 
 /* "a > b > a", as far as there is room. */
@@ -167,6 +175,38 @@ static int wait_by(rp_self *me, enum graph_edge by, struct member *on, rp_time u
     return -EINVAL;
 }
 
+struct wait {
+    struct member *m;
+    rp_time until;
+    int rc;
+    char blame[64];
+};
+
+static int wait_now(rp_self *me, void *arg)
+{
+    struct wait *w = arg;
+    w->rc = wait_by(me, w->m->g->by, &w->m->p->m[w->m->g->to], w->until);
+    if (w->rc == -EDEADLK)
+        strcpy(w->blame, rp_blame(me));
+    return 0;
+}
+
+static int until_over(rp_self *me, void *arg)
+{
+    struct play *p = arg;
+    return rp_event_wait(me, &p->over, RP_FOREVER);
+}
+
+static int wait_in_task(rp_self *me, struct wait *w)
+{
+    rp_scope s;
+    rp_scope_open(me, &s, RP_FOREVER);
+    int rc = rp_go(me, &s, wait_now, w, NULL);
+    if (rc == 0 && w->m->g->task == TASK_BESIDE)
+        rc = rp_go(me, &s, until_over, w->m->p, NULL);
+    return rp_scope_close(me, &s, rc);
+}
+
 static int begin_to_wait(rp_self *me, void *arg)
 {
     struct member *m = arg;
@@ -178,11 +218,13 @@ static int begin_to_wait(rp_self *me, void *arg)
         check_eq(rp_event_wait(me, &p->over, RP_FOREVER), 0);
         return 0;
     }
-    rp_time until = m->g->patience_ms ? rp_in_ms(me, m->g->patience_ms) : RP_FOREVER;
-    int rc = wait_by(me, m->g->by, &p->m[m->g->to], until);
+    struct wait w = {.m = m, .until = m->g->patience_ms ? rp_in_ms(me, m->g->patience_ms) : RP_FOREVER};
+    check_eq(m->g->task ? wait_in_task(me, &w) : wait_now(me, &w), 0);
+    int rc = w.rc;
     if (rc == -EDEADLK) {
-        check(m->ring >= 0, "%s stands in no ring, and is told %s", m->name, rp_blame(me));
-        check_names(m, rp_blame(me));
+        check(m->ring >= 0, "%s stands in no ring, and is told %s", m->name, w.blame);
+        check(rp_event_is_set(&p->over) || !beside_a_task(p, m->ring), "a task might end the ring %s", w.blame);
+        check_names(m, w.blame);
         atomic_fetch_add(&p->m[m->ring].told, 1);
         atomic_fetch_add(&p->told, 1);
     } else {
@@ -307,6 +349,7 @@ unsigned graph_random(rp_self *me, struct graph_node *node, unsigned n)
         if (g->to == (int)i && (g->by < BY_CALL || g->by == BY_ROOM))
             g->to = -1; /* what one has already, one is told at once */
         g->handler = rp_random(me) % 2;
+        g->task = rp_random(me) % 4 ? NO_TASK : rp_random(me) % 4 ? ONE_TASK : TASK_BESIDE;
         g->loop = (unsigned)rp_random(me);
         g->delay_ms = rp_random(me) % 2 ? (unsigned)(rp_random(me) % 70) : 0;
         if (mix == 2 && g->by != BY_ROOM && rp_random(me) % 6 == 0)

@@ -29,6 +29,8 @@ struct graph_node {
     int to;              /* -1: it waits for nobody, and ends when all rings are broken */
     enum graph_edge by;
     bool handler;        /* else a coroutine */
+    enum graph_task { NO_TASK, ONE_TASK, TASK_BESIDE } task; /* it waits in a task; beside another, which ends at the end:
+                                                                no ring is told through it before */
     unsigned loop;
     unsigned delay_ms;   /* before it waits */
     unsigned patience_ms; /* 0: for ever */

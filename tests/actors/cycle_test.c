@@ -46,6 +46,28 @@ static int mixed(rp_self *me, void *arg)
     return 0;
 }
 
+static int in_tasks(rp_self *me, void *arg)
+{
+    struct graph_node node[GRAPH_MOST];
+    (void)arg;
+    for (enum graph_edge by = 0; by < GRAPH_EDGES; by++) {
+        for (unsigned i = 0; i < 3; i++) {
+            node[i] = wants((i + 1) % 3, by, i);
+            node[i].task = ONE_TASK;
+        }
+        graph_play(me, node, 3);
+    }
+    return 0;
+}
+
+TEST(cycle, in_tasks)
+{
+    for (unsigned loops = 1; loops <= 3; loops++) {
+        rp_system_opts sim = {.loops = loops, .sim_seed = test_seed() + loops};
+        check_eq(run_with(in_tasks, 0, &sim), 0);
+    }
+}
+
 TEST(cycle, locks_calls_and_all_else)
 {
     everywhere(mixed, 0);
