@@ -9,6 +9,7 @@
 
 #include "actors/hooks.h"
 #include "actors/move.h"
+#include "actors/rights.h"
 #include "actors/runtime.h"
 #include "loop/scope.h"
 #include "mailbox/holder.h"
@@ -199,7 +200,7 @@ static unsigned note_all(struct rp_loop *l, struct portion *p, const struct rp__
         r->task = self->tasks;
         note_coroutine(l, r, t);
     }
-    return self->tasks;
+    return self->tasks + rp__tell_few(l, a);
 }
 
 static void see_portion(struct rp__look *k, struct rp_loop *l)

@@ -97,6 +97,7 @@ struct visit {
     uint64_t asker, call; /* what is looked for; */
     struct rp_loop *l;    /* or who has them */
     uint64_t holder;
+    unsigned *left;       /* of those that are looked at; NULL: all */
 };
 
 static bool in_token(const rp_token *k, bool passed, const void *arg)
@@ -184,7 +185,7 @@ static bool tell(const struct visit *v, uint64_t asker, uint64_t call, bool pass
 {
     if (passed)
         rp__signal(v->l, asker, v->holder, RP__OP_HAS, call, 0);
-    return false;
+    return v->left && (*v->left == 0 || --*v->left == 0);
 }
 
 void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a)
@@ -192,6 +193,19 @@ void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a)
     struct visit v = {.see = tell, .l = l, .holder = a->addr};
     if (!in_hand(a, &v))
         in_mailbox(a, &v);
+}
+
+/* A few, and of a mailbox that is short: who looks holds up nobody. */
+unsigned rp__tell_few(struct rp_loop *l, const struct rp__actor *a)
+{
+    enum { FEW = 64 };
+    unsigned left = FEW;
+    struct visit v = {.see = tell, .l = l, .holder = a->addr, .left = &left};
+    if (a->co || a->extra)
+        (void)in_hand(a, &v);
+    if (a->box && a->box->count <= FEW)
+        (void)in_mailbox(a, &v);
+    return FEW - left;
 }
 
 void rp__right_came(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s)

@@ -15,6 +15,7 @@ bool rp__has_right(const struct rp__actor *a, uint64_t asker, uint64_t call);
 
 /* It has waited for long: those whose calls were passed on to it hear that it has them, and follow. */
 void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a);
+unsigned rp__tell_few(struct rp_loop *l, const struct rp__actor *a); /* somebody looks: the same. How many calls it took */
 void rp__right_came(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s); /* the same of one that has just come into its mailbox */
 
 static inline bool rp__brings_right(const struct rp__slot *s) /* that was another's before; or it may */

@@ -234,7 +234,10 @@ static void print_unlisted(const struct graph *g)
 int show_wait(struct target *t)
 {
     struct actors a;
-    if (!actors_read(t, &a))
+    if (!actors_read(t, &a)) /* who has a call that was passed on tells its asker, when somebody looks: */
+        return 1;
+    actors_free(&a);
+    if (!actors_read(t, &a)) /* now they know */
         return 1;
     struct graph g = {.a = &a};
     build(&g);

@@ -488,3 +488,41 @@ TEST(deadlock, none_where_another_will_answer)
     everywhere(timed_and_gone, 0);
     everywhere(by_task, 0);
 }
+
+/* ---- seen from outside --------------------------------------------------------------------------- */
+
+/* Whom `who` waits for, as it is seen now. */
+static rp_ref waits_for(rp_self *me, rp_ref who)
+{
+    rp_inspection *i;
+    rp_actor_info a;
+    rp_ref on = {0, 0};
+    check_eq(rp_inspect(me, 5000, &i), 0);
+    while (rp_inspect_next(me, i, &a) > 0)
+        if (rp_ref_eq(a.ref, who))
+            on = a.on;
+    rp_inspect_end(me, i);
+    return on;
+}
+
+/* y has it, and waits for nobody: who looks is told all the same. */
+static int looked_at(rp_self *me, void *arg)
+{
+    struct cast c = {0};
+    rp_ref on = {0, 0};
+    (void)arg;
+    raise_curtain(me, &c);
+    say(me, c.a, (struct act){.what = ASK, .to = c.x, .then = GIVE, .on = c.y});
+    until(me, &c.kept, 1);
+    for (unsigned i = 0; i < 1000 && !rp_ref_eq(on = waits_for(me, c.a), c.y); i++)
+        pause_ms(me, 1);
+    check(rp_ref_eq(on, c.y), "it waits for another");
+    say(me, c.y, (struct act){.what = REPLY});
+    curtain(me, &c);
+    return 0;
+}
+
+TEST(deadlock, who_has_a_call_is_seen_at_once)
+{
+    everywhere(looked_at, 0);
+}
