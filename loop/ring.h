@@ -37,6 +37,7 @@
 #define RP__RING_H
 
 #include "loop/inbox.h"
+#include "loop/os.h"
 #include "loop/sample.h"
 #include "loop/waitlist.h"
 #include "loop/pool.h"
@@ -57,6 +58,7 @@ enum {
     RP__CHUNK_SPARES = 4,
     RP__RING_SLOTS = 1024,
     RP__RING_RESERVE = 64, /* slots of a ring that only replies and system messages may take */
+    RP__RING_CLAIM = 16,   /* slots between the one just written and the one whose line is claimed for writing */
     RP__RELEASE_EVERY = 32 /* slots of one ring between two plain publications in the middle of a round (RP__RELEASE_AFTER) */
 };
 
@@ -225,8 +227,12 @@ static inline struct rp__slot *rp__ring_push_short(struct rp__ring *r)
     return r->slots + (r->ptail & (RP__RING_SLOTS - 1));
 }
 
+/* n slots have been written. Those some way ahead are claimed: the consumer has read them since they were last written
+ * here; and it has done so, unless they stand in the reserve. */
 static inline void rp__ring_commit(struct rp__ring *r, unsigned n)
 {
+    for (unsigned i = 0; i < n; i++)
+        rp__os_claim(r->slots + ((r->ptail + i + RP__RING_CLAIM) & (RP__RING_SLOTS - 1)));
     r->ptail += n;
     if (r->ptail - r->released >= RP__RELEASE_EVERY) {
         r->released = r->ptail;
