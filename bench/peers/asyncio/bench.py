@@ -246,7 +246,7 @@ async def bounded_buffer(n):
 
 async def banking(n):
     count, replies, random = 1000, Queue(), numbers(1)
-    boxes = [Queue(64) for _ in range(count)]
+    boxes, want = [Queue(64) for _ in range(count)], [0] * count
 
     async def account(box):
         balance, credited = 0, Queue(1)
@@ -266,12 +266,15 @@ async def banking(n):
     for _ in range(n):
         source = next(random) % (count // 10 * 8)
         to = source + 1 + next(random) % (count - source - 1)  # upwards: no circle of waiting accounts
-        await boxes[source].put((boxes[to], 1 + next(random) % 1000, replies))
+        amount = 1 + next(random) % 1000
+        want[source] -= amount
+        want[to] += amount
+        await boxes[source].put((boxes[to], amount, replies))
     for _ in range(n):
         await replies.get()
     for box in boxes:
         box.put_nowait((None, None, None))
-    check(sum([await task for task in tasks]) == 0)
+    check([await task for task in tasks] == want)
 
 
 async def chameneos(n):

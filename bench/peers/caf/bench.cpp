@@ -516,29 +516,36 @@ static behavior teller(self_t self, u64 n, actor done)
 {
     constexpr u64 count = 1000, batch = 50000;
     std::vector<actor> accounts;
+    auto want = std::make_shared<std::vector<int64_t>>(count);
     for (u64 i = 0; i < count; i++)
         accounts.push_back(self->spawn(account, actor{self}));
     auto round = [=, x = u64{1}]() mutable {
         for (u64 i = 0; i < batch; i++) {
             u64 from = modulo(x, count / 10 * 8);
             u64 to = from + 1 + modulo(x, count - from - 1); // upwards: no circle of waiting accounts
-            self->send(accounts[from], accounts[to], static_cast<int64_t>(1 + modulo(x, 1000)));
+            auto amount = static_cast<int64_t>(1 + modulo(x, 1000));
+            (*want)[from] -= amount;
+            (*want)[to] += amount;
+            self->send(accounts[from], accounts[to], amount);
         }
     };
     round();
-    return {[=, left = batch, rounds = n / batch, sum = u64{0}](u64 v) mutable {
-        sum += v; // of balances, once the rounds are over
-        if (--left > 0)
+    return {[=, left = batch, rounds = n / batch](u64 v) mutable {
+        if (rounds == 0) // a balance: they are asked one after the other
+            check(static_cast<int64_t>(v) == (*want)[count - left]);
+        if (--left > 0) {
+            if (rounds == 0)
+                self->send(accounts[count - left], stop::value);
             return;
+        }
         if (rounds == 0) {
-            self->send(done, sum);
+            self->send(done, u64{0});
             self->quit();
         } else if (--rounds > 0) {
             round();
             left = batch;
         } else {
-            for (auto& a : accounts)
-                self->send(a, stop::value);
+            self->send(accounts[0], stop::value);
             left = count;
         }
     }};

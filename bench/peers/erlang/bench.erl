@@ -233,24 +233,31 @@ buffer(Items, Size, Full, Empty) ->
 
 banking(N) ->
     Accounts = list_to_tuple([spawn(fun() -> account(0) end) || _ <- lists:seq(1, 1000)]),
-    teller(N, 1, Accounts),
-    [A ! {close, self()} || A <- tuple_to_list(Accounts)],
-    0 = consume(1000, 0).
+    Want = counters:new(1000, []),
+    teller(N, 1, Accounts, Want),
+    [begin
+         element(I, Accounts) ! {close, self()},
+         Is = counters:get(Want, I),
+         Is = receive Balance -> Balance end
+     end || I <- lists:seq(1, 1000)].
 
-teller(N, _, _) when N =< 0 -> ok;
-teller(N, X, Accounts) ->
-    Y = transfer(50000, X, Accounts),
+teller(N, _, _, _) when N =< 0 -> ok;
+teller(N, X, Accounts, Want) ->
+    Y = transfer(50000, X, Accounts, Want),
     50000 = consume(50000, 0),
-    teller(N - 50000, Y, Accounts).
+    teller(N - 50000, Y, Accounts, Want).
 
-transfer(0, X, _) -> X;
-transfer(I, X, Accounts) ->
+transfer(0, X, _, _) -> X;
+transfer(I, X, Accounts, Want) ->
     Y = random(X),
     Z = random(Y),
     From = Y rem 800,
     To = From + 1 + Z rem (999 - From), % always upwards: no circle of waiting accounts
-    element(From + 1, Accounts) ! {debit, self(), element(To + 1, Accounts), 1 + Z rem 1000},
-    transfer(I - 1, Z, Accounts).
+    Amount = 1 + Z rem 1000,
+    counters:sub(Want, From + 1, Amount),
+    counters:add(Want, To + 1, Amount),
+    element(From + 1, Accounts) ! {debit, self(), element(To + 1, Accounts), Amount},
+    transfer(I - 1, Z, Accounts, Want).
 
 account(Balance) ->
     receive

@@ -279,6 +279,7 @@ func banking(n int) {
 	const accounts, round = 1000, 50000
 	balances, replies := make(chan int, accounts), make(chan none, round) // no account waits for the teller
 	var boxes [accounts]chan transfer
+	var want [accounts]int
 	for i := range boxes {
 		boxes[i] = make(chan transfer, 64)
 		go func(box chan transfer) {
@@ -305,18 +306,19 @@ func banking(n int) {
 		for i := 0; i < round; i++ {
 			from := random(accounts / 10 * 8)
 			to := from + 1 + random(accounts-from-1) // always upwards: no circle of waiting accounts
-			boxes[from] <- transfer{boxes[to], 1 + random(1000), replies}
+			amount := 1 + random(1000)
+			want[from] -= amount
+			want[to] += amount
+			boxes[from] <- transfer{boxes[to], amount, replies}
 		}
 		for i := 0; i < round; i++ {
 			<-replies
 		}
 	}
-	sum := 0
-	for _, box := range boxes {
+	for i, box := range boxes {
 		close(box)
-		sum += <-balances
+		check(<-balances == want[i])
 	}
-	check(sum == 0)
 }
 
 func chameneos(n int) {
