@@ -33,6 +33,9 @@
 #endif
 #if defined(RP__TSAN)
 #include <sanitizer/tsan_interface.h>
+void *rp__tsan_fiber(void); /* fiber.c */
+void rp__tsan_fiber_done(void *f);
+void rp__tsan_users(int change);
 #endif
 #if defined(RP_VALGRIND)
 #include <valgrind/valgrind.h>
@@ -53,6 +56,15 @@ struct rp__fiber {
     char none;
 };
 
+/* One more that makes fibers (1), or all of its are done with (-1). */
+static inline void rp__fiber_users(int change)
+{
+    (void)change;
+#if defined(RP__TSAN)
+    rp__tsan_users(change);
+#endif
+}
+
 /* A new stack [low, low+size). */
 static inline void rp__fiber_init(struct rp__fiber *f, void *low, size_t size)
 {
@@ -63,7 +75,7 @@ static inline void rp__fiber_init(struct rp__fiber *f, void *low, size_t size)
     f->fake = 0;
 #endif
 #if defined(RP__TSAN)
-    f->tsan = __tsan_create_fiber(0);
+    f->tsan = rp__tsan_fiber();
 #endif
 #if defined(RP_VALGRIND)
     f->stack_id = VALGRIND_STACK_REGISTER(low, (char *)low + size);
@@ -94,7 +106,7 @@ static inline void rp__fiber_fini(struct rp__fiber *f)
 {
     (void)f;
 #if defined(RP__TSAN)
-    __tsan_destroy_fiber(f->tsan);
+    rp__tsan_fiber_done(f->tsan);
 #endif
 #if defined(RP_VALGRIND)
     VALGRIND_STACK_DEREGISTER(f->stack_id);

@@ -58,6 +58,7 @@ size_t rp__stack_size(unsigned class)
 void rp__stacks_init(struct rp__stacks *s, const rp_alloc *mem)
 {
     memset(s, 0, sizeof *s);
+    rp__fiber_users(1);
     s->mem = mem;
 #if defined(RP_VALGRIND)
     s->guard = RP__GUARD_PROTECT; /* the only one it knows */
@@ -235,6 +236,7 @@ void rp__stacks_fini(struct rp__stacks *s)
     for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
         for (rp_self *self = s->free[c]; self; self = self->next_free)
             rp__fiber_fini(&self->fiber);
+    rp__fiber_users(-1);
     for (struct rp__slab_list *slab = s->slabs, *next; slab; slab = next) {
         next = slab->next;
         rp__os_unmap(slab->at, SLAB);
