@@ -3,12 +3,15 @@
  * runner.c - our own small runner: each test in a process of its own, with a time limit.
  *
  *     runner [--list] [--here] [SUITE[/NAME]]...    --here: in this process, for gdb and valgrind
+ *
+ * What takes a second or more is printed with its seconds, and those of a processor among them.
  */
 #include "tests/test.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,8 +75,21 @@ static bool wanted(const struct test_case *t, int n, char **patterns)
     return asked == 0;
 }
 
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double in_s(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
 static bool passes(const struct test_case *t, bool here)
 {
+    double begun = now_s();
     fflush(stdout);
     if (here) {
         t->fn();
@@ -86,7 +102,10 @@ static bool passes(const struct test_case *t, bool here)
         exit(0); /* not _exit: sanitizers report at exit */
     }
     int status = 0;
-    waitpid(pid, &status, 0);
+    struct rusage used;
+    wait4(pid, &status, 0, &used);
+    if (now_s() - begun >= 1)
+        printf("    %.1f s, %.1f s of CPU\n", now_s() - begun, in_s(used.ru_utime) + in_s(used.ru_stime));
     if (WIFSIGNALED(status) && WTERMSIG(status) != t->signo)
         fprintf(stderr, "    killed by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
     if (t->signo)
