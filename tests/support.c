@@ -130,7 +130,7 @@ void everywhere(root_fn *fn, void *arg)
     rp_system_opts two = {.loops = 2, .spin_us = -1};
     check_eq(run_by(run_attached, fn, arg, &two), 0);
     check_eq(run_by(run_ticked, fn, arg, &one), 0);
-    for (uint64_t i = 0; i < 5; i++) {
+    for (uint64_t i = 0; i < seeds(5); i++) {
         rp_system_opts sim = {.loops = (unsigned)(1 + i % 3), .sim_seed = seed + i};
         check_eq(run_with(fn, arg, &sim), 0);
     }

@@ -68,7 +68,7 @@ static int calls(rp_self *me, void *arg)
 TEST(call, each_ends_when_it_is_answered_or_its_time_is_over)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 20; i++, seed++) {
+    for (uint64_t i = 0; i < seeds(20); i++, seed++) {
         rp_system_opts sim = {.loops = (unsigned)(1 + i % 2), .sim_seed = seed + 1};
         check_eq(run_with(calls, &seed, &sim), 0);
     }

@@ -140,7 +140,7 @@ static int elusive(rp_self *me, void *arg)
 TEST(drain, one_that_never_rests_is_not_missed)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 100; i++) {
+    for (uint64_t i = 0; i < seeds(100); i++) {
         rp_system_opts sim = {.loops = (unsigned)(2 + i % 2), .sim_seed = seed + i};
         check_eq(run_with(elusive, 0, &sim), 0);
     }

@@ -261,7 +261,7 @@ static int flutter(rp_self *me, void *arg)
 TEST(links, both_halves_or_none)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 100; i++) {
+    for (uint64_t i = 0; i < seeds(100); i++) {
         uint64_t arg = seed + i;
         rp_system_opts sim = {.loops = 2 + (unsigned)(i % 2), .sim_seed = seed + i};
         check_eq(run_with(flutter, &arg, &sim), 0);

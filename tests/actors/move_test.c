@@ -1122,7 +1122,7 @@ TEST(move, seen_from_another_process)
 {
     static const rp_type *const types[] = {&num_type, NULL};
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 6; i++) {
+    for (uint64_t i = 0; i < seeds(6); i++) {
         rp_sim *s = rp_sim_new(seed + i);
         unsigned server, client;
         rp_ledger l = {0};

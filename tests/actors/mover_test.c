@@ -100,7 +100,7 @@ static int chatty(rp_self *me, void *arg)
 TEST(mover, brings_together_who_talk)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 6; i++)
+    for (uint64_t i = 0; i < seeds(6); i++)
         check_eq(run_with(chatty, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 3), .sim_seed = seed + i}), 0);
 }
 
@@ -250,7 +250,7 @@ static int many_hands(rp_self *me, void *arg)
 TEST(mover, evens_out_simulated)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 20; i++) {
+    for (uint64_t i = 0; i < seeds(20); i++) {
         struct tale one = {0}, two = {0};
         rp_system_opts o = {.loops = 2 + (unsigned)(i % 3), .sim_seed = seed + i};
         check_eq(run_with(many_hands, &one, &o), 0);
@@ -276,7 +276,7 @@ static int alone(rp_self *me, void *arg)
 TEST(mover, does_not_change_two_loops_about)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 6; i++)
+    for (uint64_t i = 0; i < seeds(6); i++)
         check_eq(run_with(alone, 0, &(rp_system_opts){.loops = 2 + (unsigned)(i % 2), .sim_seed = seed + i}), 0);
 }
 
@@ -316,7 +316,7 @@ static int for_a_while(rp_self *me, void *arg)
 TEST(mover, lets_a_burst_pass)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 6; i++)
+    for (uint64_t i = 0; i < seeds(6); i++)
         check_eq(run_with(for_a_while, 0, &(rp_system_opts){.loops = 2, .sim_seed = seed + i}), 0);
 }
 
@@ -345,7 +345,7 @@ static int no_room(rp_self *me, void *arg)
 TEST(mover, keeps_within_the_room_there_is)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 6; i++)
+    for (uint64_t i = 0; i < seeds(6); i++)
         check_eq(run_with(no_room, 0, &(rp_system_opts){.loops = 2, .sim_seed = seed + i}), 0);
 }
 
@@ -377,7 +377,7 @@ static int quiet(rp_self *me, void *arg)
 TEST(mover, leaves_alone)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 4; i++)
+    for (uint64_t i = 0; i < seeds(4); i++)
         check_eq(run_with(quiet, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 3), .sim_seed = seed + i}), 0);
 }
 
@@ -401,6 +401,6 @@ static int settled(rp_self *me, void *arg)
 TEST(mover, settles)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 4; i++)
+    for (uint64_t i = 0; i < seeds(4); i++)
         check_eq(run_with(settled, 0, &(rp_system_opts){.loops = 2 + (unsigned)(i % 2), .sim_seed = seed + i}), 0);
 }

@@ -137,6 +137,6 @@ static int bustle(rp_self *me, void *arg)
 TEST(names, watchers_come_and_go)
 {
     everywhere(bustle, 0);
-    for (uint64_t seed = 1; seed < 40; seed++)
+    for (uint64_t seed = 1; seed <= seeds(40); seed++)
         check_eq(run_with(bustle, 0, &(rp_system_opts){.loops = 3, .sim_seed = seed}), 0);
 }

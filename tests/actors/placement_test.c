@@ -198,7 +198,7 @@ static int least_loaded(rp_self *me, void *arg)
 TEST(placement, least_loaded)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 20; i++)
+    for (uint64_t i = 0; i < seeds(20); i++)
         check_eq(run_with(least_loaded, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 4), .sim_seed = seed + i}), 0);
     check_eq(run_with(least_loaded, 0, &(rp_system_opts){.loops = 2, .spin_us = -1}), 0);
 }
@@ -223,7 +223,7 @@ static int by_rank(rp_self *me, void *arg)
 TEST(placement, who_has_less_to_do_gets_more)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 10; i++)
+    for (uint64_t i = 0; i < seeds(10); i++)
         check_eq(run_with(by_rank, 0, &(rp_system_opts){.loops = 2 + (unsigned)(i % 3), .sim_seed = seed + i}), 0);
 }
 

@@ -493,6 +493,6 @@ TEST(policies, hold_while_actors_move)
 TEST(policies, hold_in_many_seeds)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 40; i++)
+    for (uint64_t i = 0; i < seeds(40); i++)
                 check_eq(run_with(by_chance, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 4), .sim_seed = seed + i}), 0);
 }

@@ -671,7 +671,7 @@ static void kill_with(uint64_t seed, const rp_system_opts *o)
 TEST(supervisor, random_kills_simulated)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 100; i++) {
+    for (uint64_t i = 0; i < seeds(100); i++) {
         rp_system_opts sim = {.loops = (unsigned)(1 + i % 3), .sim_seed = seed + i};
         kill_with(seed + i, &sim);
     }

@@ -250,14 +250,14 @@ static struct sim_run simulate(uint64_t seed, root_fn *client)
 TEST(cluster, everything_simulated)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 20; i++)
+    for (uint64_t i = 0; i < seeds(20); i++)
         check_eq(simulate(seed + i, client_everything).client, 0);
 }
 
 TEST(cluster, watching_simulated)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 20; i++) {
+    for (uint64_t i = 0; i < seeds(20); i++) {
         struct sim_run r = simulate(seed + i, client_watches);
         check_eq(r.client, 0);
         check_eq(r.server, -EIO);
@@ -299,7 +299,7 @@ TEST(cluster, links_are_lines_of_the_trace)
 TEST(cluster, a_hundred_seeds_twice_have_equal_hashes)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 100; i++) {
+    for (uint64_t i = 0; i < seeds(100); i++) {
         root_fn *client = i % 2 ? client_watches : client_everything;
         struct sim_run first = simulate(seed + i, client), second = simulate(seed + i, client);
         check(first.hash == second.hash, "seed %llu runs two ways", (unsigned long long)(seed + i));
@@ -387,7 +387,7 @@ static void simulate_loss(uint64_t seed, int how)
 TEST(cluster, a_lost_node_is_told_once_and_last)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 40; i++)
+    for (uint64_t i = 0; i < seeds(40); i++)
         simulate_loss(seed + i, (int)(i % 4));
 }
 

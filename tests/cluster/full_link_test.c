@@ -179,12 +179,12 @@ static void run_full(uint64_t seed, rp_time frozen_ms)
 
 TEST(cluster, control_goes_beside_full_links)
 {
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < seeds(3); i++)
         run_full(test_seed() + i, 0);
 }
 
 TEST(cluster, a_full_link_to_one_that_stood_still_is_not_lost)
 {
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < seeds(3); i++)
         run_full(test_seed() + i, 4000); /* a fifth less than makes it a lost one; a megabyte waits for it */
 }

@@ -87,7 +87,7 @@ static int held(rp_self *me, void *arg)
 TEST(sim, who_takes_time_holds_its_loop)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < SEEDS; i++)
+    for (uint64_t i = 0; i < seeds(SEEDS); i++)
         check_eq(run_with(held, 0, &(rp_system_opts){.loops = 2, .sim_seed = seed + i}), 0);
 }
 
@@ -116,7 +116,7 @@ static int in_line(rp_self *me, void *arg)
 TEST(sim, who_takes_time_is_measured)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < SEEDS; i++)
+    for (uint64_t i = 0; i < seeds(SEEDS); i++)
         check_eq(run_with(in_line, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 3), .sim_seed = seed + i}), 0);
 }
 
@@ -152,7 +152,7 @@ static int loaded(rp_self *me, void *arg)
 TEST(sim, load_is_what_handlers_take)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < SEEDS; i++)
+    for (uint64_t i = 0; i < seeds(SEEDS); i++)
         check_eq(run_with(loaded, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 4), .sim_seed = seed + i}), 0);
 }
 
@@ -224,7 +224,7 @@ static int everywhere_slow(rp_self *me, void *arg)
 TEST(sim, any_code_of_an_actor_may_take_time)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < SEEDS; i++)
+    for (uint64_t i = 0; i < seeds(SEEDS); i++)
         check_eq(run_with(everywhere_slow, 0, &(rp_system_opts){.loops = 1 + (unsigned)(i % 3), .sim_seed = seed + i}), 0);
 }
 
@@ -296,7 +296,7 @@ static struct tale told(uint64_t seed)
 TEST(sim, who_takes_time_is_paused_and_killed)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < SEEDS; i++) {
+    for (uint64_t i = 0; i < seeds(SEEDS); i++) {
         struct tale one = told(seed + i), two = told(seed + i);
         check_eq(one.hash, two.hash);
         check_eq(one.asked, two.asked);

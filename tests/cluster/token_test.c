@@ -185,7 +185,7 @@ static int ask_twice(rp_self *me, void *arg)
 
 TEST(cluster, a_token_does_not_outlive_its_link)
 {
-    for (unsigned i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < seeds(10); i++) {
         rp_actor server = {.name = "server", .run = serve_late}, client = {.name = "client", .run = ask_twice};
         rp_system_opts os = {.loops = 1 + i % 2, .listen = "sim://far", .types = far_types},
                        oc = {.loops = 1, .types = near_types};

@@ -9,7 +9,7 @@
 
 /* ---- coroutines that are always ready, more of them than a turn has room for, and a message -------- */
 
-enum { SIM_MANY = 100, MANY = 4500 };
+enum { SIM_MANY = 100, MANY = 4500, SEEDS = 10 };
 
 static bool came;
 
@@ -54,7 +54,7 @@ TEST(fair, messages_have_their_share_beside_those_that_are_ready)
 {
     unsigned n = SIM_MANY;
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < 10; i++) { /* turns of at most 64 steps, by chance */
+    for (uint64_t i = 0; i < seeds(SEEDS); i++) { /* turns of at most 64 steps, by chance */
         rp_system_opts sim = {.loops = 1, .sim_seed = seed + i}, chaos = {.loops = 1, .chaos_seed = seed + i};
         check_eq(run_with(crowded, &n, &sim), 0);
         check_eq(run_with(crowded, &n, &chaos), 0);
@@ -68,7 +68,7 @@ TEST(fair, messages_have_their_share_beside_those_that_are_ready)
 
 /* ---- handlers that are slow ------------------------------------------------------------------------ */
 
-enum { SLOW = 50 * RP_US, CIRCLES = 8, MS = 40, SEEDS = 10 };
+enum { SLOW = 50 * RP_US, CIRCLES = 8, MS = 40 };
 
 struct slow {
     uint64_t turn, n;
@@ -132,7 +132,7 @@ static int beside_slow_ones(rp_self *me, void *arg)
 TEST(fair, a_turn_is_over_when_its_time_is)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < SEEDS; i++) {
+    for (uint64_t i = 0; i < seeds(SEEDS); i++) {
         rp_system_opts sim = {.loops = 1, .sim_seed = seed + i};
         check_eq(run_with(beside_slow_ones, NULL, &sim), 0);
     }
@@ -176,7 +176,7 @@ static int many_sources(rp_self *me, void *arg)
 TEST(fair, every_source_has_its_turn)
 {
     uint64_t seed = test_seed();
-    for (uint64_t i = 0; i < SEEDS; i++) {
+    for (uint64_t i = 0; i < seeds(SEEDS); i++) {
         rp_system_opts sim = {.loops = 2, .sim_seed = seed + i};
         check_eq(run_with(many_sources, NULL, &sim), 0);
     }

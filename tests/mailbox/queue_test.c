@@ -847,7 +847,7 @@ static int stress_one(rp_self *me, void *arg)
 TEST(queue, e_stress_50_simulations)
 {
     uint64_t seed = test_seed();
-    for (uint32_t i = 0; i < 50; i++) {
+    for (uint32_t i = 0; i < seeds(50); i++) {
         rp_system_opts sim = {.loops = 1 + i % 3, .sim_seed = seed + i};
         check_eq(run_with(stress_one, &i, &sim), 0);
     }

@@ -49,7 +49,7 @@ static rp_time some_deadline(rp_self *me)
 static void in_50_simulations(root_fn *fn)
 {
     uint64_t seed = test_seed();
-    for (uint32_t i = 0; i < 50; i++) {
+    for (uint32_t i = 0; i < seeds(50); i++) {
         rp_system_opts sim = {.loops = 1 + i % 3, .sim_seed = seed + i};
         check_eq(run_with(fn, 0, &sim), 0);
     }
