@@ -134,6 +134,168 @@ TEST(restart, a_supervisor_asked_before_its_start)
     everywhere(asked_before_its_start, 0);
 }
 
+/* The same, each step in its order: when an inner supervisor has fallen, and before it is begun again, somebody stops
+ * it, or asks something of it. */
+static struct {
+    char text[64]; /* what has happened: its supervisor begins it, and hears that it fell; a child of its begins */
+    _Atomic unsigned n, falls, born;
+} tale;
+
+static void happens(char what)
+{
+    unsigned n = atomic_fetch_add(&tale.n, 1);
+    check(n < sizeof tale.text - 1, "%s", tale.text);
+    tale.text[n] = what;
+}
+
+static int begin(rp_self *me, void *state, void *arg)
+{
+    (void)me, (void)state, (void)arg;
+    happens('b');
+    atomic_fetch_add(&tale.born, 1);
+    return 0;
+}
+static const rp_actor born = {.name = "born", .handle = obey, .init = begin};
+
+static void on_inner(rp_self *me, void *arg, const rp_supervision *e)
+{
+    (void)me, (void)arg;
+    if (e->what == RP_CHILD_STARTED || e->what == RP_CHILD_RESTARTED)
+        happens('s');
+    if (e->what != RP_CHILD_FELL)
+        return;
+    happens('f');
+    atomic_fetch_add(&tale.falls, 1);
+}
+
+/* Until it has fallen; it is down for 20 ms or more. */
+static rp_ref tell_tale(rp_self *me, struct tree *t, unsigned on, unsigned leaf_on)
+{
+    rp_ref in;
+    memset(tale.text, 0, sizeof tale.text);
+    tale.n = tale.falls = tale.born = 0;
+    t->leaf = (rp_child){.actor = &born, .opts = {.on = leaf_on}};
+    t->in = (rp_supervisor){.children = &t->leaf, .nchildren = 1, .within_ms = 60000};
+    t->inner = (rp_child){.supervisor = &t->in, .opts = {.name = "inner", .on = on}};
+    t->out = (rp_supervisor){.children = &t->inner, .nchildren = 1, .event = on_inner, .backoff_ms = 40, .backoff_max_ms = 40};
+    check_eq(rp_supervise(me, &t->out, &(rp_spawn_opts){.monitor = true}, &t->outer), 0);
+    check_eq(rp_whereis(me, "inner", &in), 0);
+    check_eq(rp_supervise_child(me, in, 0, &t->first), 0);
+    check_eq(tell_num(me, t->first, FAIL), 0);
+    while (atomic_load(&tale.falls) == 0)
+        check_eq(rp_yield(me), 0);
+    return in;
+}
+
+static void end_tale(rp_self *me, const struct tree *t)
+{
+    struct rp_down d;
+    check_eq(rp_stop(me, t->outer, "test"), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(d.reason, -ECANCELED);
+}
+
+/* Stops it; false: too late, it has been begun again before it was told. */
+static bool stop_in_time(rp_self *me, rp_ref inner, unsigned on)
+{
+    rp_ref there;
+    check_eq(rp_stop(me, inner, "too early"), 0);
+    check_eq(rp_spawn(me, &leaf, &(rp_spawn_opts){.on = on}, &there), 0);
+    for (int i = 0; i < 2; i++) { /* its loop has heard of it, and what it made of that stands in the mailbox */
+        rp_msg *m;
+        check_eq(rp_call(me, there, NUM, &(struct num){WHERE, {0, 0}}, &m, RP_FOREVER), 0);
+        rp_msg_drop(me, m);
+    }
+    check_eq(rp_stop(me, there, "test"), 0);
+    return atomic_load(&tale.n) == strlen("sbf");
+}
+
+/* The life that was stopped begins no child; the next does. */
+static int stopped_does_not_start(rp_self *me, void *arg)
+{
+    static const char *const want = "sbfsfsb";
+    bool seen = false;
+    (void)arg;
+    for (unsigned on = 0; on < rp_loop_count(me); on++)
+        for (unsigned tries = 0; tries < 10; tries++) {
+            struct tree t;
+            rp_ref inner = tell_tale(me, &t, RP_LOOP(on), RP_SPREAD);
+            bool in_time = stop_in_time(me, inner, RP_LOOP(on));
+            for (int i = 0; i < 10000 && in_time && atomic_load(&tale.n) < strlen(want); i++)
+                check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+            end_tale(me, &t);
+            if (!in_time)
+                continue; /* a crowded machine */
+            check_str(tale.text, want);
+            seen = true;
+            break;
+        }
+    check(seen, "never told in time");
+    return 0;
+}
+
+TEST(restart, who_is_stopped_before_its_start_begins_no_child)
+{
+    everywhere(stopped_does_not_start, 0);
+}
+
+struct question {
+    rp_ref inner, first;
+    const rp_child *more;
+};
+
+static int ask_which(rp_self *me, void *arg)
+{
+    const struct question *q = arg;
+    rp_ref r;
+    check_eq(rp_supervise_child(me, q->inner, 0, &r), 0);
+    check(!rp_ref_eq(r, q->first), "its children are new");
+    check(atomic_load(&tale.born) >= 2, "it was answered before the start");
+    return 0;
+}
+
+static int ask_to_add(rp_self *me, void *arg)
+{
+    const struct question *q = arg;
+    rp_ref r;
+    check_eq(rp_supervise_add(me, q->inner, q->more, &r), 0);
+    check(atomic_load(&tale.born) >= 3);
+    return 0;
+}
+
+static int ask_to_remove(rp_self *me, void *arg)
+{
+    const struct question *q = arg;
+    check_eq(rp_supervise_remove(me, q->inner, q->first), -ESRCH); /* who is no child of this life */
+    check(atomic_load(&tale.born) >= 2, "it was answered before the start");
+    return 0;
+}
+
+static int answered_after_start(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (unsigned on = 0; on < rp_loop_count(me); on++)
+        for (unsigned leaf_on = 0; leaf_on < rp_loop_count(me); leaf_on++) {
+            struct tree t;
+            rp_scope s;
+            rp_ref inner = tell_tale(me, &t, RP_LOOP(on), RP_LOOP(leaf_on));
+            struct question q = {inner, t.first, &t.leaf};
+            rp_scope_open(me, &s, rp_in_ms(me, 30000));
+            check_eq(rp_go(me, &s, ask_which, &q, NULL), 0);
+            check_eq(rp_go(me, &s, ask_to_add, &q, NULL), 0);
+            check_eq(rp_go(me, &s, ask_to_remove, &q, NULL), 0);
+            check_eq(rp_scope_close(me, &s, 0), 0);
+            end_tale(me, &t);
+            check_eq(strncmp(tale.text, "sbfsbb", 6), 0);
+        }
+    return 0;
+}
+
+TEST(restart, what_is_asked_before_a_start_is_answered_when_it_has_been)
+{
+    everywhere(answered_after_start, 0);
+}
+
 /* ---- what comes between two incarnations ------------------------------------------------------------- */
 
 static _Atomic int exits, last_reason;
