@@ -31,7 +31,7 @@ rp_time rp__while_asked(const rp_self *me, rp_time deadline)
 {
     if (me->home || me->actor->flags & RP__A_COROUTINE)
         return deadline;
-    rp_time asked = rp_deadline_of((const rp_msg *)me->msg);
+    rp_time asked = me->msg ? rp_deadline_of((const rp_msg *)me->msg) : RP_FOREVER; /* else its init or fini */
     return asked < deadline ? asked : deadline;
 }
 

@@ -185,6 +185,8 @@ static int handle(rp_self *me, struct rp__actor *a, struct rp__slot *s)
     int rc = a->handle(me, a->state, (rp_msg *)s);
     assert(!me->scope && "a handler returned over an open scope");
     rp__abandon_held(me);
+    me->msg = 0; /* its slot is another's soon, and the loop may be looked at anywhere: freeze.h */
+    atomic_signal_fence(memory_order_seq_cst);
     return rc;
 }
 
