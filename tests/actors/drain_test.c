@@ -212,8 +212,8 @@ static int undone(rp_self *me, void *arg)
     check_eq(rp_spawn(me, &sleeper, &(rp_spawn_opts){.on = RP_SPREAD, .name = "Sam"}, &s), 0);
     for (int i = 0; i < 3; i++)
         check_eq(tell_num(me, s, 1), 0);
-    check_eq(rp_drain(me, rp_in_ms(me, 20), NULL, NULL), -ETIMEDOUT);
-    check_eq(rp_drain(me, rp_in_ms(me, 20), left, &n), -ETIMEDOUT);
+    check_eq(rp_drain(me, rp_in_ms(me, 100), NULL, NULL), -ETIMEDOUT);
+    check_eq(rp_drain(me, rp_in_ms(me, 100), left, &n), -ETIMEDOUT);
     check_eq(n, 1);
     check(rp_ref_eq(left[0].who, s));
     check_eq(left[0].messages, 3);
@@ -222,7 +222,7 @@ static int undone(rp_self *me, void *arg)
     check_str(left[0].name, "Sam");
     check_eq(rp_spawn(me, &hopeful, &(rp_spawn_opts){.arg = &s}, &h), 0);
     n = 1; /* there is room for one, and there are two */
-    check_eq(rp_drain(me, rp_in_ms(me, 20), left, &n), -ETIMEDOUT);
+    check_eq(rp_drain(me, rp_in_ms(me, 100), left, &n), -ETIMEDOUT);
     check_eq(n, 2);
     n = 4;
     check_eq(rp_drain(me, 0, left, &n), -ETIMEDOUT);
