@@ -12,12 +12,16 @@
 enum { SIM_MANY = 100, MANY = 4500, SEEDS = 10 };
 
 static bool came;
+static unsigned steps; /* of all of them, without a message: more are no matter of patience */
 
 static int always_ready(rp_self *me, void *arg)
 {
+    const unsigned *n = arg;
     int rc = 0;
-    while (!*(bool *)arg && rc == 0)
+    while (!came && rc == 0) {
+        check(++steps < 1000 * *n, "no message in %u steps", steps);
         rc = rp_yield(me);
+    }
     return rc;
 }
 
@@ -35,10 +39,11 @@ static int crowded(rp_self *me, void *arg)
     rp_scope s;
     rp_ref r;
     came = false;
+    steps = 0;
     rp_scope_open(me, &s, rp_in_ms(me, 10000));
     int rc = 0;
     for (unsigned i = 0; i < n && rc == 0; i++)
-        rc = rp_go(me, &s, always_ready, &came, NULL);
+        rc = rp_go(me, &s, always_ready, arg, NULL);
     if (rc == 0)
         rc = rp_yield(me);
     if (rc == 0)
@@ -68,7 +73,7 @@ TEST(fair, messages_have_their_share_beside_those_that_are_ready)
 
 /* ---- handlers that are slow ------------------------------------------------------------------------ */
 
-enum { SLOW = 50 * RP_US, CIRCLES = 8, MS = 40 };
+enum { SLOW = 50 * RP_US, CIRCLES = 8, MS = 40, UNHEARD = 25 * MS * (RP_MS / SLOW) };
 
 struct slow {
     uint64_t turn, n;
@@ -87,6 +92,7 @@ static int slow_circle(rp_self *me, void *state, const rp_msg *m)
     if (s->turn != turn)
         s->begun = now;
     s->turn = turn;
+    check(s->n < UNHEARD, "nothing else was heard beside %llu slow handlers", (unsigned long long)s->n);
     if (++s->n > UNTIL_KNOWN && now - s->begun > s->most)
         s->most = now - s->begun;
     rp_sim_busy(me, SLOW);
