@@ -15,6 +15,7 @@ struct several {
     enum how how;
     rp_ref c, y;
     _Atomic unsigned got, told; /* counted on any loop */
+    _Atomic bool begun;         /* the handler knows of this */
 };
 
 static int answer(rp_self *me, rp_msg *m)
@@ -102,6 +103,7 @@ static int handle_c(rp_self *me, void *state, const rp_msg *m)
     struct several *s;
     (void)state;
     memcpy(&s, &((const struct num *)rp_body(m, NUM))->n, sizeof s);
+    atomic_store(&s->begun, true);
     int rc = be_c(me, s);
     return rc != 0 ? rc : RP_STOP;
 }
@@ -133,6 +135,8 @@ static int several(rp_self *me, void *arg)
         uint64_t n;
         memcpy(&n, &at, sizeof n);
         check_eq(tell_num(me, s.c, n), 0);
+        while (!atomic_load(&s.begun)) /* else a's call may be there before it */
+            check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
     }
     const rp_actor *who[] = {s.how == LAST ? &z_kind : &a_kind, s.how == LAST ? &a_kind : &z_kind};
     for (unsigned i = 0; i < 2; i++) {
