@@ -118,9 +118,10 @@ static void start_circles(rp_self *me, struct slow *s, unsigned loop)
 
 static int beside_slow_ones(rp_self *me, void *arg)
 {
-    struct slow s = {.turn = 0};
+    static struct slow s; /* who still runs when this ends looks at it */
     rp_time late = 0;
     (void)arg;
+    s = (struct slow){.turn = 0};
     start_circles(me, &s, 0);
     for (unsigned i = 0; i < MS; i++) {
         rp_time at = rp_in_ms(me, 1);
@@ -162,10 +163,12 @@ static const rp_actor ticked = {.name = "ticked", .handle = slow_count, .init = 
 
 static int many_sources(rp_self *me, void *arg)
 {
-    struct slow s = {.turn = 0};
-    uint64_t ticks = 0, calls = 0;
+    static struct slow s; /* these too */
+    static uint64_t ticks, calls;
     rp_ref r;
     (void)arg;
+    s = (struct slow){.turn = 0};
+    ticks = calls = 0;
     check_eq(rp_spawn(me, &asked, &(rp_spawn_opts){.on = RP_LOOP(1), .arg = &calls}, &r), 0);
     check_eq(rp_spawn(me, &ticked, &(rp_spawn_opts){.on = RP_LOOP(1), .arg = &ticks}, NULL), 0);
     start_circles(me, &s, 1);
