@@ -24,7 +24,10 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { AHEAD = 8 }; /* slots between the one dispatched and the one prefetched */
+enum {
+    AHEAD = 8,    /* slots between the one dispatched and the one whose actor is prefetched, */
+    MANY = 2048   /* where there are more records than a cache holds */
+};
 
 enum place { LOCAL, RING, OWNED }; /* where a message lies */
 
@@ -393,11 +396,12 @@ static inline void release(struct rp_loop *l, int32_t quantum)
 RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
 {
     struct rp__events *e = &l->events;
+    bool many = l->actors->count > MANY;
     l->source = l->index;
     for (struct rp__slot *s; l->quantum > 1 && rp__stint_goes_on(&l->stint) && (s = rp__events_peek(e));) {
         l->quantum--;
         release(l, l->quantum);
-        if (s + AHEAD < e->head_end)
+        if (many && s + AHEAD < e->head_end)
             PREFETCH(l, s + AHEAD);
         l->stint.left--;
         unsigned n = rp__slots(s->type);
@@ -408,6 +412,8 @@ RP__NOIPA static void dispatch_events(struct rp_loop *l, rp_self *me)
     }
 }
 
+/* No slot is looked at before its turn, nor prefetched: the core does that by itself, and further ahead it would take
+ * from the producer the lines that are being written. */
 RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__ring *r, int quantum)
 {
     uint32_t ready = rp__ring_ready(r);
@@ -419,8 +425,6 @@ RP__NOIPA static void dispatch_ring(struct rp_loop *l, rp_self *me, struct rp__r
             rp__ring_done(r, (unsigned)s->to);
             continue;
         }
-        if (ready > AHEAD)
-            PREFETCH(l, r->slots + ((r->chead + AHEAD) & (RP__RING_SLOTS - 1)));
         unsigned n = rp__slots(s->type);
         ready -= n;
         quantum--;

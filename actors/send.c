@@ -46,25 +46,33 @@ static inline bool may_burst(const rp_self *me, struct rp_loop *l)
     return l->events.count < RP__BACKLOG || rp__sent(l) - me->sent_mark < RP__BURST;
 }
 
+/* How far the short way goes for a message. PLAIN: as far as it takes no call, so that rp_tell saves no registers. */
+enum effort { PLAIN, SHORT };
+
 /* Where a small message to another loop goes, if it may go at once; else NULL. */
-static inline struct rp__slot *place_away(rp_self *me, struct rp_loop *l, uint32_t dst, struct rp__ring **ret)
+static inline struct rp__slot *place_away(rp_self *me, struct rp_loop *l, uint32_t dst, enum effort effort, struct rp__ring **ret)
 {
     if (__builtin_expect(dst >= l->sys->nloops, 0))
         return 0;
     struct rp__ring *r = *ret = l->out[dst];
     if (!r || r->waiting || rp__sent(l) - me->sent_mark >= BURST_AWAY)
         return 0;
-    return rp__ring_push_short(r);
+    return effort == PLAIN ? rp__ring_push_plain(r) : rp__ring_push_short(r);
+}
+
+static inline struct rp__slot *place_home(struct rp_loop *l, enum effort effort)
+{
+    return effort == PLAIN ? rp__events_push_plain(&l->events) : rp__events_push_short(&l->events);
 }
 
 /* The slot for a small message to loop `dst`, and the ring it is in, if any; NULL: it may not go at once. `sure`: a reply,
  * which waits for nobody's turn. */
 __attribute__((always_inline)) static inline struct rp__slot *place_short(rp_self *me, struct rp_loop *l, uint32_t dst, bool sure,
-                                                                          struct rp__ring **ret)
+                                                                          enum effort effort, struct rp__ring **ret)
 {
     if (dst == l->index)
-        return sure || __builtin_expect(may_burst(me, l), 1) ? rp__events_push_short(&l->events) : 0;
-    return place_away(me, l, dst, ret);
+        return sure || __builtin_expect(may_burst(me, l), 1) ? place_home(l, effort) : 0;
+    return place_away(me, l, dst, effort, ret);
 }
 
 static inline void gone_short(struct rp_loop *l, struct rp__ring *r)
@@ -77,16 +85,21 @@ static inline void gone_short(struct rp_loop *l, struct rp__ring *r)
 }
 
 /* `moved`: some actor does not live where its address says, and that is all that makes it slow. */
-__attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool moved)
+__attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool moved,
+                                                             enum effort effort)
 {
     struct rp_loop *l = me->loop;
-    const struct rp__shape *shape = rp__shape(&l->actors->types, t);
+    struct rp__types *types = &l->actors->types;
+    const struct rp__shape *shape = effort == PLAIN ? rp__shape_at(types, t) : rp__shape(types, t);
+    __asm__("" : "+r"(shape)); /* gcc would keep what it is worked out from, in registers that it saves for that */
     const uint64_t not_short = RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS;
-    if (__builtin_expect(to.node != l->node || l->slow != (moved ? (unsigned)RP__SLOW_MOVED : 0) || shape->word & not_short, 0))
+    if (__builtin_expect(to.node != l->node || l->slow != (moved ? (unsigned)RP__SLOW_MOVED : 0), 0))
+        return false;
+    if (__builtin_expect(shape->type != t || shape->word & not_short, 0))
         return false;
     uint32_t dst = moved ? rp__where_of(l, to.local) : rp__loop_of(to.local);
     struct rp__ring *r = 0;
-    struct rp__slot *s = place_short(me, l, dst, false, &r);
+    struct rp__slot *s = place_short(me, l, dst, false, effort, &r);
     if (__builtin_expect(!s, 0))
         return false;
     s->to = to.local;
@@ -107,7 +120,7 @@ __attribute__((always_inline)) static inline bool words_short(rp_self *me, struc
     struct rp__slot *s;
     if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body || !to)
         return false;
-    if (__builtin_expect(!(s = place_short(me, l, rp__route_of(l, to), flags & RP__F_REPLY, &r)), 0))
+    if (__builtin_expect(!(s = place_short(me, l, rp__route_of(l, to), flags & RP__F_REPLY, SHORT, &r)), 0))
         return false;
     s->to = to;
     s->from = from;
@@ -132,7 +145,7 @@ __attribute__((noinline)) static int tell_long(rp_self *me, rp_ref to, const rp_
     struct rp__out o = out_of(me, to, t, body);
     uint32_t traced = l->slow & RP__SLOW_TRACE;
     l->slow ^= traced; /* what is traced goes the way it would go otherwise */
-    bool sent = traced && l->slow == 0 ? tell_short(me, to, t, body, false) : tell_short(me, to, t, body, true);
+    bool sent = l->slow == 0 ? tell_short(me, to, t, body, false, SHORT) : tell_short(me, to, t, body, true, SHORT);
     l->slow ^= traced;
     if (sent && traced)
         rp__trace_send(l, &o, false);
@@ -143,12 +156,12 @@ __attribute__((noinline)) static int tell_long(rp_self *me, rp_ref to, const rp_
 
 int rp_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
-    return __builtin_expect(tell_short(me, to, t, body, false), 1) ? 0 : tell_long(me, to, t, body, true);
+    return __builtin_expect(tell_short(me, to, t, body, false, PLAIN), 1) ? 0 : tell_long(me, to, t, body, true);
 }
 
 int rp_try_tell(rp_self *me, rp_ref to, const rp_type *t, const void *body)
 {
-    return __builtin_expect(tell_short(me, to, t, body, false), 1) ? 0 : tell_long(me, to, t, body, false);
+    return __builtin_expect(tell_short(me, to, t, body, false, PLAIN), 1) ? 0 : tell_long(me, to, t, body, false);
 }
 
 int rp_tell_bounce(rp_self *me, rp_ref to, const rp_type *t, const void *body, uint64_t cookie)

@@ -58,7 +58,7 @@ enum {
     RP__CHUNK_SPARES = 4,
     RP__RING_SLOTS = 1024,
     RP__RING_RESERVE = 64, /* slots of a ring that only replies and system messages may take */
-    RP__RING_CLAIM = 16,   /* slots between the one just written and the one whose line is claimed for writing */
+    RP__RING_CLAIM = 4,    /* slots between the one just written and the one whose line is claimed for writing */
     RP__RELEASE_EVERY = 32 /* slots of one ring between two plain publications in the middle of a round (RP__RELEASE_AFTER) */
 };
 
@@ -109,15 +109,22 @@ static inline struct rp__slot *rp__events_push(struct rp__events *e, unsigned n)
     return s;
 }
 
-/* The same for a message of one slot, by who will do with NULL: it is to be measured, or memory is out. */
-static inline struct rp__slot *rp__events_push_short(struct rp__events *e)
+/* The same for a message of one slot, if it takes no more than that; else NULL. */
+static inline struct rp__slot *rp__events_push_plain(struct rp__events *e)
 {
     struct rp__slot *s = e->tail;
     if (__builtin_expect(s == e->tail_end, 0))
-        return rp__events_edge(e);
+        return 0;
     e->tail = s + 1;
     e->count++;
     return s;
+}
+
+/* The same by who will do with NULL: it is to be measured, or memory is out. */
+static inline struct rp__slot *rp__events_push_short(struct rp__events *e)
+{
+    struct rp__slot *s = rp__events_push_plain(e);
+    return __builtin_expect(s != 0, 1) ? s : rp__events_edge(e);
 }
 
 /* The oldest message, or NULL: none. */
@@ -218,17 +225,24 @@ static inline struct rp__slot *rp__ring_push(struct rp__ring *r, unsigned n, uns
     return r->slots + at;
 }
 
-/* The same for a message of one slot that leaves the reserve, by who will do with NULL: full, or it is to
- * be measured. */
-static inline struct rp__slot *rp__ring_push_short(struct rp__ring *r)
+/* The same for a message of one slot that leaves the reserve, if it takes no more than that; else NULL. */
+static inline struct rp__slot *rp__ring_push_plain(struct rp__ring *r)
 {
     if (__builtin_expect((int32_t)(r->limit - r->ptail) <= 0, 0))
-        return rp__ring_edge(r);
+        return 0;
     return r->slots + (r->ptail & (RP__RING_SLOTS - 1));
 }
 
+/* The same by who will do with NULL: full, or it is to be measured. */
+static inline struct rp__slot *rp__ring_push_short(struct rp__ring *r)
+{
+    struct rp__slot *s = rp__ring_push_plain(r);
+    return __builtin_expect(s != 0, 1) ? s : rp__ring_edge(r);
+}
+
 /* n slots have been written. Those some way ahead are claimed: the consumer has read them since they were last written
- * here; and it has done so, unless they stand in the reserve. */
+ * here; and it has done so, unless they stand in the reserve. Not far ahead: where the consumer reads, its core fetches
+ * some lines more than it was asked for, and takes back what was claimed too early. */
 static inline void rp__ring_commit(struct rp__ring *r, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)

@@ -24,9 +24,14 @@ struct rp__types {
 
 void rp__shape_of(struct rp__shape *ret, const rp_type *t);
 
+static inline struct rp__shape *rp__shape_at(struct rp__types *c, const rp_type *t)
+{
+    return &c->at[((uintptr_t)t >> 4 ^ (uintptr_t)t >> 11) & (RP__TYPE_CACHE - 1)];
+}
+
 static inline const struct rp__shape *rp__shape(struct rp__types *c, const rp_type *t)
 {
-    struct rp__shape *s = &c->at[((uintptr_t)t >> 4 ^ (uintptr_t)t >> 11) & (RP__TYPE_CACHE - 1)];
+    struct rp__shape *s = rp__shape_at(c, t);
     if (__builtin_expect(s->type != t, 0))
         rp__shape_of(s, t);
     return s;
