@@ -192,24 +192,27 @@ async def timers():
 
 
 async def big(n):
-    actors, pong, stop = 120, -1, -2  # any other message is the number of the actor that pings
+    actors, stop = 120, None  # a ping is who sends it and a number, a pong the number alone
     pings, boxes, done = n // 2 // actors, [Queue() for _ in range(actors)], Queue()
 
     async def actor(me, box):
         random, left, seen = numbers(me + 1), pings, 0
         others = [other for other in boxes if other is not box]
-        others[next(random) % 119].put_nowait(me)
+        x = next(random)
+        others[x % 119].put_nowait((me, x))
         while True:
             m = await box.get()
-            if m >= 0:
-                seen += 1
-                boxes[m].put_nowait(pong)
-            elif m == stop:
+            if m is stop:
                 return seen
+            elif type(m) is tuple:
+                seen += 1
+                boxes[m[0]].put_nowait(m[1])
             else:
+                check(m == x)
                 left -= 1
                 if left > 0:
-                    others[next(random) % 119].put_nowait(me)
+                    x = next(random)
+                    others[x % 119].put_nowait((me, x))
                 else:
                     done.put_nowait(None)
 

@@ -340,23 +340,24 @@ struct peer_state {
 };
 using peers_ptr = std::shared_ptr<std::vector<actor>>;
 
-// The first ack starts it.
+// A ping says who sends it and a number, which its pong brings back. The first pong starts it.
 static behavior peer(stateful_actor<peer_state>* self, uint32_t me, u64 pings, peers_ptr peers, actor done)
 {
     self->state.x = me + 1;
     self->state.left = pings + 1;
     return {
-        [=](uint32_t from) {
+        [=](uint32_t from, u64 n) {
             self->state.seen++;
-            self->send((*peers)[from], ack::value);
+            self->send((*peers)[from], n);
         },
-        [=](ack) {
+        [=](u64 n) {
+            check(n == self->state.x);
             if (--self->state.left == 0) {
                 self->send(done, u64{1});
                 return;
             }
             u64 to = modulo(self->state.x, peers->size() - 1);
-            self->send((*peers)[to + (to >= me)], me);
+            self->send((*peers)[to + (to >= me)], me, u64{self->state.x});
         },
         [=](stop) {
             self->send(done, self->state.seen);
@@ -372,8 +373,8 @@ static void big(u64 n)
     auto peers = std::make_shared<std::vector<actor>>();
     for (uint32_t i = 0; i < actors; i++)
         peers->push_back(sys->spawn(peer, i, n / 2 / actors, peers, actor{me}));
-    for (auto& a : *peers)
-        me->send(a, ack::value);
+    for (u64 i = 0; i < actors; i++)
+        me->send((*peers)[i], i + 1);
     for (u64 i = 0; i < actors; i++)
         check(answer(me) == 1);
     u64 sum = 0;

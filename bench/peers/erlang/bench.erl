@@ -173,7 +173,7 @@ big(N) ->
     Me = self(),
     Pings = N div 240,
     All = [spawn(fun() ->
-        receive Peers -> big_next(I, Pings, 0, I, Peers, Me) end
+        receive Peers when tuple_size(Peers) == 120 -> big_next(I, Pings, 0, I, Peers, Me) end
     end) || I <- lists:seq(1, 120)],
     Peers = list_to_tuple(All),
     [P ! Peers || P <- All],
@@ -185,14 +185,14 @@ big(N) ->
 big_next(X, Left, Seen, I, Peers, Main) ->
     Y = random(X),
     To = 1 + Y rem 119,
-    element(if To >= I -> To + 1; true -> To end, Peers) ! self(),
+    element(if To >= I -> To + 1; true -> To end, Peers) ! {self(), Y},
     big_loop(Y, Left, Seen, I, Peers, Main).
 
 big_loop(X, Left, Seen, I, Peers, Main) ->
     receive
-        From when is_pid(From) -> From ! pong, big_loop(X, Left, Seen + 1, I, Peers, Main);
-        pong when Left > 1 -> big_next(X, Left - 1, Seen, I, Peers, Main);
-        pong -> Main ! done, big_loop(X, 0, Seen, I, Peers, Main);
+        {From, N} -> From ! N, big_loop(X, Left, Seen + 1, I, Peers, Main);
+        X when Left > 1 -> big_next(X, Left - 1, Seen, I, Peers, Main);
+        X -> Main ! done, big_loop(X, 0, Seen, I, Peers, Main);
         stop -> Main ! Seen
     end.
 

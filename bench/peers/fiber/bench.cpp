@@ -242,6 +242,7 @@ static void big(u64 n)
     enum { ping, pong, stop };
     struct msg {
         uint32_t kind, from;
+        u64 n; // of a ping; its pong brings it back
     };
     u64 pings = n / 2 / actors;
     box handled(128), done(128);
@@ -253,20 +254,22 @@ static void big(u64 n)
             u64 x = me + 1, left = pings, seen = 0;
             auto next = [&] {
                 u64 to = modulo(x, actors - 1);
-                boxes[to + (to >= me)].push({ping, me});
+                boxes[to + (to >= me)].push({ping, me, x});
             };
             next();
             for (msg m : boxes[me]) {
                 if (m.kind == ping) {
                     seen++;
-                    boxes[m.from].push({pong, me});
+                    boxes[m.from].push({pong, me, m.n});
                 } else if (m.kind == stop) {
                     handled.push(seen);
                     return;
-                } else if (--left > 0) {
-                    next();
                 } else {
-                    done.push(1);
+                    check(m.n == x);
+                    if (--left > 0)
+                        next();
+                    else
+                        done.push(1);
                 }
             }
         }).detach();
@@ -274,7 +277,7 @@ static void big(u64 n)
         done.value_pop();
     u64 sum = 0;
     for (auto& b : boxes) {
-        b.push({stop, 0});
+        b.push({stop, 0, 0});
         sum += handled.value_pop();
     }
     check(sum == pings * actors);

@@ -201,7 +201,10 @@ const (
 
 func big(n int) {
 	const actors = 120
-	type msg struct{ kind, from int32 }
+	type msg struct {
+		kind, from int32
+		n          uint64 // of a ping; its pong brings it back
+	}
 	pings, handled := n/2/actors, make(chan int, actors)
 	done := make(chan none, actors)
 	var boxes [actors]chan msg
@@ -217,15 +220,16 @@ func big(n int) {
 				if to >= me {
 					to++
 				}
-				boxes[to] <- msg{ping, me}
+				boxes[to] <- msg{ping, me, x}
 			}
 			next()
 			for m := range boxes[me] {
 				switch m.kind {
 				case ping:
 					seen++
-					boxes[m.from] <- msg{pong, me}
+					boxes[m.from] <- msg{pong, me, m.n}
 				case pong:
+					check(m.n == x)
 					if left--; left > 0 {
 						next()
 					} else {
@@ -243,7 +247,7 @@ func big(n int) {
 	}
 	sum := 0
 	for i := range boxes {
-		boxes[i] <- msg{stop, 0}
+		boxes[i] <- msg{stop, 0, 0}
 		sum += <-handled
 	}
 	check(sum == pings*actors)

@@ -232,8 +232,8 @@ async fn timers() -> f64 {
 async fn big(n: u64) {
     const ACTORS: usize = 120;
     enum Msg {
-        Ping(usize),
-        Pong,
+        Ping(usize, u64), // its number; the pong brings it back
+        Pong(u64),
         Stop,
     }
     let pings = n / 2 / ACTORS as u64;
@@ -245,21 +245,22 @@ async fn big(n: u64) {
         let (boxes, handled, done) = (boxes.clone(), handled.clone(), done.clone());
         spawn(async move {
             let (mut x, mut left, mut seen) = (me as u64 + 1, pings, 0);
-            let mut next = || {
-                let to = random(&mut x, ACTORS as u64 - 1) as usize;
-                let _ = boxes[to + (to >= me) as usize].try_send(Msg::Ping(me));
+            let next = |x: &mut u64| {
+                let to = random(x, ACTORS as u64 - 1) as usize;
+                let _ = boxes[to + (to >= me) as usize].try_send(Msg::Ping(me, *x));
             };
-            next();
+            next(&mut x);
             while let Some(m) = inbox.recv().await {
                 match m {
-                    Msg::Ping(from) => {
+                    Msg::Ping(from, n) => {
                         seen += 1;
-                        let _ = boxes[from].try_send(Msg::Pong);
+                        let _ = boxes[from].try_send(Msg::Pong(n));
                     }
-                    Msg::Pong => {
+                    Msg::Pong(n) => {
+                        check(n == x);
                         left -= 1;
                         if left > 0 {
-                            next();
+                            next(&mut x);
                         } else {
                             put(&done, ()).await;
                         }
