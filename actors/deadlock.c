@@ -273,7 +273,7 @@ static void try(struct rp_loop *l, struct probe *p, const struct rp__actor *a)
     }
     if (p->gone <= p->n)
         note(p, a, p->gone ? " > " : "");
-    if (tell(p, (rp_self *)(uintptr_t)rp__strand(a))) {
+    if (tell(p, rp__strand(a))) {
         drop(l, p);
         return;
     }

@@ -6,7 +6,7 @@
 
 /* The one of its coroutines that all others of it wait for: where it stands, the actor does. Its own, if there is no other;
  * or if that one waits for something else: then its tasks may go on. NULL: none. */
-const rp_self *rp__strand(const struct rp__actor *a);
+rp_self *rp__strand(const struct rp__actor *a);
 bool rp__strand_holds(const struct rp__actor *a, const void *what); /* one of those that stand still with it */
 
 /* `a`, which has a stack, stands between that asker of this process and its answer: nobody else can give it before

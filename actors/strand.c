@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* The task that `co` waits for, the only one it has; NULL: it does not, or has more. */
-static const rp_self *only_task(const rp_self *co)
+static rp_self *only_task(const rp_self *co)
 {
     const struct rp__scope *with = 0;
     unsigned n = 0;
@@ -25,15 +25,15 @@ static const rp_self *only_task(const rp_self *co)
             with = s, n += s->live;
     if (n != 1 || co->state != RP__PARKED || !co->waits)
         return 0;
-    const rp_self *task = RP__OF(rp_self, sibling, with->tasks.next);
+    rp_self *task = RP__OF(rp_self, sibling, with->tasks.next);
     bool closes = strcmp(co->waits, "scope") == 0;
     bool joins = strcmp(co->waits, "join") == 0 && ((const rp_task *)co->waits_on)->self == task;
     return closes || joins ? task : 0;
 }
 
-const rp_self *rp__strand(const struct rp__actor *a)
+rp_self *rp__strand(const struct rp__actor *a)
 {
-    const rp_self *co = a->co, *task;
+    rp_self *co = a->co, *task;
     while (co && (task = only_task(co)))
         co = task;
     return co == a->co || !rp__task_first(co) ? co : 0;

@@ -188,8 +188,8 @@ struct rp__ring {
     struct rp__ring *waiting_next;
 
     /* Stored by the producer: release every RP__RELEASE_EVERY slots, and when RP__RELEASE_AFTER messages have been
-     * handled, which hands the slots over to a consumer that looks; seq_cst once per round (P1). Loaded by the consumer: acquire, and seq_cst
-     * before it blocks (C2). */
+     * handled, which hands the slots over to a consumer that looks; seq_cst once per round (P1). Loaded by the
+     * consumer: acquire, and seq_cst before it blocks (C2). */
     _Alignas(128) _Atomic uint32_t tail;
     /* Stored by the consumer when it has done with slots: release hands them back for writing, and
      * seq_cst at the end of a drain, paired with `want`. Loaded by the producer with acquire when the
