@@ -140,10 +140,11 @@ static int publish(rp_self *me, struct group *g, const rp_msg *m)
     for (unsigned i = 0; g->hub && i < l->sys->nloops && rc == 0; i++)
         if (!rp_ref_none(g->hub[i]))
             rc = pass_on(me, &o, g->hub[i]);
-    if (rp__flags(s->type) & RP__F_BIG)
+    bool big = rp__flags(s->type) & RP__F_BIG;
+    if (big && !RP__MOVES_COPY)
         o.share = rp__big_of(s);
-    else if (rp__slots(s->type) > 1 && g->n > 1)
-        o.share = own = rp__big_new(l, o.type, o.body); /* without memory each gets a copy, or none */
+    else if ((big || rp__slots(s->type) > 1) && g->n > 1)
+        o.share = own = rp__big_new_shared(l, o.type, o.body); /* without memory each gets a copy, or none */
     for (uint32_t i = 0; i < g->n && rc == 0; i++)
         rc = pass_on(me, &o, g->member[i]);
     if (own)

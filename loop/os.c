@@ -35,8 +35,7 @@
 #endif
 #define PIDFD_SELF_GROUP (-10001) /* PIDFD_SELF_THREAD_GROUP, Linux 6.14 */
 
-enum { BATCH = 64, /* ranges that go to the kernel in one process_madvise */
-       PAGE = 4096 /* or a part of one, where they are larger: such a call is refused, which costs only time */ };
+enum { BATCH = 64 }; /* ranges that go to the kernel in one process_madvise */
 
 int (*rp__os_fault)(const char *call);
 
@@ -57,6 +56,11 @@ void *rp__os_map(size_t size, const char *name)
 void rp__os_unmap(void *p, size_t size)
 {
     munmap(p, size);
+}
+
+void rp__os_fix(void *pages, size_t size, bool fixed)
+{
+    (void)mprotect(pages, size, fixed ? PROT_READ : PROT_READ | PROT_WRITE);
 }
 
 /* Advises up to BATCH ranges at once; one by one where the kernel lacks the call. Returns how many. */
@@ -112,7 +116,7 @@ void rp__os_populate(const struct iovec *pages, unsigned n)
 
 void rp__os_populate_within(void *p, size_t size)
 {
-    uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1), to = ((uintptr_t)p + size) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t from = ((uintptr_t)p + RP__OS_PAGE - 1) & ~(uintptr_t)(RP__OS_PAGE - 1), to = ((uintptr_t)p + size) & ~(uintptr_t)(RP__OS_PAGE - 1);
     if (from < to)
         rp__os_populate(&(struct iovec){(void *)from, to - from}, 1);
 }

@@ -22,9 +22,12 @@ static inline bool rp__os_faulty(const char *call) /* a test wants `call` to fai
     return __builtin_expect(rp__os_fault != 0, 0) && rp__os_fault(call) != 0;
 }
 
+enum { RP__OS_PAGE = 4096 }; /* or a part of one, where they are larger: then calls about it are refused, which costs only time */
+
 /* Zeroed memory that costs nothing until touched, never in huge pages. NULL: the kernel refused. */
 void *rp__os_map(size_t size, const char *name);
 void  rp__os_unmap(void *p, size_t size);
+void  rp__os_fix(void *pages, size_t size, bool fixed); /* not to be written, or again. Where the kernel refuses, nothing changes */
 
 /* How a stack's low end can be made to fault. */
 enum rp__guard {

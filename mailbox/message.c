@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "mailbox/message.h"
 
+#include "loop/os.h"
+
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 static struct rp__slot *slot_of(const rp_msg *m)
@@ -23,15 +26,14 @@ static size_t outside_bytes(const rp_type *t, const void *body)
     return n;
 }
 
-struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *body)
+static size_t packed_size(const rp_type *t, const void *body)
 {
-    size_t size = sizeof(struct rp__big) + t->size + outside_bytes(t, body);
-    struct rp__big *b = rp__pool_get(&l->pool, size);
-    if (!b)
-        return 0;
-    b->size = size;
-    atomic_init(&b->others, 0);
-    b->packed = true;
+    return sizeof(struct rp__big) + t->size + outside_bytes(t, body);
+}
+
+static struct rp__big *pack(struct rp__big *b, size_t size, const rp_type *t, const void *body)
+{
+    *b = (struct rp__big){.size = size, .packed = true};
     memcpy(b->body, body, t->size);
     char *at = b->body + t->size;
     for (size_t i = 0; i < t->nfields; i++) {
@@ -49,11 +51,48 @@ struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *bod
     return b;
 }
 
+struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *body)
+{
+    size_t size = packed_size(t, body);
+    struct rp__big *b = rp__pool_get(&l->pool, size);
+    return b ? pack(b, size, t, body) : 0;
+}
+
+_Static_assert(offsetof(struct rp__big, body) == sizeof(struct rp__big), "the body begins where the head ends");
+
+/* A fixed one has its head at the end of a page, and its body in those behind. */
+static char *first_page(struct rp__big *b)
+{
+    return b->body - RP__OS_PAGE;
+}
+
+static size_t body_pages(const struct rp__big *b)
+{
+    return (b->size - sizeof *b + RP__OS_PAGE - 1) & ~(size_t)(RP__OS_PAGE - 1);
+}
+
+struct rp__big *rp__big_new_shared(struct rp_loop *l, const rp_type *t, const void *body)
+{
+    if (!RP__MOVES_COPY)
+        return rp__big_new(l, t, body);
+    size_t size = packed_size(t, body);
+    char *at = rp__os_map(2 * RP__OS_PAGE + size, "reparto: shared");
+    if (!at)
+        return 0;
+    struct rp__big *b = pack((struct rp__big *)(at + RP__OS_PAGE - sizeof *b), size, t, body);
+    b->fixed = true;
+    rp__os_fix(b->body, body_pages(b), true);
+    return b;
+}
+
 void rp__big_free(struct rp_loop *l, struct rp__big *b)
 {
     if (rp__big_shared(b) && atomic_fetch_sub_explicit(&b->others, 1, memory_order_acq_rel) > 0)
         return; /* 0: the last of the others went in between */
-    rp__pool_free(&l->pool, b, b->size);
+    if (b->fixed)
+        rp__os_unmap(first_page(b), 2 * RP__OS_PAGE + b->size);
+    else
+        rp__pool_free(&l->pool, b, b->size);
 }
 
 /* ---- owning -------------------------------------------------------------------------------------- */
@@ -97,9 +136,7 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
             rp__msg_shell_free(l, s);
             return 0;
         }
-        b->size = sizeof *b + t->size;
-        atomic_init(&b->others, 0);
-        b->packed = false;
+        *b = (struct rp__big){.size = sizeof *b + t->size};
         memset(b->body, 0, t->size);
         s->body[0] = (uintptr_t)b;
     }
@@ -109,7 +146,10 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
 
 void *rp_msg_fill(rp_msg *m)
 {
-    assert(!(rp__flags(m->slot.type) & RP__F_BIG && rp__big_shared(rp__big_of(slot_of(m)))) && "others read this body too");
+    struct rp__big *b = rp__flags(m->slot.type) & RP__F_BIG ? rp__big_of(slot_of(m)) : 0;
+    assert(!(b && rp__big_shared(b)) && "others read this body too");
+    if (b && b->fixed)
+        rp__os_fix(b->body, body_pages(b), false); /* nobody does any more */
     return rp__body_of(slot_of(m));
 }
 

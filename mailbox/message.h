@@ -70,6 +70,7 @@ struct rp__big {
      * that it is the reader's alone. */
     _Atomic uint32_t others;
     bool packed;  /* its fields point into it; else at their user's memory, until it is sent */
+    bool fixed;   /* it has pages of its own, which cannot be written while others share it: rp__big_new_shared */
     _Alignas(16) char body[];
 };
 
@@ -184,6 +185,9 @@ static inline void rp__slot_copy(struct rp__slot *to, const struct rp__slot *fro
 /* Makes the block for a body outside the slots, its bytes copied behind it. NULL: no memory. */
 struct rp__big *rp__big_new(struct rp_loop *l, const rp_type *t, const void *body);
 void rp__big_free(struct rp_loop *l, struct rp__big *b); /* when nobody else shares it */
+
+/* The same for one that several will share. Where misuse is looked for (RP__MOVES_COPY), who writes to it is stopped. */
+struct rp__big *rp__big_new_shared(struct rp_loop *l, const rp_type *t, const void *body);
 
 /* A copy of the slots in a block of its own; the original is an empty shell then. NULL: no memory. */
 static inline rp_msg *rp__msg_hold(struct rp_loop *l, struct rp__slot *s)

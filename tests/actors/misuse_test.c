@@ -125,4 +125,63 @@ TEST(misuse, of_a_body_that_was_sent_or_dropped)
     check(!survives(dropped));
 }
 
+/* ---- what several read --------------------------------------------------------------------------- */
+
+struct long_note {
+    char said[200]; /* more than a slot holds */
+};
+static const rp_field note_fields[] = {RP_FIELD(struct long_note, said, RP_CHARS)};
+static const rp_type note_type = RP_TYPE("test.long_note", struct long_note, note_fields);
+
+static rp_ref group;
+static bool scribbles;
+
+/* Joins when it is asked to. */
+static int reader(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    const struct long_note *n = rp_body(m, &note_type);
+    int rc = n ? 0 : rp_group_join(me, group);
+    if (!n)
+        return rc != 0 ? rc : rp_reply(me, m, NUM, rp_body(m, NUM));
+    if (scribbles)
+        ((struct long_note *)(uintptr_t)n)->said[0] = 'x';
+    sink = (uint64_t)n->said[0];
+    return 0;
+}
+static const rp_actor reads = {.name = "reader", .handle = reader};
+
+static int publish_note(rp_self *me, bool scribble)
+{
+    rp_ref member;
+    rp_msg *joined;
+    scribbles = scribble;
+    check_eq(rp_group_start(me, NULL, &group), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        check_eq(rp_spawn(me, &reads, NULL, &member), 0);
+        check_eq(rp_call(me, member, NUM, &(struct num){1}, &joined, RP_FOREVER), 0);
+        rp_msg_drop(me, joined);
+    }
+    check_eq(rp_publish(me, group, &note_type, &(struct long_note){"for both"}), 0);
+    return rp_sleep(me, rp_in_ms(me, 5));
+}
+
+static int read_only(rp_self *me, void *arg)
+{
+    (void)arg;
+    return publish_note(me, false);
+}
+
+static int scribble(rp_self *me, void *arg)
+{
+    (void)arg;
+    return publish_note(me, true);
+}
+
+TEST(misuse, of_a_body_that_others_read)
+{
+    check(survives(read_only));
+    check(!survives(scribble));
+}
+
 #endif
