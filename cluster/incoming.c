@@ -121,9 +121,7 @@ static int deliver(struct rp__link *k, const struct arrival *a)
             refuse(k, a, -ENOMEM);
             return 0;
         }
-        b->size = size;
-        atomic_init(&b->others, 0);
-        b->packed = true;
+        rp__big_init(b, size, true);
         memset(b->body, 0, t->size);
         s->body[rp__ext_words(word)] = (uintptr_t)b;
     }

@@ -33,7 +33,7 @@ static size_t packed_size(const rp_type *t, const void *body)
 
 static struct rp__big *pack(struct rp__big *b, size_t size, const rp_type *t, const void *body)
 {
-    *b = (struct rp__big){.size = size, .packed = true};
+    rp__big_init(b, size, true);
     memcpy(b->body, body, t->size);
     char *at = b->body + t->size;
     for (size_t i = 0; i < t->nfields; i++) {
@@ -136,7 +136,7 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
             rp__msg_shell_free(l, s);
             return 0;
         }
-        *b = (struct rp__big){.size = sizeof *b + t->size};
+        rp__big_init(b, sizeof *b + t->size, false);
         memset(b->body, 0, t->size);
         s->body[0] = (uintptr_t)b;
     }

@@ -74,6 +74,14 @@ struct rp__big {
     _Alignas(16) char body[];
 };
 
+static inline void rp__big_init(struct rp__big *b, size_t size, bool packed) /* its head; the body is yet to come */
+{
+    b->size = size;
+    atomic_init(&b->others, 0);
+    b->packed = packed;
+    b->fixed = false;
+}
+
 static inline bool rp__big_shared(const struct rp__big *b)
 {
     return atomic_load_explicit(&b->others, memory_order_acquire) > 0;
