@@ -199,7 +199,7 @@ static void say_frame(rp_self *me, struct rp__text *t, unsigned n, void *pc)
     rp__say(me, t, "\n");
 }
 
-static int parse_who(rp_system *sys, const char *rest, rp_ref *ret, unsigned *task)
+int rp__whom(rp_system *sys, const char *rest, rp_ref *ret, unsigned *task)
 {
     char who[256];
     *task = 0;
@@ -229,7 +229,7 @@ int rp__say_stack(rp_self *me, struct rp__text *t, const char *rest)
     unsigned task;
     rp_ref ref;
     void *pc[FRAMES];
-    int rc = parse_who(me->loop->sys, rest, &ref, &task);
+    int rc = rp__whom(me->loop->sys, rest, &ref, &task);
     if (rc != 0)
         return rc;
     int n = rp_backtrace(me, ref, task, pc, FRAMES);
@@ -242,7 +242,7 @@ int rp__say_stack_alone(rp_system *sys, struct rp__text *t, const char *rest)
 {
     unsigned task;
     rp_ref ref;
-    int rc = parse_who(sys, rest, &ref, &task);
+    int rc = rp__whom(sys, rest, &ref, &task);
     return rc != 0 ? rc : say_stack_of_holder(0, sys, t, ref);
 }
 

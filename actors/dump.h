@@ -5,7 +5,12 @@
 #ifndef RP__DUMP_H
 #define RP__DUMP_H
 
+#include "reparto/mailbox.h"
+
 #include "loop/text.h"
+
+/* "REF|NAME [TASK]"; `*task` is 0 without one. Any thread. 0, -EINVAL, -ESRCH: nobody has that name. */
+int rp__whom(rp_system *sys, const char *rest, rp_ref *ret, unsigned *task);
 
 /* Tables: a line that names the columns, then a line for each; words with blanks between. For programs. */
 int rp__say_loops(rp_self *me, struct rp__text *t, const char *rest);

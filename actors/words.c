@@ -4,6 +4,7 @@
 #include "actors/dump.h"
 #include "actors/runtime.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 static int say_books(rp_self *me, rp_system *sys, struct rp__text *t)
@@ -29,12 +30,22 @@ static int say_ledger_alone(rp_system *sys, struct rp__text *t, const char *rest
     return say_books(0, sys, t); /* counters, which any thread may read */
 }
 
+static int stop(rp_self *me, struct rp__text *t, const char *rest)
+{
+    unsigned task;
+    rp_ref who;
+    (void)t;
+    int rc = rp__whom(me->loop->sys, rest, &who, &task);
+    return rc != 0 ? rc : task ? -EINVAL : rp_stop(me, who, "stopped from outside");
+}
+
 /* In the order that `help` shows. */
 const struct rp__word rp__words[] = {
     {"loops", "a line for each loop", rp__say_loops, rp__say_loops_alone},
     {"actors", "a line for each actor and task", rp__say_actors, rp__say_actors_alone},
     {"profile", "samples CPU time for so long: profile MS; loops and actors show it", rp__say_profile, 0},
     {"stack", "where an actor stands: stack REF|NAME [TASK]", rp__say_stack, rp__say_stack_alone},
+    {"stop", "ends an actor, as rp_stop does: stop REF|NAME", stop, 0},
     {"dump", "loops and actors, for people", rp__say_dump, rp__say_dump_alone},
     {"ledger", "how the messages so far have ended", say_ledger, say_ledger_alone},
     {"dead", "messages that ended unread, the last first", rp__say_dead, 0},

@@ -234,6 +234,15 @@ rude() {
     show ask "$pid" loops
 }
 ok rude rude
+count() { "$reparto" ask "$pid" actors | grep -c " $1 "; }
+stop() {
+    show stop "$pid" "$(ref parked)" || return 1
+    for _ in {1..50}; do [ "$(count parked)" != 100000 ] && break; sleep 0.1; done
+    [ "$(count parked)" = 99999 ] && show stop "$pid" slow && ! show ask "$pid" stop 0.8.1 1
+}
+ok stop stop
+stops_nobody() { ! show stop "$pid" nobody && has "$work/shown" 'error: No such process'; }
+ok stops_nobody stops_nobody
 end
 [ -z "$skipped" ] || echo "note: $skipped"
 all_told
