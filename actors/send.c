@@ -46,7 +46,7 @@ static inline bool may_burst(const rp_self *me, struct rp_loop *l)
     return l->events.count < RP__BACKLOG || rp__sent(l) - me->sent_mark < RP__BURST;
 }
 
-/* How far the short way goes for a message. PLAIN: as far as it takes no call, so that rp_tell saves no registers. */
+/* How far the short way goes for a message. PLAIN: as far as it takes no call, so that rp_tell saves few registers. */
 enum effort { PLAIN, SHORT };
 
 /* Where a small message to another loop goes, if it may go at once; else NULL. */

@@ -71,12 +71,17 @@ static size_t body_pages(const struct rp__big *b)
     return (b->size - sizeof *b + RP__OS_PAGE - 1) & ~(size_t)(RP__OS_PAGE - 1);
 }
 
+static size_t fixed_size(size_t size) /* of all its pages */
+{
+    return 2 * RP__OS_PAGE + size;
+}
+
 struct rp__big *rp__big_new_shared(struct rp_loop *l, const rp_type *t, const void *body)
 {
     if (!RP__MOVES_COPY)
         return rp__big_new(l, t, body);
     size_t size = packed_size(t, body);
-    char *at = rp__os_map(2 * RP__OS_PAGE + size, "reparto: shared");
+    char *at = rp__os_map(fixed_size(size), "reparto: shared");
     if (!at)
         return 0;
     struct rp__big *b = pack((struct rp__big *)(at + RP__OS_PAGE - sizeof *b), size, t, body);
@@ -90,7 +95,7 @@ void rp__big_free(struct rp_loop *l, struct rp__big *b)
     if (rp__big_shared(b) && atomic_fetch_sub_explicit(&b->others, 1, memory_order_acq_rel) > 0)
         return; /* 0: the last of the others went in between */
     if (b->fixed)
-        rp__os_unmap(first_page(b), 2 * RP__OS_PAGE + b->size);
+        rp__os_unmap(first_page(b), fixed_size(b->size));
     else
         rp__pool_free(&l->pool, b, b->size);
 }

@@ -141,9 +141,10 @@ static int reader(rp_self *me, void *state, const rp_msg *m)
 {
     (void)state;
     const struct long_note *n = rp_body(m, &note_type);
-    int rc = n ? 0 : rp_group_join(me, group);
-    if (!n)
+    if (!n) {
+        int rc = rp_group_join(me, group);
         return rc != 0 ? rc : rp_reply(me, m, NUM, rp_body(m, NUM));
+    }
     if (scribbles)
         ((struct long_note *)(uintptr_t)n)->said[0] = 'x';
     sink = (uint64_t)n->said[0];
