@@ -5,11 +5,21 @@
  * Whoever finds nothing to receive looks at the message that the scheduler would dispatch next: if
  * that is for a coroutine that waits too, it gets it here and is switched to directly, as the
  * scheduler would have done one switch later. Anything else is the scheduler's.
+ *
+ * Whoever finds something does not wait, and rests where the turn is over, or all that has come while it was busy would
+ * hold the loop. Before it takes a message, so that its time does not count as that one's.
  */
 #include "actors/meter.h"
 #include "actors/runtime.h"
 
+#include "mailbox/park.h"
+
 #include <errno.h>
+
+static inline bool something_stands(const struct rp__actor *a)
+{
+    return (a->box && rp__mailbox_waiting(a->box)) || a->flags & RP__A_DUE;
+}
 
 static bool leave_recv(rp_self *me)
 {
@@ -57,6 +67,8 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     struct rp_loop *l = me->loop;
     if (!a || me->home)
         return -EINVAL;
+    if (something_stands(a))
+        rp__rest(me);
     int rc = rp_check(me);
     if (rc != 0)
         return rc;
@@ -121,6 +133,8 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
     struct rp_loop *l = me->loop;
     if (!a || me->home || !types || !*types)
         return -EINVAL;
+    if (something_stands(a))
+        rp__rest(me);
     int rc = rp_check(me);
     if (rc != 0)
         return rc;

@@ -92,10 +92,11 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
     rp__list_splice(&l->ready, &batch);
 }
 
-/* Where those that are ready have used up the turn, messages have a share all the same, or they would starve. */
+/* Where those that are ready have used up the turn, messages have a share all the same, or they would starve: a slice of
+ * their own, since the pace of those says nothing of theirs. */
 static inline void dispatch(struct rp_loop *l)
 {
-    bool spent = !rp__stint_goes_on(&l->stint);
+    bool spent = !rp__stint_turns_to(&l->stint);
     if (spent)
         rp__stint_share(&l->stint, l->sys->chaos ? 1 : RP__STINT_MOST);
     l->sys->floor->dispatch(l);

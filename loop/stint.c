@@ -52,5 +52,9 @@ RP__NOIPA bool rp__stint_next(struct rp__stint *s)
 
 void rp__stint_share(struct rp__stint *s, int32_t most)
 {
-    s->turn = s->left = s->size < most ? s->size : most;
+    struct rp_loop *l = RP__OF(struct rp_loop, stint, s);
+    l->now = l->world->now(l);
+    s->end = l->now + s->slice;
+    s->turn = most;
+    s->left = given(s);
 }

@@ -37,7 +37,7 @@ struct rp__stint {
 void rp__stint_init(struct rp__stint *s);
 void rp__stint_turn(struct rp__stint *s, int32_t budget); /* a turn begins, at the loop's `now` */
 bool rp__stint_next(struct rp__stint *s);  /* looks at the clock (the loop's `now`). False: the turn is over */
-void rp__stint_share(struct rp__stint *s, int32_t most); /* the turn is over: one short stint all the same, and no more */
+void rp__stint_share(struct rp__stint *s, int32_t most); /* the turn is over: so many more all the same, and a slice at most */
 
 static inline void rp__stint_end(struct rp__stint *s) /* the turn is over, whatever the clock says */
 {
@@ -48,6 +48,13 @@ static inline void rp__stint_end(struct rp__stint *s) /* the turn is over, whate
 static inline bool rp__stint_goes_on(struct rp__stint *s)
 {
     return __builtin_expect(s->left > 0, 1) || rp__stint_next(s);
+}
+
+/* The same before something else than so far. Where the pace is slow it looks at the clock: what is left of a stint may have
+ * been given while the time was, and would be all that the others get. */
+static inline bool rp__stint_turns_to(struct rp__stint *s)
+{
+    return s->size < RP__STINT_FIRST ? rp__stint_next(s) : rp__stint_goes_on(s);
 }
 
 #endif

@@ -7,6 +7,13 @@
 
 #include "loop/loop.h"
 
+static int keep_arg(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(void **)state = arg;
+    return 0;
+}
+
 /* ---- coroutines that are always ready, more of them than a turn has room for, and a message -------- */
 
 enum { SIM_MANY = 100, MANY = 4500, SEEDS = 10 };
@@ -71,6 +78,54 @@ TEST(fair, messages_have_their_share_beside_those_that_are_ready)
 #endif
 }
 
+/* ---- one coroutine that is always ready, and slow: what its pace is, is not the messages' ------------ */
+
+enum { CROWD = 1000 };
+
+static int count_it(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)m;
+    ++**(unsigned **)state;
+    return 0;
+}
+
+/* Takes ten turns' time at once. By the clock: simulated, each turn has a share that is drawn. */
+static int always_slow(rp_self *me, void *arg)
+{
+    unsigned *n = arg;
+    int rc = 0;
+    for (; rc == 0; ++*n, rc = rp_yield(me))
+        for (rp_time until = rp_now(me) + 10 * RP__TURN_NS; rp_now(me) < until;)
+            ;
+    return 0;
+}
+
+static int beside_a_slow_one(rp_self *me, void *arg)
+{
+    static const rp_actor counts = {.name = "counts", .handle = count_it, .init = keep_arg, .state_size = sizeof(void *)};
+    static const rp_actor slow = {.name = "slow", .run = always_slow};
+    static unsigned n;
+    unsigned come = 0;
+    rp_ref r;
+    (void)arg;
+    n = 0;
+    check_eq(rp_spawn(me, &slow, &(rp_spawn_opts){.arg = &n}, NULL), 0);
+    check_eq(rp_spawn(me, &counts, &(rp_spawn_opts){.arg = &come}, &r), 0);
+    while (n < 10)
+        check_eq(rp_yield(me), 0);
+    for (unsigned i = 0; i < CROWD; i++)
+        check_eq(tell_num(me, r, i), 0);
+    for (n = 0; come < CROWD;)
+        check_eq(rp_yield(me), 0);
+    check(n < CROWD / 10, "%u messages waited for %u slow steps", CROWD, n);
+    return 0;
+}
+
+TEST(fair, messages_have_a_slice_beside_one_that_is_slow)
+{
+    check_eq(run_with(beside_a_slow_one, NULL, &(rp_system_opts){.loops = 1}), 0);
+}
+
 /* ---- handlers that are slow ------------------------------------------------------------------------ */
 
 enum { SLOW = 50 * RP_US, CIRCLES = 8, MS = 40, UNHEARD = 25 * MS * (RP_MS / SLOW) };
@@ -99,12 +154,6 @@ static int slow_circle(rp_self *me, void *state, const rp_msg *m)
     return s->over ? RP_STOP : tell_num(me, rp_self_ref(me), 1);
 }
 
-static int keep_arg(rp_self *me, void *state, void *arg)
-{
-    (void)me;
-    *(void **)state = arg;
-    return 0;
-}
 static const rp_actor circle = {.name = "circle", .handle = slow_circle, .init = keep_arg, .state_size = sizeof(void *)};
 
 static void start_circles(rp_self *me, struct slow *s, unsigned loop)
@@ -188,5 +237,60 @@ TEST(fair, every_source_has_its_turn)
     for (uint64_t i = 0; i < seeds(SEEDS); i++) {
         rp_system_opts sim = {.loops = 2, .sim_seed = seed + i};
         check_eq(run_with(many_sources, NULL, &sim), 0);
+    }
+}
+
+/* ---- coroutines that find their mailbox full ------------------------------------------------------- */
+
+enum { STOOD = 400 };
+
+struct reader {
+    bool by_type;
+    uint64_t n;
+};
+
+static int read_all(rp_self *me, void *arg)
+{
+    static const rp_type *const nums[] = {NUM, NULL};
+    struct reader *r = arg;
+    int rc = rp_sleep(me, rp_in_ms(me, 1)); /* all come meanwhile */
+    while (rc == 0 && r->n < STOOD) {
+        rp_msg *m;
+        rc = r->by_type ? rp_recv_of(me, nums, &m, RP_FOREVER) : rp_recv(me, &m, RP_FOREVER);
+        if (rc != 0)
+            break;
+        check_eq(((const struct num *)rp_body(m, NUM))->n, r->n++);
+        rp_msg_drop(me, m);
+        rp_sim_busy(me, SLOW);
+    }
+    return rc;
+}
+static const rp_actor reads = {.name = "reads", .run = read_all};
+
+static int beside_a_reader(rp_self *me, void *arg)
+{
+    struct reader r = {*(bool *)arg, 0};
+    rp_ref who;
+    rp_time late = 0;
+    check_eq(rp_spawn(me, &reads, &(rp_spawn_opts){.arg = &r}, &who), 0);
+    for (unsigned i = 0; i < STOOD; i++)
+        check_eq(tell_num(me, who, i), 0);
+    while (r.n < STOOD) {
+        rp_time at = rp_in_ms(me, 1);
+        check_eq(rp_sleep(me, at), 0);
+        if (rp_now(me) - at > late)
+            late = rp_now(me) - at;
+    }
+    check(late < 2 * (RP__TURN_NS + SLOW), "a timer was %lld ns late", (long long)late); /* it is ready behind the reader */
+    return 0;
+}
+
+TEST(fair, who_has_a_full_mailbox_lets_others_run)
+{
+    uint64_t seed = test_seed();
+    for (uint64_t i = 0; i < seeds(SEEDS); i++) {
+        bool by_type = i % 2;
+        rp_system_opts sim = {.loops = 1, .sim_seed = seed + i};
+        check_eq(run_with(beside_a_reader, &by_type, &sim), 0);
     }
 }
