@@ -31,7 +31,8 @@ enum {
     RP__A_WATCHED = 64,   /* somebody has ever monitored it: its failure is theirs */
     RP__A_TOLD = 128,     /* its children know */
     RP__A_INIT = 256,     /* init has run, so fini will */
-    RP__A_DRAINS = 512,   /* an idle handler whose mailbox holds what it has unstashed: RP__OP_DRAIN is on its way */
+    RP__A_DRAINS = 512,   /* an idle handler whose mailbox holds what comes before all else: what it has unstashed, or, demoted, all
+                             that has come. RP__OP_DRAIN is on its way */
     RP__A_KEPT = 1024,    /* under a supervisor: an end is an incarnation's, until it is released */
     RP__A_DOWN = 2048,    /* kept, and its incarnation has ended: its supervisor decides */
     RP__A_TRAP = 4096,    /* to be stopped is a message to it */
@@ -39,7 +40,8 @@ enum {
     RP__A_MOVING = 16384, /* on its way to another loop, or the shell it goes to: busy without a stack (move.h) */
     RP__A_GUEST = 32768,  /* was born on another loop */
     RP__A_LEAVES = 65536, /* is to move when it has done with its message */
-    RP__A_TRACED = 131072 /* a line for each message it begins with (trace.h) */
+    RP__A_TRACED = 131072, /* a line for each message it begins with (trace.h) */
+    RP__A_DEMOTED = 262144 /* others' messages go before its own (demote.c) */
 };
 
 enum { RP__NOBODY = UINT32_MAX };
@@ -56,6 +58,7 @@ struct rp__extra { /* what few actors have */
     struct rp__hook names;   /* struct rp__name_watch */
     struct rp__kept *kept;   /* under a supervisor */
     struct rp__request *leave; /* it is to move */
+    rp_time demoted_until;   /* RP__A_DEMOTED, on its loop's clock */
     uint32_t ticks;          /* timers taken in a row while messages wait */
     uint32_t brought;        /* timers of it that were started on another loop; those that have ended too */
     char *name;              /* it is registered under */
@@ -226,6 +229,17 @@ bool rp__ran(const rp_self *me, rp_time ns);            /* struct rp__floor's */
 rp_time rp__cpu_of(const struct rp_loop *l, const struct rp__actor *a);
 void rp__cpu_brought(struct rp_loop *l, const struct rp__actor *a, rp_time ns); /* it has come, and had so much elsewhere */
 
+/* ---- demotion (demote.c) --------------------------------------------------------------------------- */
+
+void rp__overran(struct rp_loop *l, rp_time took); /* struct rp__floor's */
+bool rp__still_demoted(struct rp_loop *l, struct rp__actor *a);
+void rp__stand_behind(rp_self *me); /* suspends, if it may wait, until what is in the loop's queue has had its turn */
+
+static inline bool rp__is_demoted(struct rp_loop *l, struct rp__actor *a)
+{
+    return __builtin_expect(a->flags & RP__A_DEMOTED, 0) && rp__still_demoted(l, a);
+}
+
 /* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
 
 enum rp__op {            /* body[] */
@@ -381,7 +395,8 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m); /* out of its
 /* After an actor has taken a message out of its mailbox: senders may go on. */
 void rp__box_taken(struct rp_loop *l, struct rp__actor *a);
 void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy);
-void rp__drain(struct rp_loop *l, struct rp__actor *a); /* an idle handler gets what stands in its mailbox, before all else */
+bool rp__has_mail(const struct rp__actor *a); /* to be taken: a message in its mailbox, or a timer that is due */
+void rp__drain(struct rp_loop *l, struct rp__actor *a); /* an idle handler gets what stands in its mailbox, before what comes now */
 bool rp__box_is_full(const struct rp__actor *a);
 void rp__box_tell(struct rp__actor *a, struct rp__slot *s); /* whoever receives by type: s has come */
 void rp__box_put(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, bool owned);

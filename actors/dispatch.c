@@ -207,15 +207,19 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
             rp__chunk_unpin(&l->events, me->pin);
             me->pin = 0;
         }
+        if (rc == 0 && rp__is_demoted(l, a) && rp__has_mail(a))
+            rp__stand_behind(me);
         rp_msg *m = rc == 0 && !(a->flags & (RP__A_STOPPED | RP__A_LEAVES)) ? rp__next_in_box(l, a) : 0;
         if (!m)
             break;
         s = me->msg = &m->slot; /* before others run, who look at what it is at */
-        l->stint.left--;
         if (!rp__stint_goes_on(&l->stint))
             rp__yield_sure(me);
+        else
+            l->stint.left--;
         rc = handle(me, a, s);
     }
+    (void)rp__stint_goes_on(&l->stint); /* here it is known yet whose time it was */
     a->co = 0;
     a->flags &= ~(uint32_t)(RP__A_BUSY | RP__A_DRAINS);
     me->actor = 0;
@@ -257,11 +261,23 @@ __attribute__((noinline)) static void call_with_copy(struct rp_loop *l, rp_self 
     call_handler(l, me, a, &copy);
 }
 
-/* A handler that has unstashed and returned: what stands in its mailbox comes before what comes now. */
+/* Who is demoted, and waits for a message: its turn has come. */
+static rp_self *give_next(struct rp_loop *l, struct rp__actor *a)
+{
+    a->flags &= ~(uint32_t)RP__A_DRAINS;
+    rp_msg *m = a->flags & RP__A_RECV ? rp__next_in_box(l, a) : 0;
+    if (!m)
+        return 0; /* it is at another, and takes this one itself */
+    rp__give(a, m);
+    return a->co;
+}
+
+/* A handler that has unstashed and returned, or is demoted: what stands in its mailbox comes before what comes now. With one
+ * that is slow the turn is over, and what others have sent by then comes before the next. */
 static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
 {
-    if (!a || !(a->flags & RP__A_DRAINS) || a->flags & (RP__A_BUSY | RP__A_ENDING))
-        return; /* it has ended, or is at it: finish_turn does the same */
+    if (a->flags & RP__A_BUSY)
+        return; /* it is at it: finish_turn does the same */
     uint64_t addr = a->addr;
     for (rp_msg *m; rp__stint_goes_on(&l->stint) && (m = rp__next_in_box(l, a));) {
         l->stint.left--;
@@ -269,10 +285,18 @@ static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
         if (a->addr != addr || a->flags & RP__A_ENDING)
             return;
     }
-    if ((a->box && rp__mailbox_waiting(a->box)) || a->flags & RP__A_DUE)
+    if (rp__has_mail(a))
         rp__signal(l, addr, 0, RP__OP_DRAIN, 0, 0);
     else
         a->flags &= ~(uint32_t)RP__A_DRAINS;
+}
+
+static rp_self *on_drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
+{
+    if (a->flags & RP__A_COROUTINE)
+        return give_next(l, a);
+    drain(l, me, a);
+    return 0;
 }
 
 /* ---- coroutines ---------------------------------------------------------------------------------- */
@@ -292,6 +316,12 @@ __attribute__((always_inline)) static inline rp_self *hand_over(struct rp_loop *
 
 /* ---- one message --------------------------------------------------------------------------------- */
 
+static void put_behind(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, enum place place)
+{
+    rp__box_put(l, a, s, place == OWNED);
+    rp__drain(l, a);
+}
+
 /* To one that is idle, or waits for a message: then it is to run now. */
 static rp_self *deliver_now(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
 {
@@ -305,23 +335,31 @@ static rp_self *deliver_now(struct rp_loop *l, rp_self *me, struct rp__actor *a,
     return 0;
 }
 
+static void on_signal(struct rp_loop *l, rp_self *me, struct rp__slot *s)
+{
+    me->actor = 0; /* it is nobody's code */
+    rp__on_signal(l, s);
+}
+
 /* Who is to run now, if the message was what he waited for; else NULL. */
 __attribute__((noinline)) static rp_self *deliver_rest(struct rp_loop *l, rp_self *me, struct rp__actor *a,
                                                        struct rp__slot *s, enum place place)
 {
     unsigned f = rp__flags(s->type);
     if (f & RP__F_SYSTEM && rp__op_of(s->type) == RP__OP_DRAIN)
-        drain(l, me, a);
+        return a && (a->flags & (RP__A_DRAINS | RP__A_ENDING)) == RP__A_DRAINS ? on_drain(l, me, a) : 0;
     else if (f & RP__F_SYSTEM)
-        rp__on_signal(l, s);
+        on_signal(l, me, s);
     else if (f & RP__F_REPLY)
         return rp__on_reply(l, s);
     else if (!a || a->flags & (RP__A_ENDING | RP__A_STOPPED))
         meet_ended(l, a, s, place);
     else if (expired(l, s))
         rp__finish(l, s, RP__EXPIRED);
-    else if (a->flags & (RP__A_BUSY | RP__A_DRAINS) && !(a->flags & RP__A_RECV))
+    else if (a->flags & RP__A_DRAINS || (a->flags & (RP__A_BUSY | RP__A_RECV)) == RP__A_BUSY)
         rp__box_put(l, a, s, place == OWNED);
+    else if (rp__is_demoted(l, a))
+        put_behind(l, a, s, place);
     else
         return deliver_now(l, me, a, s, place);
     return 0;
@@ -340,10 +378,12 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
         call_handler(l, me, a, s);
     return;
 rest:;
-    bool plain_recv = a && !(s->type & special) && (a->flags & (RP__A_RECV | RP__A_TRACED)) == RP__A_RECV;
+    bool plain_recv = a && !(s->type & special) && (a->flags & (RP__A_RECV | RP__A_TRACED | RP__A_DEMOTED | RP__A_DRAINS)) == RP__A_RECV;
     rp_self *next = plain_recv ? hand_over(l, a, s, place) : deliver_rest(l, me, a, s, place);
-    if (next)
+    if (next) {
+        me->actor = next->actor;
         rp__resume(me, next);
+    }
 }
 
 /* ---- the rings ----------------------------------------------------------------------------------- */

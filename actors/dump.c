@@ -124,9 +124,9 @@ static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
             rp__word_of(name, sizeof name, a->name), doing_names[a->doing], w && *waits ? waits : "-",
             rp__ref_text(on, me, a->on), (uintptr_t)a->object, w ? us(now - a->since) : 0,
             w && a->until != RP_FOREVER ? us(a->until - now) : -1);
-    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s %zu %zu %u %s %" PRId64 " %s\n", a->depth,
+    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s%s %zu %zu %u %s %" PRId64 " %s\n", a->depth,
             a->stashed, a->limit, a->bytes, us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
-            a->supervised || a->stopping ? "" : "-", a->stack, a->stack_used, a->holders,
+            a->demoted ? "d" : "", a->supervised || a->stopping || a->demoted ? "" : "-", a->stack, a->stack_used, a->holders,
             rp__word_of(object, sizeof object, a->object_name), us(a->cpu), as_word(info, sizeof info, a->info));
 }
 

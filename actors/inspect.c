@@ -168,6 +168,7 @@ static void begin(struct rp_loop *l, rp_actor_info *r, const struct rp__actor *a
     *r = (rp_actor_info){.ref = rp__ref(l, a->addr), .parent = rp__ref(l, a->parent), .loop = l->index};
     r->waits = "";
     r->until = RP_FOREVER;
+    r->demoted = (a->flags & RP__A_DEMOTED) != 0;
     r->stopping = (a->flags & RP__A_STOPPED) != 0;
     copy_name(r->kind, sizeof r->kind, a->kind->name);
     copy_name(r->name, sizeof r->name, a->extra ? a->extra->name : 0);

@@ -36,6 +36,7 @@ static void add_loop(rp_metrics *m, const struct rp_loop *l)
     m->ended += counted(&l->tally[RP__ENDED]);
     m->failed += counted(&l->tally[RP__FAILED]);
     m->restarted += counted(&l->tally[RP__RESTARTED]);
+    m->demoted += counted(&l->tally[RP__DEMOTED]);
     m->stalls += rp__stalls_of(l);
     m->stacks += counted(&l->gauge[RP__G_STACKS]);
     m->stack_bytes += counted(&l->gauge[RP__G_STACK_BYTES]);
@@ -126,6 +127,7 @@ static const struct row of_loop[] = {
     ROW("actors_ended_total", "counter", ended, "Actors that have ended."),
     ROW("actors_failed_total", "counter", failed, "Incarnations of actors that ended with an error."),
     ROW("actors_restarted_total", "counter", restarted, "Incarnations begun by supervisors."),
+    ROW("actors_demoted_total", "counter", demoted, "Actors that held the loop for too long with a message."),
     ROW("stalls_total", "counter", stalls, "Reports that the loop was held."),
     ROW("mailbox_high_water", "gauge", messages.high_water, "Messages in the longest mailbox there has been."),
     ROW("lost_signals_total", "counter", messages.lost_signals, "Signals lost because memory and its reserve were spent."),

@@ -184,10 +184,7 @@ static void act_on(struct rp_loop *l, struct rp__hook *held, bool moved)
 static void go_on(struct rp_loop *l, struct rp__actor *a)
 {
     a->flags &= ~(uint32_t)(RP__A_BUSY | RP__A_MOVING | RP__A_DRAINS);
-    if ((a->box && rp__mailbox_waiting(a->box)) || a->flags & RP__A_DUE) {
-        a->flags |= RP__A_DRAINS;
-        rp__signal(l, a->addr, a->addr, RP__OP_DRAIN, 0, 0);
-    }
+    rp__drain(l, a);
 }
 
 static void thaw(struct rp_loop *l, struct rp__actor *a)

@@ -16,9 +16,15 @@
 
 #include <errno.h>
 
-static inline bool something_stands(const struct rp__actor *a)
+/* Before it takes one. */
+static inline void rest(rp_self *me, struct rp__actor *a)
 {
-    return (a->box && rp__mailbox_waiting(a->box)) || a->flags & RP__A_DUE;
+    if (!rp__has_mail(a))
+        return;
+    if (rp__is_demoted(me->loop, a))
+        rp__stand_behind(me);
+    else
+        rp__rest(me);
 }
 
 static bool leave_recv(rp_self *me)
@@ -39,7 +45,7 @@ static inline struct rp__actor *next_receiver(struct rp_loop *l, rp_msg **held)
     if (!s || s->type & special)
         return 0;
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
-    if (!a || !(a->flags & RP__A_RECV) || a->flags & (RP__A_STOPPED | RP__A_ENDING | RP__A_TRACED) || !(*held = rp__msg_hold(l, s)))
+    if (!a || !(a->flags & RP__A_RECV) || a->flags & (RP__A_STOPPED | RP__A_ENDING | RP__A_TRACED | RP__A_DEMOTED | RP__A_DRAINS) || !(*held = rp__msg_hold(l, s)))
         return 0;
     l->quantum--;
     l->stint.left--;
@@ -67,8 +73,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     struct rp_loop *l = me->loop;
     if (!a || me->home)
         return -EINVAL;
-    if (something_stands(a))
-        rp__rest(me);
+    rest(me, a);
     int rc = rp_check(me);
     if (rc != 0)
         return rc;
@@ -133,8 +138,6 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
     struct rp_loop *l = me->loop;
     if (!a || me->home || !types || !*types)
         return -EINVAL;
-    if (something_stands(a))
-        rp__rest(me);
     int rc = rp_check(me);
     if (rc != 0)
         return rc;
@@ -142,7 +145,10 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
         return -ENOMEM;
     if ((rc = rp__mailbox_by_type(l, a->box)) != 0)
         return rc;
-    while (!(*ret = take_of(l, a, types))) {
+    for (;;) { /* ends with the message that it waits for */
+        rest(me, a);
+        if ((rc = rp_check(me)) != 0 || (*ret = take_of(l, a, types)))
+            return rc;
         if (rp__box_is_full(a))
             return -ENOBUFS;
         if ((rc = rp__may_wait(me)) != 0 || (rc = rp__keep_stack(me)) != 0)
@@ -153,7 +159,6 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
         if (rc != 0)
             return rc;
     }
-    return 0;
 }
 
 /* ---- the stash ----------------------------------------------------------------------------------- */
@@ -193,9 +198,15 @@ int rp_unstash(rp_self *me)
     return rc;
 }
 
+bool rp__has_mail(const struct rp__actor *a)
+{
+    return (a->box && rp__mailbox_waiting(a->box)) || a->flags & RP__A_DUE;
+}
+
 void rp__drain(struct rp_loop *l, struct rp__actor *a)
 {
-    if (a->flags & (RP__A_COROUTINE | RP__A_DRAINS) || !a->box || !rp__mailbox_waiting(a->box))
+    bool takes_itself = (a->flags & (RP__A_COROUTINE | RP__A_RECV)) == RP__A_COROUTINE;
+    if (takes_itself || a->flags & RP__A_DRAINS || !rp__has_mail(a))
         return;
     a->flags |= RP__A_DRAINS;
     rp__signal(l, a->addr, a->addr, RP__OP_DRAIN, 0, 0);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const struct rp__floor floor_of_actors = {
-    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__overdue, rp__stalled_at, rp__ran,
+    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
 };
 
 static void start_root(struct rp__post *p, struct rp_loop *l)
@@ -88,6 +88,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .chaos = o->chaos_seed,
         .silent = world_ud && world == &rp__world_uv,
         .unmeasured = o->unmeasured,
+        .budget = o->demote_ms * RP_MS,
         .frozen = o->inspect || rp__os_env("RP_INSPECT"),
         .freeze_signo = o->stall_signal,
         .stall = {o->stall_ms * RP_MS, o->on_stall, o->stall_ud},

@@ -84,6 +84,12 @@ void rp__trace_hook(struct rp_loop *l, const struct rp__actor *a, const char *ho
     rp__trace(l, RP__T_HOOK, "%s %s %.3f ms", who(name, a), hook, (double)took / RP_MS);
 }
 
+void rp__trace_demoted(struct rp_loop *l, const struct rp__actor *a, rp_time took)
+{
+    char name[WHO];
+    rp__trace(l, RP__T_STALL, "%s is demoted: %.3f ms", who(name, a), (double)took / RP_MS);
+}
+
 void rp__trace_supervise(struct rp_loop *l, const struct rp__actor *a, const rp_supervision *e)
 {
     static const char *const what[] = {"is told to stop", "starts", "fell", "starts again", "stopped", "is stuck", "is gone", "is given up"};

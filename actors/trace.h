@@ -14,6 +14,7 @@ void rp__trace_end(struct rp_loop *l, const struct rp__actor *a);
 void rp__trace_send(struct rp_loop *l, const struct rp__out *o, bool gone); /* gone: its body is not here any more */
 void rp__trace_recv(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s);
 void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint64_t count);
+void rp__trace_demoted(struct rp_loop *l, const struct rp__actor *a, rp_time took);
 void rp__trace_hook(struct rp_loop *l, const struct rp__actor *a, const char *hook, rp_time took);
 
 /* a, a supervisor, has seen this, or decided it: `what` 0, to stop a child, which may take until `again`. */

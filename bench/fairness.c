@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * fairness - a thousand pairs that ping each other on one loop, each a ping at a time; then the same beside
- * one actor that sends to another as fast as it can. How much longer does a ping take, at the 99th percent?
+ * one actor that sends to another as fast as it can. How much longer does a ping take, at the 99th percent? And beside
+ * one that holds the loop for 2 ms with each message, and always has some: as it comes, and demoted.
  */
 #include "bench.h"
 
-enum { PAIRS = 1000, EACH = 2000 };
+enum { PAIRS = 1000, EACH = 2000, EACH_SLOW = 4, SLOW_MS = 2 };
 
 static int echo(rp_self *me, void *state, const rp_msg *m)
 {
@@ -46,11 +47,19 @@ static int swallow(rp_self *me, void *state, const rp_msg *m)
 }
 static const rp_actor sink = {.name = "sink", .handle = swallow};
 
+static int plod(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    for (rp_time until = rp_now(me) + SLOW_MS * RP_MS; rp_now(me) < until;)
+        ;
+    return 0;
+}
+static const rp_actor plodder = {.name = "plodder", .handle = plod};
+
 static int flood(rp_self *me, void *arg)
 {
     rp_ref s;
-    int rc = rp_spawn(me, &sink, NULL, &s);
-    (void)arg;
+    int rc = rp_spawn(me, arg, NULL, &s);
     while (rc == 0 && (rc = rp_check(me)) == 0)
         rc = rp_tell(me, s, &num_type, &(struct num){1});
     return rc == -ECANCELED ? 0 : rc;
@@ -63,13 +72,13 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int p99_of(rp_self *me, double *ret)
+static int p99_of(rp_self *me, unsigned each, double *ret)
 {
-    float *took = malloc(sizeof *took * PAIRS * EACH);
+    float *took = malloc(sizeof *took * PAIRS * each);
     static rp_ref pings[PAIRS];
     int rc = took ? 0 : -ENOMEM;
     for (unsigned i = 0; i < PAIRS && rc == 0; i++) {
-        struct pinger p = {.left = EACH, .took = took + i * EACH};
+        struct pinger p = {.left = each, .took = took + i * each};
         rc = rp_spawn(me, &ponger, NULL, &p.pong);
         if (rc == 0)
             rc = rp_spawn(me, &pinger, &(rp_spawn_opts){.arg = &p, .monitor = true}, &pings[i]);
@@ -79,8 +88,8 @@ static int p99_of(rp_self *me, double *ret)
     if (rc == 0)
         rc = await_downs(me, PAIRS);
     if (rc == 0) {
-        qsort(took, PAIRS * EACH, sizeof *took, by_value);
-        *ret = took[(size_t)PAIRS * EACH * 99 / 100];
+        qsort(took, PAIRS * each, sizeof *took, by_value);
+        *ret = took[(size_t)PAIRS * each * 99 / 100];
     }
     free(took);
     return rc;
@@ -91,18 +100,34 @@ static int root(rp_self *me, void *arg)
     (void)arg;
     double alone = 0, beside = 0;
     rp_ref f;
-    int rc = p99_of(me, &alone);
+    int rc = p99_of(me, EACH, &alone);
     if (rc == 0)
-        rc = rp_spawn(me, &flooder, NULL, &f);
+        rc = rp_spawn(me, &flooder, &(rp_spawn_opts){.arg = (void *)(uintptr_t)&sink}, &f);
     if (rc == 0)
-        rc = p99_of(me, &beside);
+        rc = p99_of(me, EACH, &beside);
     say("ping_p99_alone", alone * 1e6, "us");
     say("ping_p99_flooded", beside * 1e6, "us");
     return rc;
 }
 
+static int beside_a_slow_one(rp_self *me, void *name)
+{
+    double beside = 0;
+    rp_ref f;
+    int rc = rp_spawn(me, &flooder, &(rp_spawn_opts){.arg = (void *)(uintptr_t)&plodder}, &f);
+    if (rc == 0)
+        rc = rp_sleep(me, rp_in_ms(me, 100));
+    if (rc == 0)
+        rc = p99_of(me, EACH_SLOW, &beside);
+    say(name, beside * 1e3, "ms");
+    return rc;
+}
+
 int main(void)
 {
+    char slow[] = "ping_p99_slow", demoted[] = "ping_p99_demoted";
     bench_run(root, NULL, &(rp_system_opts){.loops = 1});
+    bench_run(beside_a_slow_one, slow, &(rp_system_opts){.loops = 1});
+    bench_run(beside_a_slow_one, demoted, &(rp_system_opts){.loops = 1, .demote_ms = 1});
     return 0;
 }

@@ -36,7 +36,7 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     rp__list_init(&l->due);
     rp__young_init(&l->young);
     l->trim_at = RP_FOREVER;
-    rp__stint_init(&l->stint);
+    rp__stint_init(&l->stint, sys->budget);
     rp__waitlist_init(&l->in_line);
     rp__list_init(&l->spills);
     rp__stacks_init(&l->stacks, &sys->mem);

@@ -82,8 +82,10 @@ RP__NOIPA static void run_ready(struct rp_loop *l, rp_self *me)
     rp__list_init(&batch);
     rp__list_splice(&batch, &l->ready);
     for (struct rp__hook *at; rp__stint_goes_on(&l->stint) && (at = rp__list_pop(&batch));) {
+        rp_self *next = RP__OF(rp_self, ready, at);
         l->stint.left--;
-        rp__switch(l, me, RP__OF(rp_self, ready, at));
+        me->actor = next->actor; /* whose code runs until this one does */
+        rp__switch(l, me, next);
     }
     rp__list_splice(&l->ready, &l->yielded);
     if (rp__list_empty(&batch))
@@ -138,6 +140,14 @@ static void begin_turn(struct rp_loop *l)
         rp__sampler_look(l, l->now);
 }
 
+/* Where there is a budget it looks at the clock in any case: who has run last may have gone beyond it. */
+static inline bool another_round(struct rp_loop *l)
+{
+    if (!l->more && l->stint.budget == RP_FOREVER)
+        return false;
+    return rp__stint_next(&l->stint) && l->more;
+}
+
 RP__NOIPA static void sched_main(rp_self *me)
 {
     struct rp_loop *l = me->loop;
@@ -146,6 +156,8 @@ RP__NOIPA static void sched_main(rp_self *me)
             if (l->quantum <= 0) {
                 me->actor = 0; /* whom it called last has returned: posts and timers are nobody's code */
                 rp__inbox_drain(l);
+                if (l->stint.budget != RP_FOREVER)
+                    l->now = l->world->now(l); /* or the time of those would be the next one's */
                 rp__wheel_advance(&l->wheel, l->now, RP__QUANTUM);
                 run_ready(l, me);
                 l->quantum = RP__QUANTUM;
@@ -158,7 +170,7 @@ RP__NOIPA static void sched_main(rp_self *me)
             l->quantum = 0;
             rp__publish(l);
             l->more = rp__work_left(l);
-        } while (l->more && rp__stint_next(&l->stint));
+        } while (another_round(l));
         rp__switch(l, me, &l->home);
     }
 }

@@ -22,19 +22,22 @@ enum {
     RP__STINT_FIRST = 4,     /* of those, before the first look at the clock; */
     RP__STINT_MOST = 256,    /* between any two; */
     RP__STINT_GROWTH = 2,
+    RP__STINT_ALONE = 64,    /* of one thing each, after one that took more than the budget */
     RP__STINT_PART = 8       /* and a stint that took more than this part of the slice was slow */
 };
 
 struct rp__stint {
     int32_t left; /* of this one; 0 or less: the clock is to be looked at, or the turn is over */
     int32_t size; /* what the handlers' pace allows */
+    int32_t alone; /* so many stints are to be of one thing */
     int32_t turn; /* what was left of the turn when it began; 0: the turn is over */
     rp_time end;  /* of the turn */
-    rp_time slice; /* how long a turn may last */
+    rp_time slice; /* how long a turn may last, */
+    rp_time budget; /* and one thing in it, before the floor is told; RP_FOREVER: any time */
 };
 
 /* Whoever calls these is a loop's own thread, and the stint its loop's. */
-void rp__stint_init(struct rp__stint *s);
+void rp__stint_init(struct rp__stint *s, rp_time budget);
 void rp__stint_turn(struct rp__stint *s, int32_t budget); /* a turn begins, at the loop's `now` */
 bool rp__stint_next(struct rp__stint *s);  /* looks at the clock (the loop's `now`). False: the turn is over */
 void rp__stint_share(struct rp__stint *s, int32_t most); /* the turn is over: so many more all the same, and a slice at most */

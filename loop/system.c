@@ -94,6 +94,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->nloops = n;
     sys->chaos = o->chaos;
     sys->unmeasured = o->unmeasured;
+    sys->budget = o->budget > 0 ? o->budget : RP_FOREVER;
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
     rp__trace_open(sys);

@@ -18,6 +18,7 @@ struct rp__floor {
     const char *(*name)(const rp_self *me); /* of its actor, for reports */
     void (*overdue)(rp_self *me);         /* it has waited long for what somebody holds, or for a task. NULL: nobody looks into it */
     void (*at)(const rp_self *me, struct rp_stall *ret); /* who it is, and at what; of a thread that stands still */
+    void (*overran)(struct rp_loop *l, rp_time took); /* one thing has, more than the budget; whose it was runs, or has run last on the scheduler's stack */
     /* It has had so much CPU time. False: nobody whose time is kept. In a signal handler, on its own thread. */
     bool (*ran)(const rp_self *me, rp_time ns);
 };
@@ -42,6 +43,7 @@ struct rp_system {
     int trace_fd;
     rp_time began;         /* on its clock */
     bool unmeasured;       /* no message carries its time */
+    rp_time budget;        /* what one thing may take; RP_FOREVER: any time */
     bool watched;          /* counted by overflow.c */
     bool forked;           /* this is a forked child: set there before anything else runs */
     struct rp__hook everywhere; /* in fork.c's list */
@@ -63,6 +65,7 @@ struct rp__system_opts {
     uint64_t chaos;
     bool silent;           /* no signal handlers: an overflow of a stack goes unreported */
     bool unmeasured;
+    rp_time budget;        /* for one thing that runs, or the floor is told; 0: none */
     bool frozen;           /* who looks from outside freezes its loops (freeze.h); a watchdog does anyway */
     int freeze_signo;      /* by this signal; 0: the usual one */
     struct rp__stall_opts stall;

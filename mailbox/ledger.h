@@ -26,6 +26,7 @@ enum rp__tally {
     RP__ENDED,
     RP__FAILED,       /* and incarnations of them */
     RP__RESTARTED,
+    RP__DEMOTED,      /* actors, each time */
     RP__DROPPED_WHY,  /* by rp_dropped: each message that is DROPPED is counted here too */
     RP__TALLIES_USED = RP__DROPPED_WHY + RP_DROPPED_WHYS
 };

@@ -3,8 +3,10 @@
 
 void rp__rest_now(rp_self *me)
 {
-    if (!rp__stint_goes_on(&me->loop->stint) && !me->nowait && rp__keep_stack(me) == 0)
-        rp__yield_sure(me);
+    if (rp__stint_goes_on(&me->loop->stint) || me->nowait || rp__keep_stack(me) != 0)
+        me->loop->stint.left--;
+    else
+        rp__yield_sure(me); /* that it goes on counts as one thing */
 }
 
 /* C1, C2 */

@@ -106,7 +106,9 @@ void rp__rest_now(rp_self *me);
 
 static inline void rp__rest(rp_self *me)
 {
-    if (__builtin_expect(--me->loop->stint.left <= 0, 0))
+    if (__builtin_expect(me->loop->stint.left > 0, 1))
+        me->loop->stint.left--;
+    else
         rp__rest_now(me);
 }
 

@@ -94,7 +94,7 @@ static void print_actor(const struct actor *a)
     if (a->depth)
         duration(oldest, a->oldest);
     printf("%-14s %-22s %4u %5s %-8s %-18s %-14s %8s %7u %8s %5u %5u\n", a->ref, who, a->loop, cpu, a->doing,
-           waits ? a->waits : "", strcmp(a->on, "-") ? a->on : "", since, a->depth, oldest, a->tasks, a->restarts);
+           waits ? a->waits : strchr(a->flags, 'd') ? "its turn" : "", strcmp(a->on, "-") ? a->on : "", since, a->depth, oldest, a->tasks, a->restarts);
 }
 
 /* The most interesting ones first, and not more than fit. `note`: what else there is to say; "". */

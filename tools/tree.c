@@ -30,6 +30,8 @@ static void print_node(const struct actor *a, int depth)
     printf("  %s", a->task ? "" : a->ref);
     if (strchr(a->flags, 's'))
         printf("  supervised, %u restarts", a->restarts);
+    if (strchr(a->flags, 'd') && !a->task)
+        printf("  demoted");
     printf("  %s%s%s", a->doing, strcmp(a->waits, "-") ? " for " : "", strcmp(a->waits, "-") ? a->waits : "");
     if (a->depth)
         printf("  %u waiting", a->depth);

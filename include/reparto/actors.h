@@ -278,6 +278,8 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     int stall_signal;     /* the real-time signal for that; 0: SIGRTMAX - 3. -EBUSY: something else has a handler for it */
     void (*on_stall)(const rp_stall *s, void *ud); /* on a thread that is no loop's; NULL: a line on standard error */
     void *stall_ud;
+    uint32_t demote_ms;   /* not 0: an actor that holds its loop for longer with a message is demoted: its next ones come one at a
+                             time, when everybody else's that were there have been handled. Until it has not for a second */
     bool unmeasured;      /* no message carries its time: see metrics.h */
     /* cluster; see cluster.h */
     const char *listen;   /* "tcp://127.0.0.1:7000", "uv+ipc:///run/x" (cluster.h); NULL: this process does not listen */

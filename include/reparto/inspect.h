@@ -63,6 +63,7 @@ typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
     uint32_t restarts;    /* by its supervisor, */
     bool supervised;      /* which is its parent */
     bool stopping;        /* it has been told to end */
+    bool demoted;         /* others' messages go before its own (rp_system_opts.demote_ms) */
     char info[RP_INFO];   /* what its kind says of its state (rp_actor.info), cut off. "": nothing; of tasks always */
     size_t stack;         /* bytes of the stack it has at present; 0: none */
     size_t stack_used;    /* of those, in use while it is suspended */

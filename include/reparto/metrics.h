@@ -25,6 +25,7 @@ typedef struct rp_metrics {
     uint64_t spawned, ended; /* actors; the difference is alive */
     uint64_t failed;     /* incarnations that ended with an error, other than by being stopped */
     uint64_t restarted;  /* by supervisors */
+    uint64_t demoted;    /* actors, each time (rp_system_opts.demote_ms) */
     uint64_t stalls;     /* reports that it was held (stall.h) */
     uint64_t stacks, stack_bytes; /* in use; address space that they and the free ones take */
     uint64_t pool_blocks, pool_bytes; /* in use; taken from the allocator. A block may be freed on another loop

@@ -123,7 +123,7 @@ static void run_one(const struct scenario *s)
     rp_ledger l;
     memset(&l, 0, sizeof l);
     rp_system_opts o = {.loops = s->world == SIM_1 ? 1 : s->world == SIM_3 ? 3 : 2, .mem = &mem.alloc, .ledger = &l,
-                        .sim_seed = s->world <= SIM_3 ? 7 : 0, .spin_us = -1};
+                        .sim_seed = s->world <= SIM_3 ? 7 : 0, .spin_us = -1, .demote_ms = s->world <= SIM_3};
     if (strstr(s->name, "endpoint"))
         o.inspect = fault_endpoint();
     reset(strcmp(s->name, "start") == 0 || strcmp(s->name, "endpoint") == 0);

@@ -28,7 +28,7 @@ static rp_time patience(rp_self *me)
 /* ---- actors to play with --------------------------------------------------------------------------- */
 
 /* Does with a number what the number says, and answers whoever wants an answer. */
-enum { ANSWER, ERROR, SILENT, TAKE, KEEP, PASS, REST, NEXT, QUIT, FAIL, SPAWN, TASKS, TIMER };
+enum { ANSWER, ERROR, SILENT, TAKE, KEEP, PASS, REST, NEXT, QUIT, FAIL, SPAWN, TASKS, TIMER, LASTS };
 
 struct player {
     rp_token token;
@@ -98,6 +98,9 @@ static int play(rp_self *me, void *state, const rp_msg *m)
         return rp_forward(me, m, b->ref);
     case REST:
         TRY(rp_sleep(me, rp_in_ms(me, 2)));
+        break;
+    case LASTS:
+        rp_sim_busy(me, 3 * RP_MS);
         break;
     case NEXT:
         TRY(play_next(me));
@@ -1186,6 +1189,28 @@ static int moves(rp_self *me, void *arg)
     return await_down(me);
 }
 
+/* Who holds the loop for long has its messages later, and all of them; also what stood there when memory was out. */
+static int demoted(rp_self *me, void *arg)
+{
+    const rp_actor *kinds[] = {&player, &singer};
+    const struct test_mem *mem = fault_mem()->ud;
+    (void)arg;
+    fault_arm();
+    for (unsigned i = 0; i < 2; i++) {
+        rp_ref who;
+        TRY(rp_spawn(me, kinds[i], &(rp_spawn_opts){.monitor = true}, &who));
+        for (unsigned k = 0; k < 10; k++)
+            TRY(tell_num(me, who, LASTS));
+        TRY(tell_num(me, who, REST));
+        int rc = call_n(me, who, ANSWER, who);
+        check(rc != -ETIMEDOUT || mem->from_then_on, "its turn does not come");
+        TRY(rc);
+        TRY(rp_stop(me, who, "enough"));
+        TRY(await_down(me));
+    }
+    return 0;
+}
+
 static int movers(rp_self *me, void *arg)
 {
     rp_ref m, a;
@@ -1449,7 +1474,7 @@ const struct scenario scenarios[] = {
     BOTH("threads", threads), BOTH("monitors", monitors), BOTH("full_wait", full_wait), BOTH("full_fail", full_fail),
     BOTH("full_drop_new", full_drop_new), BOTH("full_drop_old", full_drop_old), BOTH("full_ring", full_ring),
     BOTH("full_queue", full_queue), BOTH("busy", busy), BOTH("dies_busy", dies_busy), BOTH("looks", looks),
-    BOTH("supervises", supervises), BOTH("restarts", restarts), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
+    BOTH("supervises", supervises), BOTH("restarts", restarts), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("demoted", demoted), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"profiles", UV_2, profiles}, {"profiles", ATTACHED, profiles}, {"profiles", TICKED, profiles},
     {"left_behind", UV_2, left_behind},
     {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
