@@ -4,6 +4,7 @@
  */
 #include "actors/move.h"
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include "loop/system.h"
 
@@ -337,6 +338,7 @@ static void install(struct rp__errand *e, struct rp_loop *l)
         rp__pool_free(&l->pool, shell.extra, sizeof *shell.extra);
     *a = m->gone;
     a->flags = (a->flags & ~(uint32_t)RP__A_GUEST) | (shell.flags & RP__A_GUEST);
+    rp__trace_actor(l, a);
     a->first_child = a->next = RP__NOBODY;
     a->prev = shell.prev;
     a->box = rp__boxes_join(l, a->box, shell.box);

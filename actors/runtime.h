@@ -66,6 +66,7 @@ struct rp__runtime {
     /* A quit is on its way: whoever turns it true pushes the post. acquire and release: the post is free again, and
      * `quit_why`, when loop 0 has turned it false. */
     _Atomic bool quitting;
+    _Atomic bool read_along; /* somebody does (tracer.c). Whoever turns it true does; acquire and release: one after the other */
     _Atomic bool draining; /* nothing new is taken in: set once, read by all; relaxed, it orders nothing */
     int (*cluster_open)(struct rp_loop *l); /* on loop 0, before the root; NULL: no cluster */
     const struct rp__route *route;

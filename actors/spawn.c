@@ -167,7 +167,8 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
                      : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
                                                      : (uint32_t)o->mailbox_bytes;
     a->overflow = o->overflow ? o->overflow : RP_WAIT;
-    a->flags = flags_of(b->kind) | (rp__traces(l, RP__T_RECV) ? RP__A_TRACED : 0u);
+    a->flags = flags_of(b->kind);
+    rp__trace_actor(l, a);
     int rc = build_stack(l, a, o->stack, o->arg);
     if (rc == 0)
         rc = build_state(l, a);

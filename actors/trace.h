@@ -9,6 +9,12 @@
 #include "loop/trace.h"
 #include "reparto/supervisor.h"
 
+/* Whether it has a line for each message that it begins with. */
+static inline void rp__trace_actor(const struct rp_loop *l, struct rp__actor *a)
+{
+    a->flags = (a->flags & ~(uint32_t)RP__A_TRACED) | (rp__traces(l, RP__T_RECV) ? RP__A_TRACED : 0u);
+}
+
 void rp__trace_spawn(struct rp_loop *l, const struct rp__actor *a);
 void rp__trace_end(struct rp_loop *l, const struct rp__actor *a);
 void rp__trace_send(struct rp_loop *l, const struct rp__out *o, bool gone); /* gone: its body is not here any more */

@@ -10,6 +10,7 @@
 extern const struct rp__word rp__words[];
 
 int rp__say_profile(rp_self *me, struct rp__text *t, const char *rest); /* profile.c */
+int rp__say_trace(rp_self *me, struct rp__text *t, const char *rest);   /* tracer.c */
 int rp__say_dead(rp_self *me, struct rp__text *t, const char *rest);    /* dead.c */
 int rp__say_metrics(rp_self *me, struct rp__text *t, const char *rest); /* metrics.c */
 int rp__say_metrics_alone(rp_system *sys, struct rp__text *t, const char *rest); /* but for what has to be counted */

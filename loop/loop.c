@@ -62,8 +62,7 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     l->now = sys->world->now(l);
     if (index == 0)
         sys->began = l->now;
-    l->trace = sys->trace;
-    l->slow |= l->trace & RP__T_SEND ? RP__SLOW_TRACE : 0;
+    rp__trace_set(l, 0);
     if ((rc = rp__wheel_init(&l->wheel, l->now)) != 0)
         return rc;
     return sys->floor->open(l);

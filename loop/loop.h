@@ -66,7 +66,7 @@ struct rp_loop {
     struct rp__ring **out;     /* to loop i; NULL: never sent to */
     uint64_t node;
     uint32_t slow;
-    uint32_t trace;            /* categories that are traced */
+    uint32_t trace;            /* categories that are traced: what the environment asked for, and the tracer */
     uint32_t index;
     struct rp__stint stint;    /* what may be done before the clock is looked at, and of the turn */
     uint32_t source;           /* the loop that the messages now dispatched came from */
@@ -85,6 +85,7 @@ struct rp_loop {
     uint32_t in_line_credit;   /* and how many have been dispatched that nobody of them was woken for */
     struct rp__hook spills;    /* struct rp__spill, for this loop itself: memory was out */
     rp_time now;               /* when it last looked: at least once in a round */
+    struct rp__tracer *tracer; /* who reads along (trace.h); NULL: nobody */
     rp_time trim_at;           /* when stacks that are free by then give their pages back; RP_FOREVER: none are */
     rp_time idle_gap;          /* running mean of the time without work, for spinning */
     rp_system *sys;

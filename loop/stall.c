@@ -19,9 +19,7 @@ __attribute__((noinline)) static void say(const struct rp__stall *w, const rp_st
     char line[PREFIX + RP__SEEN_TEXT + 1] = "reparto: ";
     const struct rp_loop *l = w->sys->loops[r->loop];
     size_t n = PREFIX + rp__seen_text(line + PREFIX, RP__SEEN_TEXT, r);
-    if (rp__traces(l, RP__T_STALL)) {
-        rp__trace(l, RP__T_STALL, "%s", line + PREFIX);
-    } else if (!w->o.tell) {
+    if (!rp__traced_outside(l, RP__T_STALL, line + PREFIX) && !w->o.tell) {
         line[n++] = '\n';
         (void)!rp__os_write(2, line, n);
     }

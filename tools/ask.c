@@ -125,19 +125,28 @@ static bool take_end(const struct target *t, char *text, bool late, char *why)
     return false;
 }
 
-char *try_to_ask(struct target *t, const char *word, const char *rest, char *why)
+/* A descriptor to read the answer from; < 0: `why`. */
+static int put_question(struct target *t, const char *word, const char *rest, char *why)
 {
     char line[512];
     int fd = dial(t, why);
     if (fd < 0)
-        return NULL;
+        return fd;
     int n = snprintf(line, sizeof line, "%s%s%s\n", word, *rest ? " " : "", rest);
-    char *text = NULL;
-    bool late = false;
     if (n < (int)sizeof line && send(fd, line, (size_t)n, MSG_NOSIGNAL) == n)
-        text = read_all(fd, &late);
-    else
-        snprintf(why, WHY, "%s: could not ask", t->path);
+        return fd;
+    snprintf(why, WHY, "%s: could not ask", t->path);
+    close(fd);
+    return -1;
+}
+
+char *try_to_ask(struct target *t, const char *word, const char *rest, char *why)
+{
+    bool late = false;
+    int fd = put_question(t, word, rest, why);
+    if (fd < 0)
+        return NULL;
+    char *text = read_all(fd, &late);
     close(fd);
     if (text && !take_end(t, text, late, why)) {
         free(text);
@@ -153,6 +162,43 @@ char *ask(struct target *t, const char *word, const char *rest)
     if (!text)
         fprintf(stderr, "reparto: %s\n", why);
     return text;
+}
+
+/* Shows the lines as they come, but for the last. True: that was "ok". */
+static bool show_lines(FILE *from, char *why)
+{
+    char *line = NULL;
+    size_t room = 0;
+    bool ok = false;
+    while (!ok && getline(&line, &room, from) > 0) {
+        ok = strcmp(line, "ok\n") == 0;
+        if (strncmp(line, "error: ", 7) == 0) {
+            snprintf(why, WHY, "%.*s", (int)strcspn(line, "\n"), line);
+            break;
+        }
+        if (!ok && (fputs(line, stdout) < 0 || fflush(stdout) != 0))
+            break;
+    }
+    free(line);
+    return ok;
+}
+
+int read_along(struct target *t, const char *rest)
+{
+    char why[WHY];
+    struct timeval any = {0, 0}; /* it may be long before there is a line */
+    int fd = put_question(t, "trace", rest, why);
+    FILE *from = fd >= 0 ? fdopen(fd, "r") : NULL;
+    bool ok = false;
+    if (from && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &any, sizeof any) == 0) {
+        snprintf(why, WHY, "%s: the answer broke off", t->path);
+        ok = show_lines(from, why);
+    }
+    if (!ok)
+        fprintf(stderr, "reparto: %s\n", why);
+    if (from)
+        fclose(from);
+    return ok ? 0 : 1;
 }
 
 /* ---- the table of actors ------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ static const char usage[] =
     "  wait WHERE              who waits for whom; rings\n"
     "  stack WHERE REF|NAME [TASK]   where a suspended actor stands\n"
     "        -l                with source lines, by addr2line\n"
+    "  trace WHERE CATEGORY,... [MS]   what happens, as it happens, for 10,000 ms\n"
     "  stop WHERE REF|NAME     ends an actor, as rp_stop does\n"
     "  dump WHERE              all of it, as the program itself would write it\n"
     "  ask WHERE WORD [...]    whatever it answers; `ask WHERE help` says what\n"
@@ -100,6 +101,8 @@ int main(int argc, char **argv)
         return show_stack(&t, &v, rest);
     if (strcmp(command, "stop") == 0 && *rest)
         return print_answer(&t, "stop", rest);
+    if (strcmp(command, "trace") == 0 && *rest)
+        return read_along(&t, rest);
     if (strcmp(command, "dump") == 0)
         return print_answer(&t, "dump", "");
     if (strcmp(command, "ask") == 0 && *rest) {

@@ -35,6 +35,8 @@ char *ask(struct target *t, const char *word, const char *rest);
 enum { WHY = 300 };
 char *try_to_ask(struct target *t, const char *word, const char *rest, char *why); /* NULL: `why` is to be said */
 
+int read_along(struct target *t, const char *rest); /* `trace`: lines as they come; the exit status */
+
 struct actor {
     const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object, *called, *info;
     unsigned task, loop, depth, tasks, restarts, holders;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -264,4 +265,102 @@ TEST(endpoint, opens_where_the_user_says)
     o.sim_seed = 1;
     check_eq(run_with(says, &result, &o), -EXDEV);
     unsetenv("RP_INSPECT");
+}
+
+/* ---- reading along ------------------------------------------------------------------------------- */
+
+struct trace {
+    const char *path;
+    struct ask a;
+    _Atomic bool over;
+};
+
+static int read_along(void *arg)
+{
+    struct trace *t = arg;
+    t->a.path = t->path;
+    int rc = ask_at(&t->a);
+    atomic_store(&t->over, true);
+    return rc;
+}
+
+static int read_in_a_task(rp_self *me, void *arg)
+{
+    return rp_offload(me, read_along, arg, RP_FOREVER);
+}
+
+static int traced_meanwhile(rp_self *me, struct trace *t, const char *text, rp_ref who)
+{
+    rp_scope s;
+    unsigned n = 0;
+    t->a.text = text;
+    atomic_store(&t->over, false);
+    rp_scope_open(me, &s, RP_FOREVER);
+    int rc = rp_go(me, &s, read_in_a_task, t, NULL);
+    while (rc == 0 && !atomic_load(&t->over)) {
+        rc = tell_num(me, who, n++);
+        if (rc == 0)
+            rc = rp_sleep(me, rp_in_ms(me, 4));
+    }
+    return rp_scope_close(me, &s, rc);
+}
+
+/* Many more actors than are marked in one go, and one on another loop that was there before. */
+static int is_read_along(rp_self *me, void *arg)
+{
+    enum { MANY = 10000 };
+    static struct trace t;
+    rp_ref far, last;
+    struct ask a;
+    t.path = arg;
+    check_eq(rp_spawn(me, &idler, &(rp_spawn_opts){.on = RP_LOOP(rp_loop_count(me) - 1)}, &far), 0);
+    for (unsigned i = 0; i < MANY; i++)
+        check_eq(rp_spawn(me, &idler, NULL, &last), 0);
+    check_eq(traced_meanwhile(me, &t, "trace recv 300\n", far), 0);
+    check(strncmp(t.a.answer, "# for 300 ms\n", 13) == 0, "%s", t.a.answer);
+    check(strstr(t.a.answer, " recv      idler#") && !strstr(t.a.answer, " send "), "%s", t.a.answer);
+    check(strstr(t.a.answer, "test.num{n="), "%s", t.a.answer);
+    check(ends_with(t.a.answer, "# 0 lines lost\nok\n"), "%s", t.a.answer);
+    check_eq(traced_meanwhile(me, &t, "trace send,recv 100\n", last), 0);
+    check(strstr(t.a.answer, " send ") && strstr(t.a.answer, " recv "), "%s", t.a.answer);
+    check_str(ask(me, &a, arg, "trace spawn 50\n"), "# for 50 ms\n# 0 lines lost\nok\n"); /* and nothing of before */
+    check_str(ask(me, &a, arg, "trace spawn,nonsense\n"), "error: Invalid argument\n");
+    check_str(ask(me, &a, arg, "trace recv 0\n"), "error: Invalid argument\n");
+    check_str(ask(me, &a, arg, "trace recv 100000\n"), "error: Invalid argument\n");
+    check_str(ask(me, &a, arg, "trace\n"), "error: Invalid argument\n");
+    return 0;
+}
+
+TEST(endpoint, somebody_reads_along)
+{
+    const char *path = socket_path("trace");
+    rp_system_opts one = {.loops = 1, .inspect = path}, three = {.loops = 3, .inspect = path};
+    check_eq(run_with(is_read_along, (void *)(uintptr_t)path, &one), 0);
+    check_eq(run_with(is_read_along, (void *)(uintptr_t)path, &three), 0);
+}
+
+/* One at a time; who goes ends it, and so does the system, with somebody who reads along. */
+static int readers_come_and_go(rp_self *me, void *arg)
+{
+    struct ask a;
+    char some[64];
+    int first = dial(arg), last;
+    rp_time begun = rp_now(me);
+    check(first >= 0 && send(first, "trace all 40000\n", 16, MSG_NOSIGNAL) == 16);
+    check_eq(rp_sleep(me, rp_in_ms(me, 100)), 0);
+    check(read(first, some, sizeof some) > 0);
+    check_str(ask(me, &a, arg, "trace recv 50\n"), "error: Device or resource busy\n");
+    close(first);
+    while (strstr(ask(me, &a, arg, "trace recv 50\n"), "error"))
+        check(rp_now(me) - begun < 20 * RP_S, "it is busy for ever");
+    last = dial(arg);
+    check(last >= 0 && send(last, "trace all 40000\n", 16, MSG_NOSIGNAL) == 16);
+    return rp_sleep(me, rp_in_ms(me, 200));
+}
+
+TEST(endpoint, readers_come_and_go)
+{
+    const char *path = socket_path("readers");
+    rp_system_opts o = {.loops = 2, .inspect = path};
+    check_eq(run_with(readers_come_and_go, (void *)(uintptr_t)path, &o), 0);
 }

@@ -1342,6 +1342,13 @@ static int endpoint(rp_self *me, void *arg)
     return rp_offload(me, ask_endpoint, (void *)(uintptr_t) "dump\n", RP_FOREVER);
 }
 
+static int traced_endpoint(rp_self *me, void *arg)
+{
+    (void)arg;
+    fault_arm();
+    return rp_offload(me, ask_endpoint, (void *)(uintptr_t) "trace all 20\n", RP_FOREVER);
+}
+
 static struct {
     _Atomic unsigned held;
     _Atomic bool enough;
@@ -1477,7 +1484,7 @@ const struct scenario scenarios[] = {
     BOTH("supervises", supervises), BOTH("restarts", restarts), BOTH("links", links), BOTH("moves", moves), BOTH("movers", movers), BOTH("demoted", demoted), BOTH("groups", groups), BOTH("inspects", inspects), {"inspects", UV_2, inspects},
     {"profiles", UV_2, profiles}, {"profiles", ATTACHED, profiles}, {"profiles", TICKED, profiles},
     {"left_behind", UV_2, left_behind},
-    {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint},
+    {"spawns", UV_2, spawns}, {"calls", UV_2, calls}, {"threads", UV_2, threads}, {"endpoint", UV_2, endpoint}, {"traced_endpoint", UV_2, traced_endpoint},
     {"held_endpoint", UV_2, held_endpoint},
     BOTH("dead_letters", dead_letters), {"dead_letters", UV_2, dead_letters},
     {"measured", SIM_1, measured}, {"measured", SIM_3, measured}, {"measured", UV_2, measured},

@@ -241,6 +241,11 @@ stop() {
     [ "$(count parked)" = 99999 ] && show stop "$pid" slow && ! show ask "$pid" stop 0.8.1 1
 }
 ok stop stop
+traces() {
+    show trace "$pid" spawn,end,timer,send,recv 300 && has "$work/shown" '^# for 300 ms$' '^# 0 lines lost$' &&
+        ! show trace "$pid" nonsense && has "$work/shown" 'error: Invalid argument'
+}
+ok traces traces
 stops_nobody() { ! show stop "$pid" nobody && has "$work/shown" 'error: No such process'; }
 ok stops_nobody stops_nobody
 end
