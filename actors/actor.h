@@ -19,6 +19,7 @@
 #include "loop/ids.h"
 #include "loop/map.h"
 #include "mailbox/mailbox.h"
+#include "reparto/inspect.h"
 #include "reparto/supervisor.h"
 
 enum {
@@ -41,7 +42,9 @@ enum {
     RP__A_GUEST = 32768,  /* was born on another loop */
     RP__A_LEAVES = 65536, /* is to move when it has done with its message */
     RP__A_TRACED = 131072, /* a line for each message it begins with (trace.h) */
-    RP__A_DEMOTED = 262144 /* others' messages go before its own (demote.c) */
+    RP__A_DEMOTED = 262144, /* others' messages go before its own (demote.c) */
+    RP__A_PLACED = 24,      /* from this bit on: rp_placed */
+    RP__A_PLACED_MASK = 7 << RP__A_PLACED
 };
 
 enum { RP__NOBODY = UINT32_MAX };
@@ -430,6 +433,12 @@ struct rp__watch { /* the RP_DOWN that will be sent, ready but for the reason */
 
 /* Which loop `on` means. 0, -EINVAL. */
 int  rp__place(struct rp_loop *l, unsigned on, unsigned *ret);
+rp_placed rp__placed_by(unsigned on);
+
+static inline void rp__placed(struct rp__actor *a, rp_placed why)
+{
+    a->flags = (a->flags & ~(uint32_t)RP__A_PLACED_MASK) | (uint32_t)why << RP__A_PLACED;
+}
 
 struct rp__birth;
 void rp__on_spawn(struct rp_loop *l, struct rp__birth *b);

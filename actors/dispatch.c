@@ -369,7 +369,8 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
     const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE) | RP__STAMP;
-    const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP | RP__A_GUEST;
+    const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP | RP__A_GUEST |
+                           RP__A_PLACED_MASK;
     if (__builtin_expect(!a || s->type & special || a->flags & ~plain, 0))
         goto rest;
     if (place == RING && !(a->flags & RP__A_NOWAIT))

@@ -25,6 +25,11 @@ static const char *const doing_names[] = {
     [RP_WAITING] = "waiting", [RP_ENDING] = "ending", [RP_FALLEN] = "fallen",
 };
 
+static const char *const placed_names[] = {
+    [RP_PLACED_HERE] = "here", [RP_PLACED_SPREAD] = "spread", [RP_PLACED_LEAST] = "least", [RP_PLACED_KEY] = "key",
+    [RP_PLACED_LOOP] = "loop", [RP_PLACED_MOVED] = "moved", [RP_PLACED_MOVER] = "mover",
+};
+
 const char *rp__ref_text(char *to, const rp_self *me, rp_ref r)
 {
     if (rp_ref_none(r))
@@ -124,10 +129,10 @@ static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
             rp__word_of(name, sizeof name, a->name), doing_names[a->doing], w && *waits ? waits : "-",
             rp__ref_text(on, me, a->on), (uintptr_t)a->object, w ? us(now - a->since) : 0,
             w && a->until != RP_FOREVER ? us(a->until - now) : -1);
-    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s%s %zu %zu %u %s %" PRId64 " %s\n", a->depth,
+    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s%s %zu %zu %u %s %" PRId64 " %s %s\n", a->depth,
             a->stashed, a->limit, a->bytes, us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
             a->demoted ? "d" : "", a->supervised || a->stopping || a->demoted ? "" : "-", a->stack, a->stack_used, a->holders,
-            rp__word_of(object, sizeof object, a->object_name), us(a->cpu), as_word(info, sizeof info, a->info));
+            rp__word_of(object, sizeof object, a->object_name), us(a->cpu), placed_names[a->placed], as_word(info, sizeof info, a->info));
 }
 
 /* Gives each record to `say`. */
@@ -151,7 +156,7 @@ static int each_actor(rp_self *me, struct rp__text *t, void (*say)(rp_self *, st
 static void say_actor_heads(rp_self *me, struct rp__text *t)
 {
     rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
-            "oldest_us tasks children restarts flags stack used holders called cpu_us info\n");
+            "oldest_us tasks children restarts flags stack used holders called cpu_us placed info\n");
 }
 
 int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest)

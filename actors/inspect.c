@@ -179,6 +179,7 @@ static rp_time note_actor(struct rp_loop *l, rp_actor_info *r, const struct rp__
     begin(l, r, a);
     note_box(l, r, a);
     r->children = a->nchildren;
+    r->placed = (rp_placed)((a->flags & RP__A_PLACED_MASK) >> RP__A_PLACED);
     r->supervised = (a->flags & RP__A_KEPT) != 0;
     r->restarts = r->supervised ? a->extra->kept->restarts : 0;
     r->doing = without_stack(l, a);

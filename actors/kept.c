@@ -71,7 +71,7 @@ void rp__kept_fall(struct rp_loop *l, struct rp__actor *a)
         (void)!(a->box ? rp__mailbox_unstash(l, a->box) : 0); /* its successor knows of no stash */
     else
         rp__actor_empty(l, a, k->mail == RP_MAIL_DROP ? RP__DROPPED : RP__DEAD);
-    a->flags &= RP__A_KEPT | RP__A_WATCHED | RP__A_NOWAIT | RP__A_TRAP | RP__A_GUEST | RP__A_TRACED;
+    a->flags &= RP__A_KEPT | RP__A_WATCHED | RP__A_NOWAIT | RP__A_TRAP | RP__A_GUEST | RP__A_TRACED | RP__A_PLACED_MASK;
     a->flags |= RP__A_ENDING | RP__A_DOWN;
     struct rp__fell f = {.who = rp__ref(l, a->addr), .reason = a->reason};
     if (a->why)

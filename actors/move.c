@@ -339,6 +339,7 @@ static void install(struct rp__errand *e, struct rp_loop *l)
     *a = m->gone;
     a->flags = (a->flags & ~(uint32_t)RP__A_GUEST) | (shell.flags & RP__A_GUEST);
     rp__trace_actor(l, a);
+    rp__placed(a, m->request->by_mover ? RP_PLACED_MOVER : RP_PLACED_MOVED);
     a->first_child = a->next = RP__NOBODY;
     a->prev = shell.prev;
     a->box = rp__boxes_join(l, a->box, shell.box);

@@ -63,6 +63,13 @@ int rp__place(struct rp_loop *l, unsigned on, unsigned *ret)
     return 0;
 }
 
+rp_placed rp__placed_by(unsigned on)
+{
+    if (on >= RP_KEY(0))
+        return RP_PLACED_KEY;
+    return on == RP_SPREAD ? RP_PLACED_SPREAD : on == RP_LEAST ? RP_PLACED_LEAST : RP_PLACED_LOOP;
+}
+
 unsigned rp_with(const rp_self *me, rp_ref who)
 {
     const struct rp_loop *l = me->loop;

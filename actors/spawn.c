@@ -169,6 +169,8 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
     a->overflow = o->overflow ? o->overflow : RP_WAIT;
     a->flags = flags_of(b->kind);
     rp__trace_actor(l, a);
+    if (o->on != RP_SAME)
+        rp__placed(a, rp__placed_by(o->on));
     int rc = build_stack(l, a, o->stack, o->arg);
     if (rc == 0)
         rc = build_state(l, a);

@@ -44,7 +44,7 @@ struct actor {
     uint64_t bytes, stack, used;
     int64_t cpu;  /* us, while somebody has asked for it */
     double share; /* of a core, in per cent, since the last picture (cpu.c); < 0: not known */
-    const char *flags;
+    const char *flags, *placed;
     /* of the graph in wait.c, and the tree in top.c: -1: nobody */
     int up, first, next;
 };

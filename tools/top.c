@@ -93,7 +93,7 @@ static void print_actor(const struct actor *a)
         duration(since, a->since);
     if (a->depth)
         duration(oldest, a->oldest);
-    printf("%-14s %-22s %4u %5s %-8s %-18s %-14s %8s %7u %8s %5u %5u\n", a->ref, who, a->loop, cpu, a->doing,
+    printf("%-14s %-22s %4u %-6s %5s %-8s %-18s %-14s %8s %7u %8s %5u %5u\n", a->ref, who, a->loop, a->task ? "" : a->placed, cpu, a->doing,
            waits ? a->waits : strchr(a->flags, 'd') ? "its turn" : "", strcmp(a->on, "-") ? a->on : "", since, a->depth, oldest, a->tasks, a->restarts);
 }
 
@@ -105,7 +105,7 @@ static void print_picture(const struct target *t, const struct view *v, const st
     int shown = 0;
     printf("process %d, by %s, %d actors and tasks%s%s\n%s", (int)t->pid, o->name, a->n, *note ? "  " : "", note, a->remarks);
     print_loops(now, before);
-    printf("\n%-14s %-22s %4s %5s %-8s %-18s %-14s %8s %7s %8s %5s %5s\n", "REF", "NAME", "LOOP", "CPU%", "DOING", "WAITS FOR",
+    printf("\n%-14s %-22s %4s %-6s %5s %-8s %-18s %-14s %8s %7s %8s %5s %5s\n", "REF", "NAME", "LOOP", "BY", "CPU%", "DOING", "WAITS FOR",
            "OF", "SINCE", "DEPTH", "OLDEST", "TASKS", "AGAIN");
     if (before)
         reading_compare(now, before);

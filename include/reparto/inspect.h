@@ -36,11 +36,22 @@ typedef enum rp_doing {
     RP_FALLEN    /* under a supervisor, between two incarnations */
 } rp_doing;
 
+typedef enum rp_placed { /* why an actor lives where it does */
+    RP_PLACED_HERE,   /* where its spawner was: RP_SAME */
+    RP_PLACED_SPREAD,
+    RP_PLACED_LEAST,
+    RP_PLACED_KEY,
+    RP_PLACED_LOOP,   /* that loop, or with another actor */
+    RP_PLACED_MOVED,  /* by rp_move, of others or itself, */
+    RP_PLACED_MOVER   /* or by a mover */
+} rp_placed;
+
 enum { RP_INFO = 96 }; /* bytes that rp_actor.info may write, the last of them a NUL */
 
 typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
     rp_ref ref, parent;   /* parent: none, the root */
     uint32_t loop;
+    rp_placed placed;
     uint32_t task;        /* 0: the actor itself; else which of its tasks. At most 32 of an actor are listed */
     rp_doing doing;
     char kind[32];        /* rp_actor.name, cut off */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/talk.h"
 #include "loop/system.h"
+#include "reparto/inspect.h"
 #include "tests/support.h"
 
 #include <errno.h>
@@ -71,6 +72,18 @@ static void end_mover(rp_self *me, rp_ref mover)
 
 /* ---- talk ------------------------------------------------------------------------------------------ */
 
+static unsigned moved_by_mover(rp_self *me)
+{
+    rp_inspection *i;
+    rp_actor_info a;
+    unsigned n = 0;
+    check_eq(rp_inspect(me, 10000, &i), 0);
+    while (rp_inspect_next(me, i, &a) > 0)
+        n += a.placed == RP_PLACED_MOVER;
+    rp_inspect_end(me, i);
+    return n;
+}
+
 static int chatty(rp_self *me, void *arg)
 {
     enum { PAIRS = 3 };
@@ -94,6 +107,7 @@ static int chatty(rp_self *me, void *arg)
     check_eq(rp_with(me, a[1]), RP_LOOP(1 % n)); /* who is not to be moved is not */
     check(n == 1 || t.talk >= PAIRS);
     end_mover(me, mover);
+    check_eq(moved_by_mover(me) > 0, n > 1);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/load.h"
+#include "reparto/inspect.h"
 #include "tests/support.h"
 
 #include <errno.h>
@@ -108,6 +109,49 @@ static int with_another(rp_self *me, void *arg)
     }
     check_eq(rp_with(me, (rp_ref){0, 0}), RP_NOWHERE);
     return 0;
+}
+
+/* ---- and why, to who looks ------------------------------------------------------------------------- */
+
+static void check_placed(rp_self *me, rp_ref who, rp_placed why)
+{
+    rp_inspection *i;
+    rp_actor_info a;
+    bool found = false;
+    check_eq(rp_inspect(me, 10000, &i), 0);
+    while (rp_inspect_next(me, i, &a) > 0)
+        if (rp_ref_eq(a.ref, who)) {
+            found = true;
+            check_eq(a.placed, why);
+        }
+    rp_inspect_end(me, i);
+    check(found);
+}
+
+static int why(rp_self *me, void *arg)
+{
+    const struct {
+        unsigned on;
+        rp_placed why;
+    } places[] = {{RP_SAME, RP_PLACED_HERE}, {RP_SPREAD, RP_PLACED_SPREAD}, {RP_LEAST, RP_PLACED_LEAST},
+                  {RP_KEY(7), RP_PLACED_KEY}, {RP_LOOP(0), RP_PLACED_LOOP}};
+    (void)arg;
+    check_placed(me, rp_self_ref(me), RP_PLACED_HERE);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        rp_ref r;
+        check_eq(start_on(me, places[i].on, &r), 0);
+        check_placed(me, r, places[i].why);
+        unsigned to = (where_is(me, r) + 1) % rp_loop_count(me);
+        check_eq(rp_move(me, r, RP_LOOP(to)), 0);
+        check_placed(me, r, rp_loop_count(me) > 1 ? RP_PLACED_MOVED : places[i].why);
+        check_eq(where_is(me, r), to);
+    }
+    return 0;
+}
+
+TEST(placement, why_is_seen)
+{
+    everywhere(why, NULL);
 }
 
 TEST(placement, with_another)

@@ -56,10 +56,10 @@ ok owner_only [ "$(stat -c %a "$work/reparto.$pid")" = 600 ]
 
 top() {
     show top -1 "$pid" && has "$work/shown" '^process [0-9]+, by depth' '^ +0 .* ok$' '^ +1 .* ok$' &&
-        has "$work/shown" '^0\.3\.1 +full +0 +- waiting  sleep .* [1-9][0-9]* +[0-9.]+m?s +0 +0$' &&
-        has "$work/shown" '^[0-9.]+ +post-office +0 +- waiting  message +' '^[0-9.]+ +flooder +0 +- waiting  room in a mailbox  0\.3\.1 ' \
-            '^[0-9.]+ +asker +0 +- waiting  reply +1\.0\.1 ' '^[0-9.]+ +wanter +0 +- waiting  a lock +1\.1\.1 ' \
-            '^[0-9.]+ +nurse +0 +- idle ' '^[0-9.]+ +clumsy +0 +- waiting  sleep .* 1$'
+        has "$work/shown" '^0\.3\.1 +full +0 +[a-z]+ +- waiting  sleep .* [1-9][0-9]* +[0-9.]+m?s +0 +0$' &&
+        has "$work/shown" '^[0-9.]+ +post-office +0 +[a-z]+ +- waiting  message +' '^[0-9.]+ +flooder +0 +[a-z]+ +- waiting  room in a mailbox  0\.3\.1 ' \
+            '^[0-9.]+ +asker +0 +[a-z]+ +- waiting  reply +1\.0\.1 ' '^[0-9.]+ +wanter +0 +[a-z]+ +- waiting  a lock +1\.1\.1 ' \
+            '^[0-9.]+ +nurse +0 +[a-z]+ +- idle ' '^[0-9.]+ +clumsy +0 +[a-z]+ +- waiting  sleep .* 1$'
 }
 ok top top
 first() { [ "$("$reparto" top -1 -s "$1" "$pid" | awk '/^REF/ { getline; print $2 }')" = "$2" ]; }
@@ -76,19 +76,19 @@ cpu() {
     printf b >&7
     awk '/^ +loop / { for (i = 1; i <= NF; i++) at[$i] = i }
         /^ +1 / && at["cpu%"] { all = $at["cpu%"]; own = $at["own%"] }
-        /^REF / { getline; first = $2; share = $4; getline; second = $4 }
+        /^REF / { getline; first = $2; share = $5; getline; second = $5 }
         END { bad = first != "burner" || share < 1 || share > all + 20 || share + own < all - 20 || second > 10
               if (bad) print first, share, second, all, own; exit bad }' "$work/shown" || { cat "$work/shown"; return 1; }
 }
 ok top_by_cpu_time cpu
-quiet() { show top -1 -q -s cpu "$pid" && has "$work/shown" 'by cpu' '^[0-9.]+ +burner +1 +- '; }
+quiet() { show top -1 -q -s cpu "$pid" && has "$work/shown" 'by cpu' '^[0-9.]+ +burner +1 +[a-z]+ +- '; }
 ok top_without_signals quiet
 # The share is seen in the second picture; by then the burner is first.
 cpu_keys() {
     printf b >&7
     python3 "$here/keys.py" cdcq "$reparto" top -d 0.6 -n 3 "$pid" >"$work/shown"
     printf b >&7
-    grep -Eq '^[0-9.]+ +burner +1 +[1-9][0-9]*\.[0-9] ' "$work/shown" && has "$work/shown" 'by cpu' 'c\(pu\)'
+    grep -Eq '^[0-9.]+ +burner +1 +[a-z]+ +[1-9][0-9]*\.[0-9] ' "$work/shown" && has "$work/shown" 'by cpu' 'c\(pu\)'
 }
 ok top_by_cpu_time_on_a_terminal cpu_keys
 
