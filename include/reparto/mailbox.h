@@ -111,6 +111,14 @@ RP_EXPORT RP_NODISCARD int rp_type_check(const rp_type *t);
 /* Prints a body by its fields, for traces: `name{id=7 note="x"}`. Returns what snprintf would. */
 RP_EXPORT int rp_type_print(char *to, size_t size, const rp_type *t, const void *body);
 
+/* Reads that back into `body`, t->size bytes: zero, but for the fields that are named, in any order. What is in RP_TEXT
+ * fields is written into `room`, the caller's, `size` bytes of it, and pointed to: as many as the text has are always
+ * enough. -EINVAL: not such text, another type's, a field that is unknown or there twice. -ERANGE: a number that is
+ * too large for its field. -EMSGSIZE: text that is too long for its RP_CHARS, with the NUL. -ENOBUFS: `room` is too
+ * small. -ENOTSUP: a field of RP_RAW or RP_BYTES, of which only the length is printed, or of RP_TOKEN. On error nothing
+ * in `body` counts. */
+RP_EXPORT RP_NODISCARD int rp_type_scan(const char *text, const rp_type *t, void *body, void *room, size_t size);
+
 /* ---- messages ------------------------------------------------------------------------------------ */
 
 typedef struct rp_msg rp_msg; /* exactly one owner, an actor: used on the loop where that lives, and goes with it when it moves */
