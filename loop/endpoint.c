@@ -157,15 +157,6 @@ static void offer(struct rp__endpoint *e, struct rp__place *p, rp_time now)
     ask_all(e, now);
 }
 
-static void read_from(struct rp__endpoint *e, struct rp__place *p, rp_time now)
-{
-    int rc = rp__request_read(&p->q, p->fd);
-    if (rc > 0)
-        offer(e, p, now);
-    else if (rc < 0 || now >= p->next)
-        drop(e, p);
-}
-
 struct kept { /* text of the thread's own */
     struct rp__text text;
     rp_system *sys;
@@ -202,13 +193,36 @@ static int keep(rp_self *me, struct rp__text *t)
     return 0;
 }
 
-/* Without the lock in between, which words take. */
-static void answer_alone(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+static struct kept begin_answer(struct rp__endpoint *e, struct rp__place *p, rp_time now)
 {
     p->state = RP__PLACE_ANSWERS;
     p->next = now + ANSWER_MS * RP_MS;
+    return (struct kept){.text = {.give = keep, .at = e->block}, .sys = e->sys, .p = p};
+}
+
+static void refuse(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    struct kept k = begin_answer(e, p, now);
+    rp__say(0, &k.text, "error: longer than %zu bytes\n", sizeof p->q.text - 1);
+    rp__text_flush(0, &k.text);
+}
+
+static void read_from(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    int rc = rp__request_read(&p->q, p->fd);
+    if (rc > 0)
+        offer(e, p, now);
+    else if (rc == -E2BIG)
+        refuse(e, p, now);
+    else if (rc < 0 || now >= p->next)
+        drop(e, p);
+}
+
+/* Without the lock in between, which words take. */
+static void answer_alone(struct rp__endpoint *e, struct rp__place *p, rp_time now)
+{
+    struct kept k = begin_answer(e, p, now);
     pthread_mutex_unlock(&e->lock);
-    struct kept k = {.text = {.give = keep, .at = e->block}, .sys = e->sys, .p = p};
     rp__request_answer(0, e->sys, e->words, &p->q, &k.text);
     rp__text_flush(0, &k.text);
     pthread_mutex_lock(&e->lock);

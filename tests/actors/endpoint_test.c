@@ -104,6 +104,8 @@ static int is_patient(rp_self *me, void *arg)
     check(write(silent[0], "led", 3) == 3);
     check(send(rude, much, sizeof much, MSG_NOSIGNAL) > 0); /* no line ends in it */
     check(ends_with(ask(me, &a, arg, "ledger\n"), "ok\n"), "%s", a.answer);
+    ssize_t n = read(rude, much, sizeof much);
+    check(n > 0 && strncmp(much, "error: longer than 4095 bytes\n", (size_t)n) == 0);
     check(read(rude, much, sizeof much) <= 0); /* it has been let go of */
     close(rude);
     close(silent[1]);
