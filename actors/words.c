@@ -47,6 +47,7 @@ const struct rp__word rp__words[] = {
     {"stack", "where an actor stands: stack REF|NAME [TASK]", rp__say_stack, rp__say_stack_alone},
     {"stop", "ends an actor, as rp_stop does: stop REF|NAME", stop, 0},
     {"trace", "what happens, as it happens, for so long: trace CATEGORY,... [MS]", rp__say_trace, 0},
+    {"send", "a message to an actor, as if by rp_tell: send REF|NAME TYPE{FIELD=VALUE ...}", rp__inject, 0},
     {"dump", "loops and actors, for people", rp__say_dump, rp__say_dump_alone},
     {"ledger", "how the messages so far have ended", say_ledger, say_ledger_alone},
     {"dead", "messages that ended unread, the last first", rp__say_dead, 0},

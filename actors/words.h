@@ -9,6 +9,7 @@
 
 extern const struct rp__word rp__words[];
 
+int rp__inject(rp_self *me, struct rp__text *t, const char *rest);      /* inject.c */
 int rp__say_profile(rp_self *me, struct rp__text *t, const char *rest); /* profile.c */
 int rp__say_trace(rp_self *me, struct rp__text *t, const char *rest);   /* tracer.c */
 int rp__say_dead(rp_self *me, struct rp__text *t, const char *rest);    /* dead.c */

@@ -20,6 +20,14 @@ void rp__text_flush(rp_self *me, struct rp__text *t)
     t->n = 0;
 }
 
+int rp__text_begin(rp_self *me, struct rp__text *t)
+{
+    if (t->rc == 0)
+        t->rc = t->give(me, t);
+    t->n = 0;
+    return t->rc;
+}
+
 int rp__text_close(rp_self *me, struct rp__text *t)
 {
     rp__text_flush(me, t);

@@ -15,7 +15,7 @@ struct rp__text {
     char *at;
     size_t n;
     int rc; /* 0, or why no more comes through */
-    /* Gives on what stands in [at, at + n). May suspend. 0 or an error. */
+    /* Gives on what stands in [at, at + n); nothing, where that has only to begin. May suspend. 0 or an error. */
     int (*give)(rp_self *me, struct rp__text *t);
     int fd;
     rp_time until; /* for all of it */
@@ -27,6 +27,10 @@ int  rp__text_close(rp_self *me, struct rp__text *t); /* gives on the rest; susp
 
 /* Gives on what is there, of text whose block is the caller's own too: {.give, .at} is such a one. Suspends as `give`. */
 void rp__text_flush(rp_self *me, struct rp__text *t);
+
+/* From here on its reader is nobody else's to answer, also where this takes long: for what is to be done once. Suspends
+ * as `give`. */
+int rp__text_begin(rp_self *me, struct rp__text *t);
 
 /* Suspends when the block is full. */
 void rp__say(rp_self *me, struct rp__text *t, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -128,7 +128,7 @@ static bool take_end(const struct target *t, char *text, bool late, char *why)
 /* A descriptor to read the answer from; < 0: `why`. */
 static int put_question(struct target *t, const char *word, const char *rest, char *why)
 {
-    char line[512];
+    static char line[ASK_MOST + 64];
     int fd = dial(t, why);
     if (fd < 0)
         return fd;

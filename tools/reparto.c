@@ -26,6 +26,7 @@ static const char usage[] =
     "        -l                with source lines, by addr2line\n"
     "  trace WHERE CATEGORY,... [MS]   what happens, as it happens, for 10,000 ms\n"
     "  stop WHERE REF|NAME     ends an actor, as rp_stop does\n"
+    "  send WHERE REF|NAME 'TYPE{FIELD=VALUE ...}'   a message to an actor, written as traces print it\n"
     "  dump WHERE              all of it, as the program itself would write it\n"
     "  ask WHERE WORD [...]    whatever it answers; `ask WHERE help` says what\n"
     "\n"
@@ -55,12 +56,16 @@ static bool read_options(int argc, char **argv, struct view *v)
     return v->every > 0 && v->lines >= 0;
 }
 
-/* The words from `i` on, as one line. */
-static void join(char *to, size_t size, int argc, char **argv, int i)
+/* The words from `i` on, as one line. False: it is longer than any that can be asked. */
+static bool join(char *to, size_t size, int argc, char **argv, int i)
 {
+    size_t n = 0;
     *to = 0;
-    for (size_t n = 0; i < argc && n < size; i++)
+    for (; i < argc && n < size; i++)
         n += (size_t)snprintf(to + n, size - n, "%s%s", n ? " " : "", argv[i]);
+    if (n >= size)
+        fprintf(stderr, "reparto: longer than %zu bytes\n", size - 1);
+    return n < size;
 }
 
 static int print_answer(struct target *t, const char *word, const char *rest)
@@ -77,7 +82,7 @@ int main(int argc, char **argv)
 {
     struct view v = {.every = 1};
     struct target t;
-    char rest[400];
+    static char rest[ASK_MOST];
     if (argc < 2)
         return bad_usage();
     const char *command = argv[1];
@@ -90,7 +95,8 @@ int main(int argc, char **argv)
         return bad_usage();
     signal(SIGPIPE, SIG_IGN);
     target_find(&t, argv[optind]);
-    join(rest, sizeof rest, argc, argv, optind + 1);
+    if (!join(rest, sizeof rest, argc, argv, optind + 1))
+        return 1;
     if (strcmp(command, "top") == 0)
         return show_top(&t, &v);
     if (strcmp(command, "tree") == 0)
@@ -103,6 +109,8 @@ int main(int argc, char **argv)
         return print_answer(&t, "stop", rest);
     if (strcmp(command, "trace") == 0 && *rest)
         return read_along(&t, rest);
+    if (strcmp(command, "send") == 0 && *rest)
+        return print_answer(&t, "send", rest);
     if (strcmp(command, "dump") == 0)
         return print_answer(&t, "dump", "");
     if (strcmp(command, "ask") == 0 && *rest) {

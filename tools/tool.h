@@ -32,7 +32,7 @@ void target_find(struct target *t, const char *what);
 /* The answer, to be freed; NULL: it was an error, which has been said. */
 char *ask(struct target *t, const char *word, const char *rest);
 
-enum { WHY = 300 };
+enum { WHY = 300, ASK_MOST = 4096 }; /* of an error; of a question: a program takes none that is longer */
 char *try_to_ask(struct target *t, const char *word, const char *rest, char *why); /* NULL: `why` is to be said */
 
 int read_along(struct target *t, const char *rest); /* `trace`: lines as they come; the exit status */

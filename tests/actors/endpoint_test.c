@@ -178,6 +178,175 @@ TEST(endpoint, lets_a_crowd_in_one_after_the_other)
     check_eq(run_with(meets_a_crowd, (void *)(uintptr_t)path, &o), 0);
 }
 
+/* ---- messages from outside ----------------------------------------------------------------------- */
+
+static int to_parent(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state;
+    check(rp_ref_none(rp_from(me, m)));
+    return rp_forward(me, m, rp_parent(me));
+}
+static const rp_actor clerk = {.name = "clerk", .handle = to_parent};
+
+static void check_text(rp_self *me, uint32_t id, const char *text)
+{
+    rp_msg *m;
+    check_eq(rp_recv(me, &m, rp_in_ms(me, 10000)), 0);
+    const struct text *t = rp_body(m, TEXT);
+    check(t && t->id == id && t->text.size == strlen(text) && memcmp(t->text.data, text, strlen(text)) == 0);
+    rp_msg_drop(me, m);
+}
+
+static int is_sent_to(rp_self *me, void *arg)
+{
+    struct ask a;
+    char line[100];
+    uint64_t n, own = rp_self_ref(me).local;
+    check_eq(rp_spawn(me, &clerk, &(rp_spawn_opts){.name = "clerk", .on = RP_SPREAD}, NULL), 0);
+    check_str(ask(me, &a, arg, "send clerk test.text{id=7 text=\"say \\x22hi\\x22\"}\n"), "ok\n");
+    check_text(me, 7, "say \"hi\"");
+    check_str(ask(me, &a, arg, "send clerk   test.text{}\r\n"), "ok\n");
+    check_text(me, 0, "");
+    check_str(ask(me, &a, arg, "send clerk test.num{n=3}\n"), "error: No such file or directory\n");
+    check_eq(tell_num(me, rp_self_ref(me), 1), 0); /* now some loop knows it */
+    check_eq(recv_num(me, &n), 0);
+    snprintf(line, sizeof line, "send %u.%u.%u test.num{n=3 ref=<1.2>}\n", (unsigned)(own >> 54), (unsigned)(own >> 24) & 0x3fffffff,
+             (unsigned)own & 0xffffff);
+    check_str(ask(me, &a, arg, line), "ok\n");
+    check_eq(recv_num(me, &n), 0);
+    check_eq(n, 3);
+    return 0;
+}
+
+static const rp_type *const texts[] = {TEXT, NULL};
+
+TEST(endpoint, sends_what_it_is_told)
+{
+    const char *path = socket_path("send");
+    rp_system_opts one = {.loops = 1, .inspect = path, .types = texts}, three = {.loops = 3, .inspect = path, .types = texts};
+    check_eq(run_with(is_sent_to, (void *)(uintptr_t)path, &one), 0);
+    check_eq(run_with(is_sent_to, (void *)(uintptr_t)path, &three), 0);
+}
+
+static void drop_it(void *body)
+{
+    (void)body;
+}
+static const rp_field owner_fields[] = {RP_FIELD(struct num, n, RP_U64)};
+static const rp_type owner_type = {.name = "test.owner", .size = sizeof(struct num), .fields = owner_fields, .nfields = 1, .drop = drop_it};
+static const rp_type blank_type = {.name = "test.blank", .size = sizeof(struct num)};
+
+static void make_known(rp_self *me, const rp_type *t)
+{
+    rp_msg *m;
+    check_eq(rp_tell(me, rp_self_ref(me), t, &(struct rp_down){.reason = 0}), 0);
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    rp_msg_drop(me, m);
+}
+
+static int is_told_nonsense(rp_self *me, void *arg)
+{
+    static const char *const asked[][2] = {
+        {"send\n", "Invalid argument"}, {"send clerk\n", "Invalid argument"}, {"send clerk \n", "Invalid argument"},
+        {"send nobody test.text{}\n", "No such process"}, {"send 9.1.1 test.text{}\n", "No such process"},
+        {"send clerk test.text\n", "Invalid argument"}, {"send clerk test.text{\n", "Invalid argument"},
+        {"send clerk test.text{id=x}\n", "Invalid argument"}, {"send clerk test.text{id=1} x\n", "Invalid argument"},
+        {"send clerk test.text{no=1}\n", "Invalid argument"}, {"send clerk test.text{id=4294967296}\n", "Numerical result out of range"},
+        {"send clerk test.nothing{}\n", "No such file or directory"}, {"send clerk {}\n", "No such file or directory"},
+        {"send clerk test.owner{n=1}\n", "Operation not supported"}, {"send clerk test.blank{}\n", "Operation not supported"},
+        {"send clerk rp.down{}\n", "Operation not permitted"},
+    };
+    struct ask a;
+    char want[100];
+    make_known(me, &owner_type);
+    make_known(me, &blank_type);
+    make_known(me, RP_DOWN);
+    check_eq(rp_spawn(me, &clerk, &(rp_spawn_opts){.name = "clerk"}, NULL), 0);
+    for (unsigned i = 0; i < sizeof asked / sizeof *asked; i++) {
+        snprintf(want, sizeof want, "error: %s\n", asked[i][1]);
+        check(strcmp(ask(me, &a, arg, asked[i][0]), want) == 0, "%s%s", asked[i][0], a.answer);
+    }
+    return 0;
+}
+
+TEST(endpoint, sends_no_nonsense)
+{
+    const char *path = socket_path("nonsense");
+    rp_system_opts o = {.loops = 2, .inspect = path, .types = texts};
+    check_eq(run_with(is_told_nonsense, (void *)(uintptr_t)path, &o), 0);
+}
+
+static int sleep_long(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_sleep(me, RP_FOREVER);
+}
+static const rp_actor sleeper = {.name = "sleeper", .handle = sleep_long};
+
+static void spawn_full(rp_self *me, const char *name, rp_overflow overflow)
+{
+    rp_ref who;
+    int rc = rp_spawn(me, &sleeper, &(rp_spawn_opts){.name = name, .mailbox = 2, .overflow = overflow}, &who);
+    while (rc == 0) {
+        rc = rp_try_tell(me, who, NUM, &(struct num){1, {0}});
+        rc = rc == 0 ? rp_yield(me) : rc;
+    }
+    check_eq(rc, -EAGAIN);
+}
+
+static int is_full(rp_self *me, void *arg)
+{
+    struct ask a;
+    spawn_full(me, "patient", RP_WAIT);
+    spawn_full(me, "hasty", RP_FAIL);
+    rp_time began = rp_now(me);
+    check_str(ask(me, &a, arg, "send hasty test.num{}\n"), "error: Resource temporarily unavailable\n");
+    check_str(ask(me, &a, arg, "send patient test.num{}\n"), "error: Connection timed out\n");
+    check(rp_now(me) - began >= RP_S);
+    int fd = dial(arg);
+    check(fd >= 0 && send(fd, "send patient test.num{}\n", 24, MSG_NOSIGNAL) == 24);
+    return rp_sleep(me, rp_in_ms(me, 200)); /* it waits still: the system ends all the same */
+}
+
+TEST(endpoint, sends_to_a_full_mailbox_for_a_second)
+{
+    const char *path = socket_path("full");
+    rp_system_opts o = {.loops = 1, .inspect = path};
+    check_eq(run_with(is_full, (void *)(uintptr_t)path, &o), 0);
+}
+
+static int read_answer(void *arg)
+{
+    struct ask *a = arg;
+    ssize_t n = read((int)a->n, a->answer, sizeof a->answer - 1);
+    a->answer[n > 0 ? n : 0] = 0;
+    return 0;
+}
+
+/* The loop that waits for room is held so long that the thread sees it: nobody else may begin anew. */
+static int holds_who_sends(rp_self *me, void *arg)
+{
+    struct ask a;
+    int fd = dial(arg);
+    spawn_full(me, "patient", RP_WAIT);
+    check(fd >= 0 && send(fd, "send patient test.num{}\n", 24, MSG_NOSIGNAL) == 24);
+    check_eq(rp_sleep(me, rp_in_ms(me, 300)), 0);
+    for (unsigned i = 0; i < 100; i++) /* a signal may end each of them */
+        usleep(20000);
+    a.n = (size_t)fd;
+    check_eq(rp_offload(me, read_answer, &a, RP_FOREVER), 0);
+    check_str(a.answer, "error: Connection timed out\n");
+    close(fd);
+    return 0;
+}
+
+TEST(endpoint, sends_once)
+{
+    const char *path = socket_path("once");
+    rp_system_opts o = {.loops = 1, .inspect = path};
+    check_eq(run_with(holds_who_sends, (void *)(uintptr_t)path, &o), 0);
+}
+
 /* ---- where it opens ------------------------------------------------------------------------------ */
 
 static int says(rp_self *me, void *arg)

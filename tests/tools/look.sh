@@ -248,6 +248,21 @@ traces() {
 ok traces traces
 stops_nobody() { ! show stop "$pid" nobody && has "$work/shown" 'error: No such process'; }
 ok stops_nobody stops_nobody
+# It ends with the first message.
+sends() {
+    [ "$(count receiver)" = 1 ] && show send "$pid" post-office 'planted.num{n=1}' || return 1
+    for _ in {1..50}; do [ "$(count receiver)" = 0 ] && return; sleep 0.1; done
+    return 1
+}
+ok sends sends
+sends_no_nonsense() {
+    { ! show send "$pid" full 'planted.num{n=-1}'; } && has "$work/shown" 'error: Numerical result out of range' &&
+        { ! show send "$pid" full 'planted.num{m=1}'; } && has "$work/shown" 'error: Invalid argument' &&
+        { ! show send "$pid" post-office 'planted.num{n=1}'; } && has "$work/shown" 'error: No such process' &&
+        { ! show send "$pid" full "planted.num{$(printf '%5000s')}"; } && has "$work/shown" 'longer than 4095 bytes' &&
+        { ! show send "$pid" full "planted.num{$(printf '%4075s')}"; } && has "$work/shown" 'error: longer than 4095 bytes'
+}
+ok sends_no_nonsense sends_no_nonsense
 end
 [ -z "$skipped" ] || echo "note: $skipped"
 all_told

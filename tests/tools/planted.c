@@ -17,7 +17,8 @@
 struct num {
     uint64_t n;
 };
-static const rp_type num_type = {.name = "planted.num", .size = sizeof(struct num)};
+static const rp_field num_fields[] = {RP_FIELD(struct num, n, RP_U64)};
+static const rp_type num_type = RP_TYPE("planted.num", struct num, num_fields);
 
 static struct {
     rp_lock lock;
