@@ -106,6 +106,11 @@ struct rp__cpu {
     _Atomic rp_time ns;
 };
 
+/* Behind those: where it was spawned. Written by its loop for each that comes to it, while rp__actors.sites. */
+struct rp__site {
+    void *pc;
+};
+
 enum { RP__FULL_BUCKETS = 64, RP__WHERE_BUCKETS = 16 };
 
 struct rp__where_table {
@@ -120,6 +125,7 @@ struct rp__actors {
     uint32_t free;            /* RP__NOBODY: none */
     uint32_t live;
     uint32_t spread;          /* next loop for RP_SPREAD */
+    bool sites;               /* each remembers where it was spawned (site.c) */
     struct rp__load *lent;    /* by loop: what RP_LEAST has sent there lately, and its load does not show yet */
     struct rp__types types;
     struct rp__ids calls;     /* rp_self, of those who wait for a reply */
@@ -179,6 +185,13 @@ static inline struct rp__cpu *rp__cpu_at(const struct rp__actors *t, uint32_t sl
     return (struct rp__cpu *)(void *)(chunk + RP__CHUNK_ACTORS) + slot % RP__CHUNK_ACTORS;
 }
 
+static inline struct rp__site *rp__site_at(const struct rp__actors *t, uint32_t slot)
+{
+    struct rp__actor *chunk = t->chunk[slot / RP__CHUNK_ACTORS];
+    struct rp__cpu *cpu = (struct rp__cpu *)(void *)(chunk + RP__CHUNK_ACTORS);
+    return (struct rp__site *)(void *)(cpu + RP__CHUNK_ACTORS) + slot % RP__CHUNK_ACTORS;
+}
+
 struct rp__actor *rp__guest_find(const struct rp__actors *t, uint64_t addr);
 
 /* NULL: has ended, or never was, or lives elsewhere. */
@@ -232,6 +245,22 @@ bool rp__ran(const rp_self *me, rp_time ns);            /* struct rp__floor's */
 rp_time rp__cpu_of(const struct rp_loop *l, const struct rp__actor *a);
 void rp__cpu_brought(struct rp_loop *l, const struct rp__actor *a, rp_time ns); /* it has come, and had so much elsewhere */
 
+/* ---- where it was spawned (site.c) ------------------------------------------------------------------ */
+
+void *rp__site_of(const struct rp_loop *l, const struct rp__actor *a); /* of one that lives here; NULL: not known, nor of NULL */
+void rp__site_put(struct rp_loop *l, const struct rp__actor *a, void *site);
+
+static inline void rp__site_note(struct rp_loop *l, const struct rp__actor *a, void *site) /* before anybody can ask */
+{
+    if (__builtin_expect(l->actors->sites, 0))
+        rp__site_put(l, a, site);
+}
+
+/* module+0xoffset; NULL: "-". `to`, or a literal. */
+enum { RP__SITE_TEXT = 300 };
+const char *rp__site_text(char *to, const void *site);
+const char *rp__site_plain(char *to, const void *site); /* for people: the module without its directory */
+
 /* ---- demotion (demote.c) --------------------------------------------------------------------------- */
 
 void rp__overran(struct rp_loop *l, rp_time took); /* struct rp__floor's */
@@ -255,7 +284,8 @@ enum rp__op {            /* body[] */
     RP__OP_SPAWN,        /* struct rp__birth *; or (to the actor) of a kept one's next incarnation */
     RP__OP_BORN,         /* struct rp__birth * */
     RP__OP_CHILD_ENDED,  /* struct rp__kid * */
-    RP__OP_NO_REPLY,     /* call id, error */
+    RP__OP_NO_REPLY,     /* call id, error, who is to blame; `from` is no address, but where that one was spawned */
+    RP__OP_LATE,         /* (to who replied, from the asker) nobody waited any more: while sites are kept */
     RP__OP_HAS,          /* (to the asker) call id: the sender has it to answer */
     RP__OP_DRAIN,        /* */
     RP__OP_LINK,         /* struct rp__bond *, the target's half; its number */
@@ -443,6 +473,7 @@ static inline void rp__placed(struct rp__actor *a, rp_placed why)
 struct rp__birth;
 void rp__on_spawn(struct rp_loop *l, struct rp__birth *b);
 void rp__on_born(struct rp_loop *l, struct rp__birth *b);
+int  rp__spawn_from(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, void *site, rp_ref *ret); /* as rp_spawn, called there */
 int  rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg);
 
 void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why);
@@ -506,7 +537,7 @@ extern const rp_type rp__fell_type;
 
 /* As rp_spawn, of an actor that is kept. Its supervisor gets one rp__fell for each incarnation that has
  * begun, and answers each with rp__revive or rp__release. */
-int  rp__spawn_kept(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_mail mail, rp_ref *ret);
+int  rp__spawn_kept(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_mail mail, void *site, rp_ref *ret);
 enum { RP__FALLEN = 1 };
 int  rp__revive(rp_self *me, rp_ref who); /* suspends. RP__FALLEN: its init has failed, and an rp__fell comes */
 void rp__release(rp_self *me, rp_ref who); /* ends it for good */
@@ -521,7 +552,7 @@ static inline rp_mail rp__mail_of(const struct rp__actor *a) /* what becomes of 
     return a->flags & RP__A_KEPT ? a->extra->kept->mail : RP_MAIL_DEAD;
 }
 
-void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err, const char *blame);
+void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err, const char *blame, void *site);
 void rp__on_has(struct rp_loop *l, uint64_t call, uint64_t who); /* whoever waits for the reply waits for that one */
 rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s); /* who waited for it, and is to run now; NULL: nobody is */
 

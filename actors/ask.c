@@ -45,13 +45,14 @@ static bool none_to_spare(const struct many *w)
     return w->n - w->failed == w->enough;
 }
 
-static void settle(rp_ask *a, int rc, rp_msg *m, const char *blame)
+static void settle(rp_ask *a, int rc, rp_msg *m, const char *blame, void *site)
 {
     struct many *w = many_of(a);
     a->opaque[ID] = a->opaque[OF] = 0;
     a->reply = m;
     a->rc = rc;
     snprintf(a->blame, sizeof a->blame, "%.*s", (int)sizeof a->blame - 1, blame);
+    a->blame_site = site;
     w->replied += rc == 0;
     w->failed += rc != 0;
     w->rc = rc != 0 ? rc : w->rc;
@@ -63,11 +64,11 @@ static bool leave_many(rp_self *me)
     return true; /* the numbers are taken back when the stack runs again */
 }
 
-void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame)
+void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame, void *site)
 {
     rp_ask *a = (rp_ask *)(void *)((char *)entry - 1);
     struct many *w = many_of(a);
-    settle(a, rc, m, blame);
+    settle(a, rc, m, blame, site);
     if (!over(w) && a != w->first && !(rc != 0 && none_to_spare(w)))
         return;
     if (w->me->state == RP__PARKED && w->me->cancel == leave_many)
@@ -116,7 +117,7 @@ static int ask(struct many *w, rp_ask *a, rp_time until, bool wait, rp_time dead
     struct rp__ids *calls = &me->loop->actors->calls;
     uint64_t id = rp__id_new(calls, &me->loop->sys->mem, rp__entry_of_ask(a));
     if (!id) {
-        settle(a, -ENOMEM, 0, "");
+        settle(a, -ENOMEM, 0, "", 0);
         return 0;
     }
     a->opaque[ID] = id;
@@ -128,7 +129,7 @@ static int ask(struct many *w, rp_ask *a, rp_time until, bool wait, rp_time dead
     if (rc == -ECANCELED || rc == -ETIMEDOUT || rc == -EPERM)
         return rc;
     if (rc != -EALREADY && (wait || rc != -EAGAIN))
-        settle(a, rc, 0, "");
+        settle(a, rc, 0, "", 0);
     return 0;
 }
 

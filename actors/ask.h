@@ -21,7 +21,7 @@ static inline bool rp__entry_is_ask(const void *entry)
 }
 
 /* Its number is out of the table already. `m` is the asker's now. */
-void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame);
+void rp__ask_settled(void *entry, int rc, rp_msg *m, const char *blame, void *site);
 
 /* That actor of this process has it to answer. */
 void rp__ask_has(void *entry, uint64_t who);

@@ -77,13 +77,21 @@ RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body
 
 /* ---- the asker's loop ---------------------------------------------------------------------------- */
 
+/* Who replied too late is told, where it is known what to say of it. Whether that is traced or not: a run is the same. */
+static void late(struct rp_loop *l, struct rp__slot *s)
+{
+    if (l->actors->sites && s->from && !(s->type & RP__FLAG(RP__F_NODE)))
+        rp__signal(l, s->from, s->to, RP__OP_LATE, 0, 0);
+    rp__finish(l, s, RP__LATE);
+}
+
 rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__ids *calls = &l->actors->calls;
     uint64_t id = *rp__call_of(s);
     void *entry = rp__id_find(calls, id);
     if (!entry) {
-        rp__finish(l, s, RP__LATE);
+        late(l, s);
         return 0;
     }
     rp__id_free(calls, id);
@@ -95,7 +103,7 @@ rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s)
     if (!m)
         rp__drop(l, s, RP_DROPPED_MEMORY);
     if (rp__entry_is_ask(entry)) {
-        rp__ask_settled(entry, rc, m, "");
+        rp__ask_settled(entry, rc, m, "", 0);
         return 0;
     }
     rp_self *asker = entry;
@@ -104,7 +112,7 @@ rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s)
     return asker;
 }
 
-void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err, const char *blame)
+void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err, const char *blame, void *site)
 {
     struct rp__ids *calls = &l->actors->calls;
     void *entry = rp__id_find(calls, id);
@@ -112,11 +120,13 @@ void rp__on_no_reply(struct rp_loop *l, uint64_t id, int err, const char *blame)
         return;
     rp__id_free(calls, id);
     if (rp__entry_is_ask(entry)) {
-        rp__ask_settled(entry, err, 0, blame);
+        rp__ask_settled(entry, err, 0, blame, site);
         return;
     }
     rp_self *asker = entry;
     snprintf(asker->blame, sizeof asker->blame, "%.*s", RP__BLAME, blame);
+    asker->blame_site = site;
+    asker->blame_wait = asker->wait;
     rp__wake(asker, err);
 }
 

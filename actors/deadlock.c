@@ -331,3 +331,8 @@ const char *rp_blame(const rp_self *me)
 {
     return me->blame;
 }
+
+void *rp_blame_site(const rp_self *me)
+{
+    return me->blame_wait == me->wait ? me->blame_site : 0;
+}

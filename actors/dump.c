@@ -119,7 +119,7 @@ static const char *as_word(char *to, size_t size, const char *from)
 static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
 {
     char ref[RP__REF_TEXT], up[RP__REF_TEXT], on[RP__REF_TEXT], kind[32], name[48], waits[32];
-    char object[32], info[3 * RP_INFO];
+    char object[32], info[3 * RP_INFO], site[RP__SITE_TEXT];
     rp_time now = rp_now(me);
     bool w = a->doing == RP_WAITING;
     for (size_t i = 0; i == 0 || waits[i - 1]; i++) /* a literal, of words with blanks between */
@@ -129,10 +129,11 @@ static void say_actor(rp_self *me, struct rp__text *t, const rp_actor_info *a)
             rp__word_of(name, sizeof name, a->name), doing_names[a->doing], w && *waits ? waits : "-",
             rp__ref_text(on, me, a->on), (uintptr_t)a->object, w ? us(now - a->since) : 0,
             w && a->until != RP_FOREVER ? us(a->until - now) : -1);
-    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s%s %zu %zu %u %s %" PRId64 " %s %s\n", a->depth,
+    rp__say(me, t, " %u %u %u %" PRIu64 " %" PRId64 " %u %u %u %s%s%s%s %zu %zu %u %s %" PRId64 " %s %s %s\n", a->depth,
             a->stashed, a->limit, a->bytes, us(a->oldest), a->tasks, a->children, a->restarts, a->supervised ? "s" : "", a->stopping ? "e" : "",
             a->demoted ? "d" : "", a->supervised || a->stopping || a->demoted ? "" : "-", a->stack, a->stack_used, a->holders,
-            rp__word_of(object, sizeof object, a->object_name), us(a->cpu), placed_names[a->placed], as_word(info, sizeof info, a->info));
+            rp__word_of(object, sizeof object, a->object_name), us(a->cpu), placed_names[a->placed],
+            rp__word_of(site, sizeof site, rp__site_text(site, a->site)), as_word(info, sizeof info, a->info));
 }
 
 /* Gives each record to `say`. */
@@ -156,7 +157,7 @@ static int each_actor(rp_self *me, struct rp__text *t, void (*say)(rp_self *, st
 static void say_actor_heads(rp_self *me, struct rp__text *t)
 {
     rp__say(me, t, "ref task parent loop kind name doing waits on object since_us left_us depth stashed limit bytes "
-            "oldest_us tasks children restarts flags stack used holders called cpu_us placed info\n");
+            "oldest_us tasks children restarts flags stack used holders called cpu_us placed site info\n");
 }
 
 int rp__say_actors(rp_self *me, struct rp__text *t, const char *rest)
@@ -255,7 +256,7 @@ int rp__say_stack_alone(rp_system *sys, struct rp__text *t, const char *rest)
 
 static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info *a)
 {
-    char ref[RP__REF_TEXT], on[RP__REF_TEXT], name[48], info[RP_INFO];
+    char ref[RP__REF_TEXT], on[RP__REF_TEXT], name[48], info[RP_INFO], site[RP__SITE_TEXT];
     rp_time now = rp_now(me);
     if (a->task)
         rp__say(me, t, "%14s task %-15u %-8s", "", a->task, doing_names[a->doing]);
@@ -275,6 +276,8 @@ static void say_for_people(rp_self *me, struct rp__text *t, const rp_actor_info 
         rp__say(me, t, "%s, %.3f s", a->holders > 1 ? " and others" : "", (double)(now - a->since) / RP_S);
     if (a->cpu)
         rp__say(me, t, "; %.3f s of CPU time", (double)a->cpu / RP_S);
+    if (a->site)
+        rp__say(me, t, "; spawned at %s", rp__plain(site, sizeof site, rp__site_plain(site, a->site)));
     if (a->info[0])
         rp__say(me, t, " - %s", rp__plain(info, sizeof info, a->info));
     rp__say(me, t, "\n");

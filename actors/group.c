@@ -171,7 +171,7 @@ static int hub_for(rp_self *me, struct group *g, unsigned loop, rp_ref *ret)
     if (!g->hub || loop >= me->loop->sys->nloops)
         return -EINVAL;
     rp_spawn_opts o = {.on = RP_LOOP(loop), .mailbox = g->mailbox, .mailbox_bytes = g->mailbox_bytes};
-    int rc = rp_ref_none(g->hub[loop]) ? rp_spawn(me, &rp__hub_actor, &o, &g->hub[loop]) : 0;
+    int rc = rp_ref_none(g->hub[loop]) ? rp__spawn_from(me, &rp__hub_actor, &o, rp__site_of(me->loop, me->actor), &g->hub[loop]) : 0;
     *ret = g->hub[loop];
     return rc;
 }
@@ -284,11 +284,11 @@ const rp_actor rp__hub_actor = {
 
 /* ---- for users ----------------------------------------------------------------------------------- */
 
-int rp_group_start(rp_self *me, const rp_spawn_opts *given, rp_ref *ret)
+RP__NOIPA int rp_group_start(rp_self *me, const rp_spawn_opts *given, rp_ref *ret)
 {
     rp_spawn_opts o = given ? *given : (rp_spawn_opts){0};
     o.arg = &o; /* init reads it before rp_spawn returns */
-    return rp_spawn(me, &group_actor, &o, ret);
+    return rp__spawn_from(me, &group_actor, &o, __builtin_return_address(0), ret);
 }
 
 static int ask(rp_self *me, rp_ref group, const rp_type *t)

@@ -185,6 +185,7 @@ static rp_time note_actor(struct rp_loop *l, rp_actor_info *r, const struct rp__
     r->doing = without_stack(l, a);
     if (a->co && r->doing != RP_FALLEN && r->doing != RP_ENDING)
         note_coroutine(l, r, a->co);
+    r->site = rp__site_of(l, a);
     r->cpu = rp__cpu_of(l, a);
     return rp__run_info(l, a, r->info, sizeof r->info);
 }

@@ -108,6 +108,7 @@ static struct rp__move *move_new(struct rp_loop *l, struct rp__actor *a, struct 
     m->addr = a->addr;
     m->a = a;
     m->kind = a->kind;
+    m->site = rp__site_of(l, a);
     m->limit = a->limit;
     m->limit_bytes = a->limit_bytes;
     m->overflow = a->overflow;
@@ -248,6 +249,7 @@ static int shell_new(struct rp_loop *l, struct rp__move *m)
         return -ENOMEM;
     }
     a->addr = m->addr;
+    rp__site_note(l, a, m->site);
     a->kind = m->kind;
     a->limit = m->limit;
     a->limit_bytes = m->limit_bytes;

@@ -64,6 +64,7 @@ struct rp__move {
     uint32_t limit, limit_bytes;
     rp_overflow overflow;
     rp_ref redirect;
+    void *site;              /* (a shell, too, may be to blame) */
     struct rp__actor *a;     /* at S */
     struct rp__actor *shell; /* at D */
     struct rp__actor gone;   /* what it was when it left S */

@@ -277,9 +277,9 @@ static int run(rp_self *me, void *arg)
 
 static const rp_actor mover_actor = {.name = "mover", .init = init, .run = run, .state_size = sizeof(rp_mover)};
 
-int rp_mover_start(rp_self *me, const rp_mover *m, const rp_spawn_opts *given, rp_ref *ret)
+RP__NOIPA int rp_mover_start(rp_self *me, const rp_mover *m, const rp_spawn_opts *given, rp_ref *ret)
 {
     rp_spawn_opts o = given ? *given : (rp_spawn_opts){0};
     o.arg = (void *)(uintptr_t)m; /* init copies it */
-    return rp_spawn(me, &mover_actor, &o, ret);
+    return rp__spawn_from(me, &mover_actor, &o, __builtin_return_address(0), ret);
 }

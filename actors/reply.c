@@ -9,6 +9,7 @@
 #include "actors/meter.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
+#include "actors/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -40,10 +41,25 @@ int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct r
     const char *blame = by ? by->kind->name : 0;
     if (k->via != 0)
         return rp__runtime(l)->route->no_reply(l, k->via, k->call, err);
-    struct rp__slot s = {k->asker.local, 0, rp__op_word(RP__OP_NO_REPLY), {k->call, (uint64_t)(int64_t)err}};
+    struct rp__slot s = {k->asker.local, (uintptr_t)rp__site_of(l, by), rp__op_word(RP__OP_NO_REPLY),
+                         {k->call, (uint64_t)(int64_t)err}};
     memcpy(&s.body[2], blame ? blame : "", blame ? strnlen(blame, RP__BLAME) : 0);
     rp__post_sure(l, &s);
     return 0;
+}
+
+void rp__right_lost(struct rp_loop *l, const rp_token *k, const struct rp__actor *by)
+{
+    if (rp__traces(l, RP__T_DEAD))
+        rp__trace_unanswered(l, k->asker, by);
+    (void)rp__send_error(l, k, -EPIPE, by); /* who is gone needs no answer */
+}
+
+int rp__reply_refused(rp_self *me, rp_ref asker, int rc)
+{
+    if (rc == -EALREADY && rp__traces(me->loop, RP__T_DEAD))
+        rp__trace_refused(me->loop, asker, me->actor);
+    return rc;
 }
 
 void rp__no_reply(struct rp_loop *l, struct rp__slot *s, int err)
@@ -52,7 +68,17 @@ void rp__no_reply(struct rp_loop *l, struct rp__slot *s, int err)
     if (rp__right_of(l, (rp_msg *)s, &k) != 0)
         return;
     s->type |= RP__FLAG(RP__F_SPENT);
-    (void)rp__send_error(l, &k, err, rp__actor_find(l->actors, s->to));
+    const struct rp__actor *by = rp__actor_find(l->actors, s->to);
+    if (err == -EPIPE)
+        rp__right_lost(l, &k, by);
+    else
+        (void)rp__send_error(l, &k, err, by);
+}
+
+/* Of what asks for nothing that is not worth a word. */
+static int refused(rp_self *me, const rp_msg *m, int rc)
+{
+    return m->slot.type & RP__FLAG(RP__F_CALL) ? rp__reply_refused(me, rp_from(me, m), rc) : rc;
 }
 
 int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
@@ -61,9 +87,10 @@ int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
     int rc = rp__right_of(me->loop, m, &k);
     if (rc == 0)
         rc = rp__send_reply(me->loop, &k, me->actor, t, body);
-    if (rc == 0)
-        slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
-    return rc;
+    if (rc != 0)
+        return refused(me, m, rc);
+    slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
+    return 0;
 }
 
 int rp_reply_error(rp_self *me, const rp_msg *m, int err)
@@ -72,7 +99,8 @@ int rp_reply_error(rp_self *me, const rp_msg *m, int err)
     int rc = err < 0 ? rp__right_of(me->loop, m, &k) : -EINVAL;
     if (rc == 0)
         rc = rp__send_error(me->loop, &k, err, me->actor);
-    if (rc == 0)
-        slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
-    return rc;
+    if (rc != 0)
+        return refused(me, m, rc);
+    slot_of(m)->type |= RP__FLAG(RP__F_SPENT);
+    return 0;
 }

@@ -73,6 +73,12 @@ void rp__route_closed(struct rp_loop *l)
     rp__system_stop(l->sys);
 }
 
+static bool asked_for_sites(void)
+{
+    const char *asked = rp__os_env("RP_SITES");
+    return asked && strcmp(asked, "1") == 0;
+}
+
 int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, const struct rp__world *world,
                     void *world_ud, struct rp__runtime **ret)
 {
@@ -98,13 +104,14 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     if (!rt)
         return -ENOMEM;
     memset(rt, 0, sizeof *rt);
+    rt->opts = *o;
+    rt->opts.sites = o->sites || asked_for_sites();
     so.up = rt;
     int rc = rp__system_new(&so, &rt->sys);
     if (rc != 0) {
         mem->free(mem->ud, rt, sizeof *rt);
         return rc;
     }
-    rt->opts = *o;
     rt->root = root;
     rt->root_arg = arg;
     rt->start.fn = start_root;

@@ -4,6 +4,7 @@
  * order with the messages, need no room in any mailbox, and cannot be refused.
  */
 #include "actors/runtime.h"
+#include "actors/trace.h"
 
 #include <errno.h>
 
@@ -144,7 +145,11 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
         rp__on_child_ended(l, (struct rp__kid *)(uintptr_t)s->body[0]);
         return;
     case RP__OP_NO_REPLY:
-        rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1], (const char *)&s->body[2]);
+        rp__on_no_reply(l, s->body[0], (int)(int64_t)s->body[1], (const char *)&s->body[2], (void *)(uintptr_t)s->from);
+        return;
+    case RP__OP_LATE:
+        if (rp__traces(l, RP__T_DEAD) && (a = rp__actor_find(l->actors, s->to)))
+            rp__trace_late(l, s->from, a);
         return;
     case RP__OP_HAS:
         rp__on_has(l, s->body[0], s->from);

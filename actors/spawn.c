@@ -27,6 +27,7 @@ struct rp__birth {
     struct rp__kid *kid; /* the parent's record, if the parent is on another loop */
     uint64_t addr; /* when kind is NULL: whose next incarnation is to begin */
     const rp_mail *mail; /* it is kept; NULL: it is not */
+    void *site; /* where in the code it was asked for */
     int rc;
     bool stillborn; /* its init failed, and it has children: it ends as any other, when they have ended */
 };
@@ -162,6 +163,7 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
     if (!a)
         return -ENOMEM;
     a->kind = b->kind;
+    rp__site_note(l, a, b->site);
     a->limit = o->mailbox ? o->mailbox : MAILBOX;
     a->limit_bytes = o->mailbox_bytes == 0           ? MAILBOX_BYTES
                      : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
@@ -401,7 +403,7 @@ static bool sound(const rp_actor *a, const rp_spawn_opts *o)
            o->stack <= rp__stack_size(RP__STACK_CLASSES - 1);
 }
 
-static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, const rp_mail *mail, rp_ref *ret)
+static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, const rp_mail *mail, void *site, rp_ref *ret)
 {
     static const rp_spawn_opts defaults;
     struct rp_loop *l = me->loop;
@@ -417,19 +419,25 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
         rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)
         return rc;
-    struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr, .mail = mail};
+    struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr, .mail = mail, .site = site};
     rc = loop == l->index ? spawn_here(me, &b) : spawn_there(me, &b, loop);
     if (rc == 0 && ret)
         *ret = rp__ref(l, b.addr);
     return rc;
 }
 
-int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *ret)
+/* Inlined into another it would say who called that one. */
+RP__NOIPA int rp_spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_ref *ret)
 {
-    return spawn(me, kind, o, 0, ret);
+    return spawn(me, kind, o, 0, __builtin_return_address(0), ret);
 }
 
-int rp__spawn_kept(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_mail mail, rp_ref *ret)
+int rp__spawn_from(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, void *site, rp_ref *ret)
 {
-    return spawn(me, kind, o, &mail, ret);
+    return spawn(me, kind, o, 0, site, ret);
+}
+
+int rp__spawn_kept(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, rp_mail mail, void *site, rp_ref *ret)
+{
+    return spawn(me, kind, o, &mail, site, ret);
 }

@@ -25,7 +25,7 @@ int rp__sup_start(rp_self *me, rp_ref supervisor, bool watch)
     return rc;
 }
 
-int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_opts *given, rp_ref *ret)
+RP__NOIPA int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_opts *given, rp_ref *ret)
 {
     rp_spawn_opts o = given ? *given : (rp_spawn_opts){0};
     bool watch = o.monitor;
@@ -35,7 +35,7 @@ int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_opts *given
         return rc;
     o.monitor = false; /* a start that fails is our result, and no RP_DOWN */
     o.arg = (void *)(uintptr_t)s;
-    rc = rp_spawn(me, &rp__supervisor_actor, &o, &ref);
+    rc = rp__spawn_from(me, &rp__supervisor_actor, &o, __builtin_return_address(0), &ref);
     if (rc != 0)
         return rc;
     rc = rp__sup_start(me, ref, watch);
@@ -66,9 +66,9 @@ int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret)
     return ask(me, supervisor, &rp__sup_which_type, &(struct rp__sup_which){i}, ret);
 }
 
-int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret)
+RP__NOIPA int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret)
 {
-    struct rp__sup_add b = {.c = *c};
+    struct rp__sup_add b = {.c = *c, .site = __builtin_return_address(0)};
     if (c->opts.name)
         b.name = (rp_bytes){c->opts.name, strlen(c->opts.name)};
     return ask(me, supervisor, &rp__sup_add_type, &b, ret);

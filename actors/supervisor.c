@@ -28,6 +28,7 @@ enum phase { NEW, RUNNING, ENDING };
 struct ward { /* one that is in our care */
     rp_child c;          /* the name is ours */
     size_t number;       /* in the table, or in the order of adding */
+    void *site;          /* where it was given to us */
     rp_ref ref;          /* none: not started yet */
     enum state state;
     bool halt;           /* to be down for the present round */
@@ -126,13 +127,13 @@ static int grow(struct rp_loop *l, struct sup *s)
     return 0;
 }
 
-static int take_in(struct rp_loop *l, struct sup *s, const rp_child *c)
+static int take_in(struct rp_loop *l, struct sup *s, const rp_child *c, void *site)
 {
     int rc = sound(c) ? grow(l, s) : -EINVAL;
     if (rc != 0)
         return rc;
     struct ward *w = &s->ward[s->n];
-    *w = (struct ward){.c = *c, .number = s->added};
+    *w = (struct ward){.c = *c, .number = s->added, .site = site};
     w->c.opts.monitor = false;
     if (c->opts.name) {
         size_t size = strlen(c->opts.name) + 1;
@@ -300,7 +301,7 @@ static int start_one(rp_self *me, struct sup *s, struct ward *w)
     } else {
         rp_spawn_opts o = w->c.opts;
         o.arg = w->c.supervisor ? (void *)(uintptr_t)w->c.supervisor : o.arg;
-        rc = rp__spawn_kept(me, w->c.supervisor ? &rp__supervisor_actor : w->c.actor, &o, w->c.mail, &w->ref);
+        rc = rp__spawn_kept(me, w->c.supervisor ? &rp__supervisor_actor : w->c.actor, &o, w->c.mail, w->site, &w->ref);
     }
     if (rc < 0)
         return rc;
@@ -435,7 +436,7 @@ static void on_add(rp_self *me, struct sup *s, const struct rp__sup_add *b, cons
 {
     rp_child c = b->c;
     c.opts.name = b->name.size ? b->name.data : 0;
-    int rc = s->phase == RUNNING ? take_in(me->loop, s, &c) : -ECANCELED;
+    int rc = s->phase == RUNNING ? take_in(me->loop, s, &c, b->site) : -ECANCELED;
     if (rc == 0 && (rc = start_one(me, s, &s->ward[s->n - 1])) != 0)
         let_go(me, s, s->n - 1, rc);
     (void)!(rc != 0 ? rp_reply_error(me, m, rc)
@@ -520,7 +521,7 @@ static int init(rp_self *me, void *state, void *arg)
     s->log = rp__pool_get(&l->pool, (s->spec.restarts + 1) * sizeof *s->log);
     int rc = s->log ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < s->spec.nchildren; i++)
-        rc = take_in(l, s, &s->spec.children[i]);
+        rc = take_in(l, s, &s->spec.children[i], rp__site_of(l, me->actor));
     if (rc != 0)
         fini(me, s, rc); /* which is for those that were born */
     return rc;

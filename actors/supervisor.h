@@ -15,6 +15,7 @@ struct rp__sup_start {
 struct rp__sup_add {
     rp_child c;
     rp_bytes name;
+    void *site; /* where the user did so */
 };
 struct rp__sup_removal {
     rp_ref child;

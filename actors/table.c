@@ -6,6 +6,7 @@
 #include "actors/look.h"
 #include "actors/meter.h"
 #include "actors/move.h"
+#include "actors/runtime.h"
 #include "actors/talk.h"
 
 #include "loop/os.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 
 enum { AHEAD = 512, FEW = 4096 }; /* records whose memory is asked for at once; not for the first few */
-enum { CHUNK_BYTES = RP__CHUNK_ACTORS * (sizeof(struct rp__actor) + sizeof(struct rp__cpu)), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
+enum { CHUNK_BYTES = RP__CHUNK_ACTORS * (sizeof(struct rp__actor) + sizeof(struct rp__cpu) + sizeof(struct rp__site)), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
 
 int rp__actors_open(struct rp_loop *l)
 {
@@ -28,6 +29,7 @@ int rp__actors_open(struct rp_loop *l)
     t->free = RP__NOBODY;
     t->todo = RP__NOBODY;
     t->spread = l->index;
+    t->sites = rp__runtime(l)->opts.sites;
     rp__list_init(&t->looks);
     rp__list_init(&t->held);
     t->calls.tag = t->timers.tag = l->index;

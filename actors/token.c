@@ -83,7 +83,7 @@ int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
     struct rp__right *r;
     int rc = usable(me, k, &r);
     if (rc != 0)
-        return rc;
+        return rp__reply_refused(me, k->asker, rc);
     if (r)
         r->pledged = true; /* it cannot be in the body too */
     rc = rp__send_reply(me->loop, k, me->actor, t, body);
@@ -97,7 +97,7 @@ int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
 int rp_token_error(rp_self *me, rp_token *k, int err)
 {
     struct rp__right *r;
-    int rc = usable(me, k, &r);
+    int rc = rp__reply_refused(me, k->asker, usable(me, k, &r));
     if (rc == 0)
         rc = err < 0 ? rp__send_error(me->loop, k, err, me->actor) : -EINVAL;
     if (rc == 0)
@@ -110,7 +110,7 @@ void rp_token_drop(rp_self *me, rp_token *k)
     struct rp__right *r;
     if (usable(me, k, &r) != 0)
         return;
-    (void)rp__send_error(me->loop, k, -EPIPE, me->actor); /* who is gone needs no answer */
+    rp__right_lost(me->loop, k, me->actor);
     used(me, k, r);
 }
 
@@ -216,7 +216,7 @@ void rp__tokens_break(struct rp_loop *l, struct rp__slot *s)
         rp_token k;
         memcpy(&k, body + f->offset, sizeof k);
         if (k.call != 0 && !find(l->running->actor, &k)) /* else it was never sent, and is still that actor's */
-            (void)rp__send_error(l, &k, -EPIPE, rp__actor_find(l->actors, s->to));
+            rp__right_lost(l, &k, rp__actor_find(l->actors, s->to));
     }
 }
 
@@ -235,7 +235,7 @@ void rp__tokens_end(struct rp_loop *l, struct rp__actor *a)
         struct rp__right *r = held->at[i].value;
         if (!r)
             continue;
-        (void)rp__send_error(l, &r->token, -EPIPE, a);
+        rp__right_lost(l, &r->token, a);
         rp__pool_free(&l->pool, r, sizeof *r);
     }
     rp__map_fini(held, &l->sys->mem);

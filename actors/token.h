@@ -21,6 +21,8 @@
 
 int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *ret); /* it is still the message's. 0, -EALREADY, -EPERM */
 int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by); /* as rp__send_reply */
+void rp__right_lost(struct rp_loop *l, const rp_token *k, const struct rp__actor *by); /* it ends unused: -EPIPE */
+int rp__reply_refused(rp_self *me, rp_ref asker, int rc); /* rc */
 
 /* ---- those that an actor holds -------------------------------------------------------------------- */
 

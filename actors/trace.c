@@ -78,6 +78,29 @@ void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint
               rp__type(s->type)->name, count);
 }
 
+static void trace_blame(struct rp_loop *l, const char *format, rp_ref asker, const struct rp__actor *by)
+{
+    char to[WHO], name[WHO], site[RP__SITE_TEXT], line[BODY];
+    void *pc = rp__site_of(l, by);
+    snprintf(line, sizeof line, format, where(to, l, asker), who(name, by));
+    rp__trace(l, RP__T_DEAD, "%s%s%s", line, pc ? " spawned at " : "", pc ? rp__site_plain(site, pc) : "");
+}
+
+void rp__trace_unanswered(struct rp_loop *l, rp_ref asker, const struct rp__actor *by)
+{
+    trace_blame(l, "call of %s dropped unanswered by %s", asker, by);
+}
+
+void rp__trace_refused(struct rp_loop *l, rp_ref asker, const struct rp__actor *by)
+{
+    trace_blame(l, "call of %s answered once more, in vain, by %s", asker, by);
+}
+
+void rp__trace_late(struct rp_loop *l, uint64_t asker, const struct rp__actor *by)
+{
+    trace_blame(l, "call of %s answered too late by %s", rp__ref(l, asker), by);
+}
+
 void rp__trace_hook(struct rp_loop *l, const struct rp__actor *a, const char *hook, rp_time took)
 {
     char name[WHO];

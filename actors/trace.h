@@ -20,6 +20,10 @@ void rp__trace_end(struct rp_loop *l, const struct rp__actor *a);
 void rp__trace_send(struct rp_loop *l, const struct rp__out *o, bool gone); /* gone: its body is not here any more */
 void rp__trace_recv(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s);
 void rp__trace_dead(struct rp_loop *l, struct rp__slot *s, const char *end, uint64_t count);
+/* The right to reply to `asker` ends unused with `by`; it has replied without it; has done so too late. */
+void rp__trace_unanswered(struct rp_loop *l, rp_ref asker, const struct rp__actor *by);
+void rp__trace_refused(struct rp_loop *l, rp_ref asker, const struct rp__actor *by);
+void rp__trace_late(struct rp_loop *l, uint64_t asker, const struct rp__actor *by);
 void rp__trace_demoted(struct rp_loop *l, const struct rp__actor *a, rp_time took);
 void rp__trace_hook(struct rp_loop *l, const struct rp__actor *a, const char *hook, rp_time took);
 

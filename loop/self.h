@@ -51,6 +51,7 @@ struct rp_self {
     uint8_t edge;             /* what it is for: the floor above's */
     uint64_t serving, asker;  /* the call it works on, and whose; the floor above's */
     char blame[60];           /* who made the last wait fail */
+    void *blame_site;         /* and where that one was spawned: of the wait with this number, */
     int rc;                   /* the wait's result */
     const char *why;          /* it was stopped */
     struct rp__timer timer;   /* the wait's deadline, or the next look into it, */
@@ -73,6 +74,7 @@ struct rp_self {
 
     char *low;                /* of the stack, guard included */
     uint32_t wait;            /* counts the waits on this stack, whoever has it: no two are alike */
+    uint32_t blame_wait;      /* which may be over; then it is nothing */
     bool canary;              /* it has no guard: a word at its low end tells, afterwards */
     struct rp__fiber fiber;
 };

@@ -248,7 +248,7 @@ static void fill(struct actor *a, const struct heads *h, char *const *w, int n)
     *a = (struct actor){
         .ref = cell(h, w, n, "ref"), .parent = cell(h, w, n, "parent"), .kind = cell(h, w, n, "kind"),
         .name = cell(h, w, n, "name"), .doing = cell(h, w, n, "doing"), .waits = cell(h, w, n, "waits"),
-        .on = cell(h, w, n, "on"), .object = cell(h, w, n, "object"), .called = cell(h, w, n, "called"), .info = cell(h, w, n, "info"), .flags = cell(h, w, n, "flags"),
+        .on = cell(h, w, n, "on"), .object = cell(h, w, n, "object"), .called = cell(h, w, n, "called"), .info = cell(h, w, n, "info"), .site = cell(h, w, n, "site"), .flags = cell(h, w, n, "flags"),
         .placed = cell(h, w, n, "placed"),
         .task = (unsigned)number(h, w, n, "task"), .loop = (unsigned)number(h, w, n, "loop"),
         .depth = (unsigned)number(h, w, n, "depth"), .tasks = (unsigned)number(h, w, n, "tasks"),

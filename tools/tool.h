@@ -38,7 +38,7 @@ char *try_to_ask(struct target *t, const char *word, const char *rest, char *why
 int read_along(struct target *t, const char *rest); /* `trace`: lines as they come; the exit status */
 
 struct actor {
-    const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object, *called, *info;
+    const char *ref, *parent, *kind, *name, *doing, *waits, *on, *object, *called, *info, *site;
     unsigned task, loop, depth, tasks, restarts, holders;
     int64_t since, left, oldest; /* us; left < 0: no deadline */
     uint64_t bytes, stack, used;

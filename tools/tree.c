@@ -35,6 +35,8 @@ static void print_node(const struct actor *a, int depth)
     printf("  %s%s%s", a->doing, strcmp(a->waits, "-") ? " for " : "", strcmp(a->waits, "-") ? a->waits : "");
     if (a->depth)
         printf("  %u waiting", a->depth);
+    if (strcmp(a->site, "-") != 0)
+        printf("  spawned at %s", strrchr(a->site, '/') ? strrchr(a->site, '/') + 1 : a->site);
     if (strcmp(a->info, "-") != 0)
         printf("  - %s", a->info);
     printf("\n");

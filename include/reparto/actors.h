@@ -144,7 +144,8 @@ typedef struct rp_ask { /* one question of several */
     const void *body;
     rp_msg *reply;      /* comes back: the caller's, see rp_asks_drop; NULL: none */
     int rc;             /* 0: it replied; else why not, as of rp_call. -ECANCELED: enough others had replied */
-    char blame[24];     /* after -EPIPE or -ESRCH: the kind of actor that was to reply */
+    char blame[24];     /* after -EPIPE or -ESRCH: the kind of actor that was to reply, */
+    void *blame_site;   /* and where it was spawned, as of rp_blame_site */
     uint64_t opaque[3]; /* must stay where it is during the call */
 } rp_ask;
 
@@ -161,6 +162,10 @@ RP_EXPORT void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n); /* the repli
  * room or one for a lock returns when actors of this process wait for each other in a ring: their names,
  * "a > b > a". Else "". Until the next wait. */
 RP_EXPORT const char *rp_blame(const rp_self *me);
+
+/* After -EPIPE or -ESRCH of rp_call: where that actor was spawned. NULL: it is not known: without rp_system_opts.sites, of
+ * the root, of one of another process. Until the next wait. */
+RP_EXPORT void *rp_blame_site(const rp_self *me);
 
 /* Replies to a call, once. Never waits: a reply has room reserved for it. -EALREADY: replied, or not
  * a call. A call to one's own parent and the like may be answered any time while the message lives. Its asker waits for who
@@ -280,6 +285,9 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     void *stall_ud;
     uint32_t demote_ms;   /* not 0: an actor that holds its loop for longer with a message is demoted: its next ones come one at a
                              time, when everybody else's that were there have been handled. Until it has not for a second */
+    bool sites;           /* each actor remembers where it was spawned: the return address of rp_spawn, rp_supervise and so
+                             on (where the call is a function's last, the compiler may have made it a jump: that function's
+                             own). For rp_blame_site, inspect.h, RP_TRACE=dead. RP_SITES=1 in the environment does the same */
     bool unmeasured;      /* no message carries its time: see metrics.h */
     /* cluster; see cluster.h */
     const char *listen;   /* "tcp://127.0.0.1:7000", "uv+ipc:///run/x" (cluster.h); NULL: this process does not listen */

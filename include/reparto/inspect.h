@@ -78,6 +78,7 @@ typedef struct rp_actor_info { /* of an actor, or of one of its tasks */
     char info[RP_INFO];   /* what its kind says of its state (rp_actor.info), cut off. "": nothing; of tasks always */
     size_t stack;         /* bytes of the stack it has at present; 0: none */
     size_t stack_used;    /* of those, in use while it is suspended */
+    void *site;           /* where in the code it was spawned (rp_system_opts.sites). NULL: not known; of tasks always */
     rp_time cpu;          /* CPU time of it and its tasks, hooks and what its loop does around its messages, while
                              rp_profile lasts; of tasks 0. Keeps growing: two readings tell a share */
 } rp_actor_info;
