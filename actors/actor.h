@@ -49,6 +49,12 @@ enum {
 
 enum { RP__NOBODY = UINT32_MAX };
 
+struct rp__shed { /* of a mailbox that is kept short (shed.c) */
+    rp_time target; /* 0: it is not */
+    rp_time each;   /* message, as the last that was marked found it; 0: not known yet */
+    rp_time since;  /* the line is longer than that; 0: it is not */
+};
+
 struct rp__extra { /* what few actors have */
     struct rp__hook watches; /* struct rp__watch, of those who monitor it */
     struct rp__hook kids;    /* struct rp__kid, its children on other loops */
@@ -67,6 +73,7 @@ struct rp__extra { /* what few actors have */
     char *name;              /* it is registered under */
     rp_ref redirect;         /* where RP_REDIRECT sends */
     uint32_t stash_limit;
+    struct rp__shed shed;
 };
 
 struct rp__actor {
@@ -427,6 +434,7 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m); /* out of its
 
 /* After an actor has taken a message out of its mailbox: senders may go on. */
 void rp__box_taken(struct rp_loop *l, struct rp__actor *a);
+void rp__shed(struct rp_loop *l, struct rp__actor *a); /* one has been taken, of a mailbox that is kept short */
 void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp_overflow policy);
 bool rp__has_mail(const struct rp__actor *a); /* to be taken: a message in its mailbox, or a timer that is due */
 void rp__drain(struct rp_loop *l, struct rp__actor *a); /* an idle handler gets what stands in its mailbox, before what comes now */

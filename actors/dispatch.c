@@ -78,6 +78,8 @@ bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
     struct rp__slot *s = &m->slot;
     bool timed = rp__flags(s->type) & RP__F_DEADLINE;
     rp_time now = timed ? l->world->now(l) : 0;
+    if (a->extra && a->extra->shed.target)
+        rp__shed(l, a);
     rp__box_taken(l, a);
     if (timed && (rp_time)*rp__deadline_of(s) <= now) {
         rp__finish(l, s, RP__EXPIRED);

@@ -141,6 +141,7 @@ static const struct row of_system[] = {
 static const char *const whys[RP_DROPPED_WHYS] = {
     [RP_DROPPED_NEW] = "new", [RP_DROPPED_OLD] = "old", [RP_DROPPED_REPLACED] = "replaced",
     [RP_DROPPED_RESTART] = "restart", [RP_DROPPED_MEMORY] = "memory", [RP_DROPPED_REFUSED] = "refused",
+    [RP_DROPPED_SHED] = "shed",
 };
 static const struct row of_messages[] = { /* by what became of them */
     ROW("sent", "", messages.sent, ""),

@@ -77,13 +77,14 @@ static int build_state(struct rp_loop *l, struct rp__actor *a)
 
 static int build_rest(struct rp_loop *l, struct rp__actor *a, const rp_spawn_opts *o)
 {
-    if (o->stash == 0 && rp_ref_none(o->redirect))
+    if (o->stash == 0 && o->shed_ms == 0 && rp_ref_none(o->redirect))
         return 0;
     struct rp__extra *x = rp__extra(l, a);
     if (!x)
         return -ENOMEM;
     x->redirect = o->redirect;
     x->stash_limit = o->stash;
+    x->shed.target = o->shed_ms * RP_MS;
     return 0;
 }
 
@@ -399,7 +400,7 @@ void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
 
 static bool sound(const rp_actor *a, const rp_spawn_opts *o)
 {
-    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_REDIRECT &&
+    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_REDIRECT && (o->stash == 0 || o->shed_ms == 0) &&
            o->stack <= rp__stack_size(RP__STACK_CLASSES - 1);
 }
 

@@ -35,7 +35,7 @@ enum {
     RP__RELEASE_AFTER = 8,     /* messages, between two plain publications of all rings; a power of two */
     RP__OVERDUE = 50000000,    /* ns after which a wait looks whether it can end at all, */
     RP__LOOKS = 8,             /* and again at twice the time, four times it, ...: 6.4 s at last */
-    RP__TALLIES = 21,
+    RP__TALLIES = 22,
     RP__SENT = 0               /* the tally of messages sent: what bounds a burst */
 };
 

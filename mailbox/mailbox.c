@@ -79,6 +79,7 @@ static void entered(struct rp_loop *l, struct rp__mailbox *b, struct rp__slot *s
     if (!b->marked) {
         b->marked = s;
         b->marked_at = b->newest_at;
+        b->taken_before = b->taken;
     }
     if (b->count > atomic_load_explicit(&l->tally[RP__HIGH_WATER], memory_order_relaxed))
         atomic_store_explicit(&l->tally[RP__HIGH_WATER], b->count, memory_order_relaxed);
@@ -101,6 +102,19 @@ static rp_msg *left(struct rp__mailbox *b, struct rp__slot *s)
     b->bytes -= rp__weight(s);
     s->to = b->owner;
     return (rp_msg *)s;
+}
+
+/* It goes to its actor. */
+static rp_msg *taken(struct rp_loop *l, struct rp__mailbox *b, struct rp__slot *s)
+{
+    if (!s)
+        return 0;
+    b->taken++;
+    if (s == b->marked) {
+        b->stood_for = rp__coarse(l->now) - b->marked_at;
+        b->transit = b->taken - b->taken_before;
+    }
+    return left(b, s);
 }
 
 /* ---- in and out ---------------------------------------------------------------------------------- */
@@ -151,8 +165,8 @@ rp_msg *rp__mailbox_take_next(struct rp_loop *l, struct rp__mailbox *b)
         return 0;
     enum rp__lane i = lane_in_turn(b);
     if (!b->index)
-        return left(b, pop(&b->lane[i]));
-    return left(b, take_entry(l, b, entry_at(b->index->lane[i].next)));
+        return taken(l, b, pop(&b->lane[i]));
+    return taken(l, b, take_entry(l, b, entry_at(b->index->lane[i].next)));
 }
 
 rp_msg *rp__mailbox_take_of(struct rp_loop *l, struct rp__mailbox *b, const rp_type *const *types)
@@ -160,7 +174,7 @@ rp_msg *rp__mailbox_take_of(struct rp_loop *l, struct rp__mailbox *b, const rp_t
     for (; *types; types++) {
         struct rp__entry *e = rp__index_of_type(b->index, *types);
         if (e)
-            return left(b, take_entry(l, b, e));
+            return taken(l, b, take_entry(l, b, e));
     }
     return 0;
 }

@@ -36,6 +36,8 @@ struct rp__mailbox {
      * and exact where the first one stands still. Times in units of 2^20 ns, modulo 2^32. */
     const struct rp__slot *marked;
     uint32_t marked_at, newest_at;
+    uint32_t taken, taken_before;    /* messages, but for those that are dropped; when that one came */
+    uint32_t stood_for, transit;     /* the last one that was marked; how many were taken while it stood, and it. 0: seen */
     struct rp__pace pace;
     uint64_t told_set[];             /* a bit for each loop */
 };
@@ -48,6 +50,11 @@ static inline uint32_t rp__coarse(rp_time t)
 static inline rp_time rp__mailbox_age(const struct rp__mailbox *b, rp_time now) /* see `marked`; 0: it is empty */
 {
     return b->count == 0 ? 0 : (rp_time)(rp__coarse(now) - b->marked_at) << 20;
+}
+
+static inline rp_time rp__mailbox_stood(const struct rp__mailbox *b) /* b->transit > 0 */
+{
+    return (rp_time)b->stood_for << 20;
 }
 
 struct rp__mailbox *rp__mailbox_new(struct rp_loop *l, uint64_t owner);   /* NULL: no memory */

@@ -62,6 +62,9 @@ typedef struct rp_spawn_opts { /* all zero: the defaults */
     size_t      mailbox_bytes; /* and their bytes; 0: 1 MiB */
     rp_overflow overflow; /* what happens when it is full */
     rp_ref      redirect; /* RP_REDIRECT: to whom */
+    uint32_t    shed_ms;  /* not 0: when for 20 times as long the mailbox has had more than can be handled in that time, it
+                             is kept to what can be in twice that, and the oldest are dropped; until it has had less. Of
+                             a burst nothing is. Not with a stash: how long that stands says nothing */
     uint32_t    stash;    /* messages it may set aside (rp_stash); they count as standing in the mailbox */
     size_t      stack;    /* of a coroutine; 0: 64 KiB. 16, 64, 256 KiB or 1 MiB less its guard is what it gets */
     bool        monitor;  /* the spawner gets RP_DOWN: no end can be missed between spawn and rp_monitor */

@@ -153,6 +153,7 @@ typedef enum rp_dropped { /* why a message was dropped */
     RP_DROPPED_RESTART,  /* its actor was between two incarnations, or fell: RP_MAIL_DROP */
     RP_DROPPED_MEMORY,   /* there was none to keep it */
     RP_DROPPED_REFUSED,  /* it came from another process, and could not be made here */
+    RP_DROPPED_SHED,     /* it had stood for too long, as all before it (rp_spawn_opts.shed_ms) */
     RP_DROPPED_WHYS
 } rp_dropped;
 
