@@ -263,13 +263,13 @@ __attribute__((noinline)) static void call_with_copy(struct rp_loop *l, rp_self 
     call_handler(l, me, a, &copy);
 }
 
-/* Who is demoted, and waits for a message: its turn has come. */
+/* To who has a stack. Who is at a message takes the next ones itself, also what it has unstashed. */
 static rp_self *give_next(struct rp_loop *l, struct rp__actor *a)
 {
     a->flags &= ~(uint32_t)RP__A_DRAINS;
     rp_msg *m = a->flags & RP__A_RECV ? rp__next_in_box(l, a) : 0;
     if (!m)
-        return 0; /* it is at another, and takes this one itself */
+        return 0;
     rp__give(a, m);
     return a->co;
 }
@@ -278,24 +278,20 @@ static rp_self *give_next(struct rp_loop *l, struct rp__actor *a)
  * that is slow the turn is over, and what others have sent by then comes before the next. */
 static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
 {
-    if (a->flags & RP__A_BUSY)
-        return; /* it is at it: finish_turn does the same */
     uint64_t addr = a->addr;
+    a->flags &= ~(uint32_t)RP__A_DRAINS; /* a handler that waits in the middle is busy: what comes finds it so */
     for (rp_msg *m; rp__stint_goes_on(&l->stint) && (m = rp__next_in_box(l, a));) {
         l->stint.left--;
         call_handler(l, me, a, &m->slot);
         if (a->addr != addr || a->flags & RP__A_ENDING)
             return;
     }
-    if (rp__has_mail(a))
-        rp__signal(l, addr, 0, RP__OP_DRAIN, 0, 0);
-    else
-        a->flags &= ~(uint32_t)RP__A_DRAINS;
+    rp__drain(l, a);
 }
 
 static rp_self *on_drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
 {
-    if (a->flags & RP__A_COROUTINE)
+    if (a->flags & RP__A_BUSY)
         return give_next(l, a);
     drain(l, me, a);
     return 0;

@@ -285,6 +285,45 @@ TEST(demote, what_stands_there_when_it_is_over_comes_first)
         check_eq(run_with(over_meanwhile, NULL, &(rp_system_opts){.loops = 1, .sim_seed = seed + i, .demote_ms = LIMIT_MS}), 0);
 }
 
+/* A handler that takes its next message itself. */
+static int take_two(rp_self *me, void *state, const rp_msg *m)
+{
+    struct slow *s = *(struct slow **)state;
+    rp_msg *next;
+    int rc = work(me, s, m);
+    if (rc == 0)
+        rc = rp_recv(me, &next, rp_in_ms(me, 60000));
+    check(rc == 0, "%d at %u", rc, s->n);
+    rc = work(me, s, next);
+    rp_msg_drop(me, next);
+    return rc;
+}
+static const rp_actor two = {.name = "two", .handle = take_two, .init = keep_arg, .state_size = sizeof(void *)};
+
+static int by_twos(rp_self *me, void *arg)
+{
+    struct slow s = {.shape = HANDLER, .busy_ms = BUSY_MS};
+    rp_ref who;
+    rp_time begun = rp_now(me);
+    (void)arg;
+    check_eq(rp_spawn(me, &two, &(rp_spawn_opts){.arg = &s}, &who), 0);
+    for (unsigned i = 0; i < FIRST + BURST; i++) {
+        send_slow(me, who, i, 1);
+        check_eq(rp_sleep(me, rp_in_ms(me, i % 3 ? 0 : 3 * BUSY_MS)), 0);
+    }
+    until(me, &s, FIRST + BURST);
+    check(is_demoted(me, who));
+    check(rp_now(me) - begun < 10 * RP_S, "it has waited for what stood there");
+    return 0;
+}
+
+TEST(demote, who_waits_in_the_middle_gets_his)
+{
+    uint64_t seed = test_seed();
+    for (unsigned i = 0; i < seeds(SEEDS); i++)
+        check_eq(run_with(by_twos, NULL, &(rp_system_opts){.loops = 1, .sim_seed = seed + i, .demote_ms = LIMIT_MS}), 0);
+}
+
 /* ---- what may happen to it meanwhile ---------------------------------------------------------------- */
 
 static int moved(rp_self *me, void *arg)

@@ -448,3 +448,46 @@ TEST(mailbox, what_is_set_aside_holds_nobody_up)
     for (uint32_t limit = PILE; limit < 2 * PILE; limit += 2)
         everywhere(sends_on, &limit);
 }
+
+/* ---- a handler that unstashes, and then receives ---------------------------------------------------- */
+
+/* 1 is set aside; 2 takes it back, rests, and waits for two more: the one that was back, and one that comes. */
+static int unstash_and_receive(rp_self *me, void *state, const rp_msg *m)
+{
+    uint64_t n = ((const struct num *)rp_body(m, NUM))->n;
+    (void)state;
+    if (n == 1)
+        return rp_stash(me, m);
+    if (n != 2)
+        return -EPROTO;
+    check_eq(rp_unstash(me), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 2)), 0);
+    for (uint64_t want = 1; want <= 3; want += 2) {
+        rp_msg *next;
+        check_eq(rp_recv(me, &next, rp_in_ms(me, 10000)), 0);
+        check_eq(((const struct num *)rp_body(next, NUM))->n, want);
+        rp_msg_drop(me, next);
+    }
+    return RP_STOP;
+}
+
+static int back_and_more(rp_self *me, void *arg)
+{
+    static const rp_actor kind = {.name = "kind", .handle = unstash_and_receive};
+    struct rp_down d;
+    rp_ref r;
+    (void)arg;
+    check_eq(rp_spawn(me, &kind, &(rp_spawn_opts){.stash = 4, .monitor = true}, &r), 0);
+    check_eq(tell_num(me, r, 1), 0);
+    check_eq(tell_num(me, r, 2), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
+    check_eq(tell_num(me, r, 3), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(d.reason, 0);
+    return 0;
+}
+
+TEST(mailbox, who_takes_back_and_receives_gets_what_comes)
+{
+    everywhere(back_and_more, NULL);
+}
