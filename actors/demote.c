@@ -4,13 +4,13 @@
  *
  * A loop cannot take the processor from a handler. But of those that wait for a slow one, one after the other, each holds
  * up all that came after it. So a demoted actor's messages go to its mailbox, as if it were busy, and it gets them one at
- * a time, each when what stood in the loop's queue by then has had its turn: a handler by RP__OP_DRAIN, whoever has a stack
- * by standing there itself. Their order is the same, its mailbox has its bounds, and who sends to it waits where that is
- * full.
+ * a time, each when what stood in the loop's queue by then has had its turn: who is idle, or waits for a message, by
+ * RP__OP_DRAIN, who is at one and takes the next itself by standing there. Their order is the same, its mailbox has its
+ * bounds, and who sends to it waits where that is full.
  *
  * Who it was is known where the clock is looked at after one thing. It is looked at seldom where all is quick, and after each
  * of the next where something was too long (stint.h): so the first of a burst of slow messages goes by unseen, and it
- * costs nothing else. After a while without another one an actor is as all others. Row 20 of the table of actor systems: others stop counting at the message.
+ * costs nothing else. After a while without another one an actor is as all others.
  */
 #include "actors/runtime.h"
 #include "actors/trace.h"
