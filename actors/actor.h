@@ -32,8 +32,8 @@ enum {
     RP__A_WATCHED = 64,   /* somebody has ever monitored it: its failure is theirs */
     RP__A_TOLD = 128,     /* its children know */
     RP__A_INIT = 256,     /* init has run, so fini will */
-    RP__A_DRAINS = 512,   /* an idle handler whose mailbox holds what comes before all else: what it has unstashed, or, demoted, all
-                             that has come. RP__OP_DRAIN is on its way */
+    RP__A_DRAINS = 512,   /* its mailbox holds what comes before all else: what an idle handler has unstashed, or all that has come for
+                             one that is demoted, idle or in rp_recv. RP__OP_DRAIN is on its way */
     RP__A_KEPT = 1024,    /* under a supervisor: an end is an incarnation's, until it is released */
     RP__A_DOWN = 2048,    /* kept, and its incarnation has ended: its supervisor decides */
     RP__A_TRAP = 4096,    /* to be stopped is a message to it */

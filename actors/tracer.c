@@ -45,12 +45,17 @@ struct session {
     struct mark mark[]; /* for each loop one to begin, then for each one to end */
 };
 
+static size_t size_of(const rp_system *sys)
+{
+    return sizeof(struct session) + 2 * sys->nloops * sizeof(struct mark);
+}
+
 static void let_go(struct session *s)
 {
     if (atomic_fetch_sub_explicit(&s->parts, 1, memory_order_acq_rel) > 1)
         return;
     rp__socket_close(s->t.fd);
-    rp__free_mem(s->sys, s, sizeof *s + 2 * s->sys->nloops * sizeof *s->mark);
+    rp__free_mem(s->sys, s, size_of(s->sys));
 }
 
 /* ---- on each loop -------------------------------------------------------------------------------- */
@@ -108,7 +113,7 @@ static bool alone(const struct session *s)
 static struct session *session_new(rp_self *me, int fd, uint32_t categories)
 {
     rp_system *sys = me->loop->sys;
-    struct session *s = rp__alloc(sys, sizeof *s + 2 * sys->nloops * sizeof *s->mark);
+    struct session *s = rp__alloc(sys, size_of(sys));
     if (!s)
         return 0;
     *s = (struct session){.t = {.categories = categories}, .sys = sys};
@@ -116,7 +121,7 @@ static struct session *session_new(rp_self *me, int fd, uint32_t categories)
     s->t.fd = rp__socket_again(fd);
     if (s->t.fd >= 0)
         return s;
-    rp__free_mem(sys, s, sizeof *s + 2 * sys->nloops * sizeof *s->mark);
+    rp__free_mem(sys, s, size_of(sys));
     return 0;
 }
 
