@@ -98,6 +98,8 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .frozen = o->inspect || rp__os_env("RP_INSPECT"),
         .freeze_signo = o->stall_signal,
         .stall = {o->stall_ms * RP_MS, o->on_stall, o->stall_ud},
+        .on_report = o->on_report,
+        .report_ud = o->report_ud,
     };
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
     struct rp__runtime *rt = mem->alloc(mem->ud, sizeof *rt);

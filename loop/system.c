@@ -97,6 +97,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->budget = o->budget > 0 ? o->budget : RP_FOREVER;
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
+    rp__reports_open(&sys->reports, o->on_report, o->report_ud);
     rp__trace_open(sys);
     int rc = open_loops(sys);
     if (rc == 0 && !o->silent)
@@ -136,6 +137,7 @@ void rp__system_free(rp_system *sys)
     rp__free_mem(sys, sys->loops, sys->nloops * sizeof *sys->loops);
     rp__free_mem(sys, sys->pools, sys->nloops * sizeof *sys->pools);
     rp__trace_close(sys);
+    rp__reports_close(&sys->reports);
     rp_alloc mem = sys->mem;
     mem.free(mem.ud, sys, sizeof *sys);
 }

@@ -6,6 +6,7 @@
 #define RP__SYSTEM_H
 
 #include "loop/loop.h"
+#include "loop/report.h"
 #include "loop/stall.h"
 
 /* What the floors above do for a loop. Set before the first turn; never changes. */
@@ -41,6 +42,7 @@ struct rp_system {
     struct rp__stall *stall; /* the watchdog; NULL: there is none */
     uint32_t trace;        /* see trace.h */
     int trace_fd;
+    struct rp__reports reports;
     rp_time began;         /* on its clock */
     bool unmeasured;       /* no message carries its time */
     rp_time budget;        /* what one thing may take; RP_FOREVER: any time */
@@ -69,6 +71,8 @@ struct rp__system_opts {
     bool frozen;           /* who looks from outside freezes its loops (freeze.h); a watchdog does anyway */
     int freeze_signo;      /* by this signal; 0: the usual one */
     struct rp__stall_opts stall;
+    rp_report_fn *on_report; /* NULL: standard error */
+    void *report_ud;
 };
 
 /* Builds a system of loops that have not begun to run. 0, -ENOMEM, -EINVAL, libuv's errors. */

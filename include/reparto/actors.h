@@ -14,6 +14,7 @@
 #define REPARTO_ACTORS_H
 
 #include "reparto/mailbox.h"
+#include "reparto/report.h"
 #include "reparto/stall.h"
 
 #ifdef __cplusplus
@@ -286,6 +287,8 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     int stall_signal;     /* the real-time signal for that; 0: SIGRTMAX - 3. -EBUSY: something else has a handler for it */
     void (*on_stall)(const rp_stall *s, void *ud); /* on a thread that is no loop's; NULL: a line on standard error */
     void *stall_ud;
+    rp_report_fn *on_report; /* what went wrong and is nobody's result; see report.h. NULL: a line on standard error */
+    void *report_ud;
     uint32_t demote_ms;   /* not 0: an actor that holds its loop for longer with a message is demoted: its next ones come one at a
                              time, when everybody else's that were there have been handled. Until it has not for a second */
     bool sites;           /* each actor remembers where it was spawned: the return address of rp_spawn, rp_supervise and so

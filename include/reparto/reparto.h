@@ -17,6 +17,7 @@
 #include "reparto/metrics.h"
 #include "reparto/mover.h"
 #include "reparto/queue.h"
+#include "reparto/report.h"
 #include "reparto/sim.h"
 #include "reparto/stall.h"
 #include "reparto/supervisor.h"

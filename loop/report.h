@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * report.h - how the runtime says what no call can return.
+ *
+ * One door for all of it: a line on standard error, or the program's hook (rp_system_opts.on_report). Reports are
+ * rare and cost a lock; nothing on a fast path comes here.
+ */
+#ifndef RP__REPORT_H
+#define RP__REPORT_H
+
+#include "reparto/report.h"
+
+#include <pthread.h>
+
+enum {
+    RP__REPORT_TEXT = 512,      /* of one report, its NUL included; longer ones are cut off */
+    RP__REPORT_LAST = 64,       /* reports that are kept for who asks */
+    RP__REPORTS_A_SECOND = 20   /* of a kind */
+};
+
+struct rp__report_kept {
+    rp_time at;                 /* since the system was made */
+    rp_report_kind kind;
+    char text[RP__REPORT_TEXT];
+};
+
+struct rp__reports { /* a system's */
+    rp_report_fn *tell;         /* NULL: standard error */
+    void *ud;
+    pthread_mutex_t lock;       /* of what follows */
+    struct {
+        rp_time since;          /* the second in which it counts */
+        unsigned told;
+        uint64_t skipped;
+    } kind[RP_REPORT_KINDS];
+    uint64_t count;             /* of all reports; kept[count % RP__REPORT_LAST] is the next to be written */
+    struct rp__report_kept kept[RP__REPORT_LAST];
+};
+
+void rp__reports_open(struct rp__reports *r, rp_report_fn *tell, void *ud);
+void rp__reports_close(struct rp__reports *r);
+
+/* Tells *about, whose `text` and `skipped` are filled in here. From any thread of the system. `sys` NULL: there is none
+ * yet, or none any more; then it goes to standard error. */
+void rp__report(rp_system *sys, const rp_report *about, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for a mistake after which going on would break memory: tells it, without a limit, and ends the process. */
+void rp__report_fatal(rp_system *sys, const rp_report *about, const char *format, ...)
+    __attribute__((format(printf, 3, 4), noreturn));
+
+/* Copies the last reports, at most `max` of them, the oldest first; returns how many. From any thread. */
+unsigned rp__reports_last(rp_system *sys, struct rp__report_kept *to, unsigned max);
+
+#endif
