@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/trace.h"
 
+#include "loop/format.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +124,7 @@ void rp__trace_supervise(struct rp_loop *l, const struct rp__actor *a, const rp_
     if (e->what == RP_CHILD_FELL || e->what == RP_CHILD_RESTARTED)
         snprintf(count, sizeof count, ", failure %" PRIu32 " in a row", e->failures);
     if (e->again > 0 && e->again != RP_FOREVER)
-        snprintf(time, sizeof time, ", %s %.3f ms", e->what ? "again in" : "has", (double)(e->again - l->now) / RP_MS);
+        rp__format(time, sizeof time, ", %s %.3f ms", e->what ? "again in" : "has", (double)(e->again - l->now) / RP_MS);
     rp__trace(l, RP__T_SUPERVISE, "%s: %.31s%s %s%s%s%s", who(name, a), e->name, address(child, e->child.local), what[e->what],
               end, count, time);
 }

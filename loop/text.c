@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/text.h"
 
+#include "loop/format.h"
+
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 int rp__text_open(rp_self *me, struct rp__text *t)
 {
@@ -41,7 +41,7 @@ void rp__say(rp_self *me, struct rp__text *t, const char *format, ...)
         va_list ap;
         va_start(ap, format);
         size_t room = RP__TEXT_ROOM - t->n;
-        int n = vsnprintf(t->at + t->n, room, format, ap);
+        int n = rp__vformat(t->at + t->n, room, format, ap);
         va_end(ap);
         if (n < 0)
             return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/trace.h"
 
+#include "loop/format.h"
 #include "loop/os.h"
 #include "loop/socket.h"
 #include "loop/system.h"
@@ -86,7 +87,7 @@ static size_t compose(char *line, const struct rp_loop *l, unsigned category, co
     rp_time t = l->world->now(l) - l->sys->began;
     size_t n = (size_t)snprintf(line, LINE, "%5lld.%09lld %u %-9s ", (long long)(t / RP_S), (long long)(t % RP_S),
                                 l->index, names[__builtin_ctz(category)]);
-    int k = vsnprintf(line + n, LINE - n, format, ap);
+    int k = rp__vformat(line + n, LINE - n, format, ap);
     n += k > 0 ? (size_t)k : 0;
     n = n < LINE - 1 ? n : LINE - 1;
     line[n++] = '\n';

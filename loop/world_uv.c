@@ -31,7 +31,9 @@ static void poll_only(uv_idle_t *h)
 static void on_timer(uv_timer_t *h)
 {
     struct rp__uv *w = h->data;
-    w->armed = RP_FOREVER; /* the turn that follows fires what is due */
+    w->armed = RP_FOREVER; /* the turn that follows fires what is due, */
+    uv_idle_start(&w->idle, poll_only); /* and is to be taken soon: since libuv 1.45 timers run after the poll, and a host
+                                           that runs one iteration at a time would wait for ever before the next */
 }
 
 static void on_woken(uv_poll_t *h, int status, int events)

@@ -2,9 +2,9 @@
  *
  * scan.c - a body out of text: what rp_type_print has written, read back.
  */
+#include "loop/format.h"
 #include "mailbox/type.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -83,11 +83,11 @@ static int scan_bool(struct in *in, char *to)
 static int scan_float(struct in *in, rp_kind kind, char *to)
 {
     char *end = 0;
-    if (isspace((unsigned char)*in->at))
+    if (*in->at == ' ' || (*in->at >= '\t' && *in->at <= '\r')) /* what strtod would pass over */
         return -EINVAL;
     errno = 0;
-    float f = kind == RP_F32 ? strtof(in->at, &end) : 0;
-    double d = kind == RP_F64 ? strtod(in->at, &end) : (double)f;
+    float f = kind == RP_F32 ? rp__to_float(in->at, &end) : 0;
+    double d = kind == RP_F64 ? rp__to_double(in->at, &end) : (double)f;
     if (end == in->at)
         return -EINVAL;
     in->at = end;

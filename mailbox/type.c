@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mailbox/type.h"
 
+#include "loop/format.h"
 #include "mailbox/message.h"
 
 #include <errno.h>
@@ -117,7 +118,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *o, const char 
     va_list ap;
     va_start(ap, format);
     size_t at = o->n < o->size ? o->n : o->size;
-    int n = vsnprintf(o->to ? o->to + at : 0, o->size - at, format, ap);
+    int n = rp__vformat(o->to ? o->to + at : 0, o->size - at, format, ap);
     va_end(ap);
     o->n += n > 0 ? (size_t)n : 0;
 }

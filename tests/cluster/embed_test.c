@@ -528,6 +528,33 @@ TEST(embed, a_loop_that_sleeps_in_its_hosts_poll_is_woken)
     }
 }
 
+static int nap(rp_self *me, void *arg)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < *(const int *)arg; i++)
+        rc = rp_sleep(me, rp_now(me) + (1 + i % 3) * RP_MS);
+    return rc;
+}
+
+/* libuv runs timers after the poll since 1.45, and before that with UV_RUN_ONCE. A host that then blocks elsewhere comes
+ * back in time only if libuv says that there is more to do. */
+TEST(embed, a_timer_that_fires_after_the_poll_gets_its_turn)
+{
+    uv_loop_t uv;
+    struct end e = {0};
+    int naps = 20;
+    uv_loop_init(&uv);
+    attach(&uv, nap, &naps, 1, &e);
+    struct pollfd fd = {.fd = uv_backend_fd(&uv), .events = POLLIN};
+    while (uv_run(&uv, UV_RUN_ONCE)) {
+        int ms = uv_backend_timeout(&uv);
+        check(poll(&fd, 1, ms >= 0 ? ms : 20000) > 0 || ms >= 0, "nothing says that a turn is due");
+    }
+    check_eq(e.times, 1);
+    check_eq(e.result, 0);
+    close_uv(&uv);
+}
+
 /* ---- signals -------------------------------------------------------------------------------------------- */
 
 static rp_system *_Atomic signalled;
