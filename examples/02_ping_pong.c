@@ -40,7 +40,7 @@ static const rp_actor player = {.name = "player", .handle = play, .fini = over, 
 
 static int root(rp_self *me, void *arg)
 {
-    rp_ref ping, pong;
+    rp_ref ping, pong = {0};
     rp_spawn_opts here = {.monitor = true}, there = {.monitor = true, .on = RP_LOOP(rp_loop_count(me) - 1)};
     int rc = rp_spawn(me, &player, &here, &ping);
     if (rc == 0)

@@ -76,14 +76,14 @@ ok pipeline_parts parts
 
 # A worker process is killed: an error that names it and counts what is missing, soon, and nothing hangs.
 killed() {
-    timeout -s KILL 60 "$bin/05_pipeline" --slow --workers 2 --repeat 20 "$input" >"$work/out" 2>"$work/err" &
-    local pid=$! worker="" i # timeout leads a process group of its own: another run's workers are not in it
-    for i in $(seq 100); do
-        worker=$(pgrep -g "$pid" -f "05_pipeline worker .*$" | tail -n 1)
-        [ -n "$worker" ] && break
+    seq 40000 | sed 's/.*/Package: p&\nDepends: a, b&\n/' >"$work/many" # five seconds of work, however few packages are installed
+    timeout -s KILL 100 "$bin/05_pipeline" --slow --workers 2 --verbose "$work/many" >"$work/out" 2>"$work/err" &
+    local pid=$! worker # timeout leads a process group of its own: another run's workers are not in it
+    until grep -q 'the first stanza has come' "$work/err"; do # both workers are linked by then
+        kill -0 "$pid" 2>/dev/null || break
         sleep 0.02
     done
-    sleep 0.7
+    worker=$(pgrep -g "$pid" -f "05_pipeline worker .*$" | tail -n 1)
     kill -KILL "$worker"
     local from=$SECONDS
     wait "$pid"

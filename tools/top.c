@@ -168,7 +168,7 @@ static int refresh(struct target *t, const struct view *v, const struct order *o
             reading_free(last);
             return 1;
         }
-        snprintf(note, sizeof note, sampled || v->quiet ? "" : "no CPU time: %s", why);
+        snprintf(note, sizeof note, "%s%s", sampled || v->quiet ? "" : "no CPU time: ", sampled || v->quiet ? "" : why);
         printf("\033[H\033[J");
         print_picture(t, v, o, now, sampled ? last : NULL, v->lines ? v->lines : height(), note);
         printf("sort: c(pu) d(epth) o(ldest) w(ait) n(ame) r(ef) s(tack)   q(uit)");

@@ -7,7 +7,8 @@
  *   05_pipeline worker --listen URL --sink URL
  *   05_pipeline producer --sink URL --worker URL ... [FILE]
  *
- * FILE is a Debian Packages index or a dpkg status file; by default this machine's own.
+ * FILE is a Debian Packages index or a dpkg status file; by default this machine's own. The table goes to standard
+ * output, how it went to standard error; with --verbose each process adds what became of its messages.
  */
 #include "pipeline.h"
 
@@ -25,7 +26,7 @@ extern char **environ;
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: 05_pipeline [FILE] [--workers N] [--loops N] [--top N] [--repeat N] [--tcp PORT] [--slow]\n"
+    fprintf(stderr, "usage: 05_pipeline [FILE] [--workers N] [--loops N] [--top N] [--repeat N] [--tcp PORT] [--slow] [--verbose]\n"
                     "       05_pipeline sink --listen URL\n"
                     "       05_pipeline worker --listen URL --sink URL\n"
                     "       05_pipeline producer --sink URL --worker URL [--worker URL ...] [FILE]\n");
@@ -34,9 +35,14 @@ static int usage(void)
 
 /* ---- one process --------------------------------------------------------------------------------- */
 
-static void report(const char *role, int rc, const rp_ledger *l, double seconds)
+/* The sink has said what was computed, and how fast. */
+static void report(const char *role, int rc, const rp_ledger *l, double seconds, bool verbose)
 {
     uint64_t n = l->sent + l->arrived;
+    if (rc != 0 && !verbose)
+        fprintf(stderr, "%s: %s\n", role, rp_strerror(rc));
+    if (!verbose)
+        return;
     fprintf(stderr, "%-8s %s: %llu messages in %.2f s (%.0f/s), mailbox at most %llu; sent %llu + arrived %llu = "
                     "handled %llu + left %llu + dead %llu + dropped %llu + late %llu + expired %llu\n",
             role, rc == 0 ? "done" : rp_strerror(rc), (unsigned long long)n, seconds, seconds > 0 ? (double)n / seconds : 0,
@@ -56,7 +62,7 @@ static int be(struct options *o, int (*root)(rp_self *, void *))
     clock_gettime(CLOCK_MONOTONIC, &a);
     int rc = rp_run(&(rp_actor){.name = o->role, .run = root}, o, &so);
     clock_gettime(CLOCK_MONOTONIC, &b);
-    report(o->role, rc, &ledger, (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
+    report(o->role, rc, &ledger, (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9, o->verbose);
     return rc != 0;
 }
 
@@ -130,14 +136,22 @@ static void add(struct all *a, const char *const *argv)
 static void start_three(struct all *a, const struct options *o, int workers, int tcp)
 {
     a->sink = url_of(tcp, a->dir, "sink", 0);
-    const char *sink[] = {a->self, "sink", "--listen", a->sink.text, "--loops", a->loops, "--top", a->top, NULL};
-    const char *producer[12 + 2 * WORKERS_MAX] = {a->self, "producer", "--sink", a->sink.text, "--loops", a->loops, "--repeat", a->repeat};
+    const char *sink[] = {a->self, "sink", "--listen", a->sink.text, "--loops", a->loops, "--top", a->top,
+                          o->verbose ? "--verbose" : NULL, NULL};
+    const char *producer[14 + 2 * WORKERS_MAX] = {a->self, "producer", "--sink", a->sink.text, "--loops", a->loops, "--repeat", a->repeat};
     int args = 8;
+    if (o->verbose)
+        producer[args++] = "--verbose";
     add(a, sink);
     for (int i = 0; i < workers; i++) {
         a->worker[i] = url_of(tcp, a->dir, "worker", i + 1);
         const char *worker[] = {a->self, "worker", "--listen", a->worker[i].text, "--sink", a->sink.text,
-                                "--loops", a->loops, o->slow ? "--slow" : NULL, NULL};
+                                "--loops", a->loops, NULL, NULL, NULL};
+        int more = 8;
+        if (o->slow)
+            worker[more++] = "--slow";
+        if (o->verbose)
+            worker[more] = "--verbose";
         add(a, worker);
         producer[args++] = "--worker";
         producer[args++] = a->worker[i].text;
@@ -185,6 +199,8 @@ static bool option(struct options *o, const struct number *numbers, int argc, ch
         return (o->role = a) != NULL;
     if (!strcmp(a, "--slow"))
         return o->slow = true;
+    if (!strcmp(a, "--verbose"))
+        return o->verbose = true;
     if (a[0] != '-')
         return (o->file = a) != NULL;
     if (!next)

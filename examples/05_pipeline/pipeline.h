@@ -44,6 +44,7 @@ struct options {
     const char *workers[WORKERS_MAX]; /* URLs */
     int nworkers, loops, top;
     int64_t repeat; /* the input, so many times */
+    bool verbose;   /* what became of each process's messages */
     bool slow;      /* workers take a millisecond for each stanza: time to be killed in */
 };
 

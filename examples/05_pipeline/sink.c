@@ -25,6 +25,7 @@ struct sink {
     size_t names;
     uint64_t got, total;
     bool know_total, failed, tty;
+    rp_time first;  /* when the first stanza came */
     rp_ref producer;
     struct {
         uint64_t node, got;
@@ -90,6 +91,14 @@ static void print_top(struct sink *s)
     free(all);
 }
 
+static void say_how(rp_self *me, const struct sink *s)
+{
+    double seconds = (double)(rp_now(me) - s->first) / (double)RP_S;
+    fprintf(stderr, "%llu stanzas went from the producer through %d worker process%s to the sink in %.1f ms, %.0f a second. "
+                    "All came, none was lost.\n", (unsigned long long)s->got, s->nfrom, s->nfrom == 1 ? "" : "es",
+            1e3 * seconds, seconds > 0 ? (double)s->got / seconds : 0);
+}
+
 /* ---- the message loop ---------------------------------------------------------------------------- */
 
 /* The worker processes are known by what comes from them. */
@@ -122,7 +131,11 @@ static int on_message(rp_self *me, struct sink *s, const rp_msg *m)
     const struct rp_node_down *down = rp_body(m, RP_NODE_DOWN);
     if (names) {
         uint64_t *got = got_from(me, s, rp_from(me, m).node);
-        s->got++;
+        if (s->got++ == 0) {
+            s->first = rp_now(me);
+            if (s->o->verbose)
+                fprintf(stderr, "sink: the first stanza has come\n");
+        }
         if (got)
             ++*got;
         return got ? add_lines(s, names->lines) : -ENOSPC;
@@ -168,6 +181,8 @@ static int run(rp_self *me, void *options)
         fprintf(stderr, "\r                         \r");
     if (rc == 0) {
         print_top(s);
+        fflush(stdout);
+        say_how(me, s);
         rc = rp_tell(me, s->producer, &done_type, &(struct done){s->got});
     }
     for (size_t i = 0; i < BUCKETS; i++)
