@@ -18,6 +18,7 @@
 
 #include "loop/ids.h"
 #include "loop/map.h"
+#include "loop/stack.h"
 #include "mailbox/mailbox.h"
 #include "reparto/inspect.h"
 #include "reparto/supervisor.h"
@@ -43,8 +44,11 @@ enum {
     RP__A_LEAVES = 65536, /* is to move when it has done with its message */
     RP__A_TRACED = 131072, /* a line for each message it begins with (trace.h) */
     RP__A_DEMOTED = 262144, /* others' messages go before its own (demote.c) */
+    RP__A_UNFIT = 524288, /* its loop's stack may be too small for its handler (dispatch.c) */
     RP__A_PLACED = 24,      /* from this bit on: rp_placed */
-    RP__A_PLACED_MASK = 7 << RP__A_PLACED
+    RP__A_PLACED_MASK = 7 << RP__A_PLACED,
+    RP__A_STACK = 27,       /* and from this on: the class of the stack that its handler needs; 0: the usual one will do */
+    RP__A_STACK_MASK = 7 << RP__A_STACK
 };
 
 enum { RP__NOBODY = UINT32_MAX };
@@ -211,6 +215,13 @@ static inline struct rp__actor *rp__actor_find(struct rp__actors *t, uint64_t ad
             return a;
     }
     return t->where.used ? rp__guest_find(t, addr) : 0;
+}
+
+/* The class of the stack that its code, and its tasks', runs on. */
+static inline unsigned rp__stack_of(const struct rp__actor *a)
+{
+    unsigned class = a->flags >> RP__A_STACK & 7;
+    return class ? class : RP__STACK_USUAL;
 }
 
 static inline uint32_t rp__slot_here(const struct rp__actor *a)
@@ -483,6 +494,7 @@ void rp__on_spawn(struct rp_loop *l, struct rp__birth *b);
 void rp__on_born(struct rp_loop *l, struct rp__birth *b);
 int  rp__spawn_from(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, void *site, rp_ref *ret); /* as rp_spawn, called there */
 int  rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg);
+bool rp__stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *site); /* else it is reported, and -EINVAL */
 
 void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why);
 void rp__actor_fail(struct rp_loop *l, struct rp__actor *a, int reason, const char *why); /* whether it traps or not */

@@ -177,6 +177,7 @@ void rp__suspended(rp_self *me)
     a->flags |= RP__A_BUSY;
     a->co = me;
     me->is_actor = true;
+    me->tasks_class = (uint8_t)rp__stack_of(a);
     const char *msg = (const char *)me->msg, *chunk = (const char *)e->first;
     if (msg >= chunk && msg < chunk + sizeof *e->first) {
         me->pin = e->first;
@@ -289,11 +290,30 @@ static void drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
     rp__drain(l, a);
 }
 
+/* Its handler may run on this stack. If not, the turn ends, and the scheduler goes on on a larger one. */
+static bool fits(struct rp_loop *l, const rp_self *me, struct rp__actor *a)
+{
+    unsigned class = rp__stack_of(a);
+    if (class <= me->class) {
+        a->flags &= ~(uint32_t)RP__A_UNFIT;
+        return true;
+    }
+    if (class > l->sched_class)
+        l->sched_class = class;
+    rp__stint_end(&l->stint);
+    return false;
+}
+
 static rp_self *on_drain(struct rp_loop *l, rp_self *me, struct rp__actor *a)
 {
     if (a->flags & RP__A_BUSY)
         return give_next(l, a);
-    drain(l, me, a);
+    if (a->flags & RP__A_UNFIT && !fits(l, me, a)) {
+        a->flags &= ~(uint32_t)RP__A_DRAINS;
+        rp__drain(l, a); /* again, on that one */
+    } else {
+        drain(l, me, a);
+    }
     return 0;
 }
 
@@ -356,7 +376,7 @@ __attribute__((noinline)) static rp_self *deliver_rest(struct rp_loop *l, rp_sel
         rp__finish(l, s, RP__EXPIRED);
     else if (a->flags & RP__A_DRAINS || (a->flags & (RP__A_BUSY | RP__A_RECV)) == RP__A_BUSY)
         rp__box_put(l, a, s, place == OWNED);
-    else if (rp__is_demoted(l, a))
+    else if (rp__is_demoted(l, a) || (a->flags & RP__A_UNFIT && !fits(l, me, a)))
         put_behind(l, a, s, place);
     else
         return deliver_now(l, me, a, s, place);
@@ -368,7 +388,7 @@ __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
     const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE) | RP__STAMP;
     const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP | RP__A_GUEST |
-                           RP__A_PLACED_MASK;
+                           RP__A_PLACED_MASK | RP__A_STACK_MASK;
     if (__builtin_expect(!a || s->type & special || a->flags & ~plain, 0))
         goto rest;
     if (place == RING && !(a->flags & RP__A_NOWAIT))

@@ -340,6 +340,7 @@ static void install(struct rp__errand *e, struct rp_loop *l)
         rp__pool_free(&l->pool, shell.extra, sizeof *shell.extra);
     *a = m->gone;
     a->flags = (a->flags & ~(uint32_t)RP__A_GUEST) | (shell.flags & RP__A_GUEST);
+    a->flags |= a->flags & RP__A_STACK_MASK ? RP__A_UNFIT : 0; /* this loop's stack may be smaller than that one's */
     rp__trace_actor(l, a);
     rp__placed(a, m->request->by_mover ? RP_PLACED_MOVER : RP_PLACED_MOVED);
     a->first_child = a->next = RP__NOBODY;

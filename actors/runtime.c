@@ -82,7 +82,7 @@ static bool asked_for_sites(void)
 int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, const struct rp__world *world,
                     void *world_ud, struct rp__runtime **ret)
 {
-    if (!root || (root->run != 0) == (root->handle != 0))
+    if (!root || (root->run != 0) == (root->handle != 0) || !rp__stack_allowed(0, root, o->stack, 0))
         return -EINVAL;
     struct rp__system_opts so = {
         .loops = o->loops,

@@ -49,8 +49,11 @@ static void actor_main(rp_self *me)
 static int build_stack(struct rp_loop *l, struct rp__actor *a, size_t size, void *arg)
 {
     a->handle = a->kind->handle;
-    if (a->handle)
+    if (a->handle) {
+        if (__builtin_expect(size > rp__stack_size(RP__STACK_USUAL), 0))
+            a->flags |= RP__A_UNFIT | rp__stack_class(size) << RP__A_STACK;
         return 0;
+    }
     rp_self *co = rp__co_new(l, rp__stack_class(size), actor_main);
     if (!co)
         return -ENOMEM;
@@ -325,7 +328,7 @@ static int spawn_here(rp_self *me, struct rp__birth *b)
 
 int rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg)
 {
-    rp_spawn_opts o = {.arg = arg};
+    rp_spawn_opts o = {.arg = arg, .stack = rp__runtime(l)->opts.stack};
     struct rp__birth b = {.kind = kind, .o = &o};
     struct rp__actor *a;
     int rc = build(l, &b, &a);
@@ -400,8 +403,17 @@ void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
 
 static bool sound(const rp_actor *a, const rp_spawn_opts *o)
 {
-    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_REDIRECT && (o->stash == 0 || o->shed_ms == 0) &&
-           o->stack <= rp__stack_size(RP__STACK_CLASSES - 1);
+    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_REDIRECT && (o->stash == 0 || o->shed_ms == 0);
+}
+
+bool rp__stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *site)
+{
+    if (__builtin_expect(size <= RP__STACK_MAX, 1))
+        return true;
+    rp__report(sys, &(rp_report){.kind = RP_REPORT_MISUSE, .err = -EINVAL, .name = kind->name, .site = site},
+               "actor %s: a stack of %zu bytes was asked for, and the largest has %d (64 MiB): ask for less, or put what is large "
+               "elsewhere", kind->name ? kind->name : "without a name", size, RP__STACK_MAX);
+    return false;
 }
 
 static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, const rp_mail *mail, void *site, rp_ref *ret)
@@ -412,7 +424,7 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
         o = &defaults;
     if (rp__forked(l))
         return -EPERM;
-    if (!sound(kind, o) || !me->actor)
+    if (!sound(kind, o) || !me->actor || !rp__stack_allowed(l->sys, kind, o->stack, site))
         return -EINVAL;
     unsigned loop = l->index;
     int rc = o->on == RP_SAME ? 0 : rp__place(l, o->on, &loop);

@@ -68,6 +68,7 @@ struct rp_loop {
     uint32_t slow;
     uint32_t trace;            /* categories that are traced: what the environment asked for, and the tracer */
     uint32_t index;
+    uint32_t sched_class;      /* of the stack that the scheduler, and so every handler, is to run on; it may have a smaller one yet */
     struct rp__stint stint;    /* what may be done before the clock is looked at, and of the turn */
     uint32_t source;           /* the loop that the messages now dispatched came from */
     int32_t quantum;           /* what is left of the round's messages; 0: it has not come to them yet */

@@ -40,6 +40,7 @@ rp_self *rp__co_new(struct rp_loop *l, unsigned class, void (*main)(rp_self *))
     if (!self)
         return 0;
     self->main = main;
+    self->tasks_class = (uint8_t)class;
     self->state = RP__PARKED;
     rp__cx_make(&self->cx, self, co_main, self);
     return self;
@@ -148,11 +149,26 @@ static inline bool another_round(struct rp_loop *l)
     return rp__stint_next(&l->stint) && l->more;
 }
 
+static void sched_main(rp_self *me);
+
+/* A handler needs a larger stack than this one: the scheduler goes on on another. Without memory it stays, and the handler
+ * waits for some. */
+__attribute__((cold, noinline)) static void enlarge(struct rp_loop *l, rp_self *me)
+{
+    rp_self *larger = rp__co_new(l, l->sched_class, sched_main);
+    if (!larger)
+        return;
+    l->sched = larger;
+    rp__retire(me);
+}
+
 RP__NOIPA static void sched_main(rp_self *me)
 {
     struct rp_loop *l = me->loop;
     for (;;) { /* unbounded: until the loop is closed */
         do {
+            if (__builtin_expect(me->class < l->sched_class, 0))
+                enlarge(l, me);
             if (l->quantum <= 0) {
                 me->actor = 0; /* whom it called last has returned: posts and timers are nobody's code */
                 rp__inbox_drain(l);
@@ -177,7 +193,8 @@ RP__NOIPA static void sched_main(rp_self *me)
 
 int rp__sched_open(struct rp_loop *l)
 {
-    l->sched = rp__co_new(l, rp__stack_class(0), sched_main);
+    l->sched_class = RP__STACK_USUAL;
+    l->sched = rp__co_new(l, l->sched_class, sched_main);
     return l->sched ? 0 : -ENOMEM;
 }
 
@@ -216,7 +233,7 @@ int rp__keep_stack(rp_self *me)
     struct rp_loop *l = me->loop;
     if (me != l->sched)
         return 0;
-    rp_self *fresh = rp__co_new(l, rp__stack_class(0), sched_main);
+    rp_self *fresh = rp__co_new(l, l->sched_class, sched_main);
     if (!fresh)
         return -ENOMEM;
     l->sched = fresh;

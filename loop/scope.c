@@ -93,7 +93,7 @@ int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret
     rp_task *handle = 0;
     if (ret && !(handle = rp__pool_get(&l->pool, sizeof *handle)))
         return -ENOMEM;
-    rp_self *task = rp__co_new(l, rp__stack_class(0), task_main);
+    rp_self *task = rp__co_new(l, s->owner->tasks_class, task_main);
     if (!task) {
         if (handle)
             rp__pool_free(&l->pool, handle, sizeof *handle);

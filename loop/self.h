@@ -35,7 +35,8 @@ struct rp_self {
     bool stopped;             /* its actor is to end: every wait in it is cancelled */
     bool is_actor;            /* the actor's own coroutine or handler, not a task of it */
     uint8_t nowait;           /* > 0: what would wait returns -EAGAIN */
-    uint8_t class;            /* of its stack */
+    uint8_t class;            /* of its stack, */
+    uint8_t tasks_class;      /* and of those of the tasks that it starts */
 
     /* the present wait */
     const char *waits;        /* for what, in a word; NULL: it runs or is ready */

@@ -62,7 +62,7 @@ static void serve(rp_self *me)
 static void take(struct rp__endpoint *e, struct rp__place *p, struct rp_loop *l)
 {
     struct rp__serving *s = rp__alloc(e->sys, sizeof *s);
-    rp_self *co = s ? rp__co_new(l, rp__stack_class(0), serve) : 0;
+    rp_self *co = s ? rp__co_new(l, RP__STACK_USUAL, serve) : 0;
     if (!co) {
         rp__free_mem(e->sys, s, sizeof *s);
         p->refused++;

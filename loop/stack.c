@@ -10,14 +10,18 @@
 #include <sys/uio.h>
 
 enum {
-    SLAB = 64 << 20,
+    SLAB = 64 << 20, /* at least: a stack of the largest class takes more */
+    GUARD = 64 << 10,
+    TOP = 4096,      /* the self and its colour, and what is left of it for frames: no more than a page */
 #if defined(RP__TSAN)
     CARVE = 4, /* a fiber takes ThreadSanitizer a millisecond */
 #else
     CARVE = 32, /* stacks whose guards go in at once */
 #endif
     COLOUR = 256,
-    KEEP = 64,       /* free stacks that are never trimmed, per class */
+    COLOURS = 8,
+    KEEP = 64,             /* free stacks of a class that are never trimmed, */
+    KEEP_BYTES = 64 << 20, /* if all they can hold is no more than this; else fewer */
     PROTECTED = 8192 /* stacks of this process with a guard by mprotect: a quarter of the maps that a process may
                         have by default. The program needs some too, and without one its malloc fails */
 };
@@ -30,29 +34,33 @@ static const uint64_t CANARY = 0x7265706172746f21;
 struct rp__slab_list {
     struct rp__slab_list *next;
     char *at;
+    size_t size;
 };
 
-static size_t spacing_of(unsigned class)
+_Static_assert((sizeof(rp_self) + 63) / 64 * 64 + (COLOURS - 1) * COLOUR <= TOP, "what is usable lies below the top page");
+_Static_assert((size_t)16384 << 2 * (RP__STACK_CLASSES - 1) == RP__STACK_MAX, "the largest class has the largest size");
+
+size_t rp__stack_size(unsigned class)
 {
     return (size_t)16384 << 2 * class;
 }
 
-static size_t guard_of(unsigned class)
+static size_t spacing_of(unsigned class)
 {
-    return class == 0 ? 4096 : 16384;
+    return GUARD + rp__stack_size(class) + TOP;
+}
+
+static size_t slab_of(unsigned class)
+{
+    return spacing_of(class) > SLAB ? spacing_of(class) : SLAB;
 }
 
 unsigned rp__stack_class(size_t size)
 {
-    unsigned c = size == 0 ? 1 : 0;
+    unsigned c = size == 0 ? RP__STACK_USUAL : 0;
     while (c + 1 < RP__STACK_CLASSES && rp__stack_size(c) < size)
         c++;
     return c;
-}
-
-size_t rp__stack_size(unsigned class)
-{
-    return spacing_of(class) - guard_of(class);
 }
 
 void rp__stacks_init(struct rp__stacks *s, const rp_alloc *mem)
@@ -68,13 +76,13 @@ void rp__stacks_init(struct rp__stacks *s, const rp_alloc *mem)
 /* The self stands below the colour at the top of its stack. */
 static rp_self *self_at(char *low, unsigned class, unsigned long nth)
 {
-    char *top = low + spacing_of(class) - (nth & 7) * COLOUR;
+    char *top = low + spacing_of(class) - nth % COLOURS * COLOUR;
     return (rp_self *)(((uintptr_t)top - sizeof(rp_self)) & ~(uintptr_t)63);
 }
 
-static char *page_of(const rp_self *self) /* all of it stands there: sizes and colours are below a page */
+static char *page_of(const rp_self *self) /* the stack's topmost: all of the self lies there */
 {
-    return (char *)((uintptr_t)self & ~(uintptr_t)4095);
+    return (char *)((uintptr_t)self & ~(uintptr_t)(TOP - 1));
 }
 
 static bool new_slab(struct rp__stacks *s, unsigned class)
@@ -82,7 +90,8 @@ static bool new_slab(struct rp__stacks *s, unsigned class)
     struct rp__slab_list *slab = s->mem->alloc(s->mem->ud, sizeof *slab);
     if (!slab)
         return false;
-    slab->at = rp__os_map(SLAB, "reparto stacks");
+    slab->size = slab_of(class);
+    slab->at = rp__os_map(slab->size, "reparto stacks");
     if (!slab->at) {
         s->mem->free(s->mem->ud, slab, sizeof *slab);
         return false;
@@ -90,18 +99,18 @@ static bool new_slab(struct rp__stacks *s, unsigned class)
     slab->next = s->slabs;
     s->slabs = slab;
     s->cut[class] = slab->at;
-    s->cut_end[class] = slab->at + SLAB;
+    s->cut_end[class] = slab->at + slab->size;
     return true;
 }
 
 /* Guards the first of them, and says how many: all, where guards are free. */
-static unsigned guard(struct rp__stacks *s, void *const *low, unsigned n, size_t size)
+static unsigned guard(struct rp__stacks *s, void *const *low, unsigned n)
 {
     if (s->guard != RP__GUARD_PROTECT)
-        return rp__os_guard(low, n, size, &s->guard);
+        return rp__os_guard(low, n, GUARD, &s->guard);
     unsigned before = atomic_fetch_add_explicit(&protected, n, memory_order_relaxed);
     unsigned left = before < PROTECTED ? PROTECTED - before : 0;
-    unsigned done = rp__os_guard(low, n < left ? n : left, size, &s->guard);
+    unsigned done = rp__os_guard(low, n < left ? n : left, GUARD, &s->guard);
     atomic_fetch_sub_explicit(&protected, n - done, memory_order_relaxed);
     s->protected += done;
     return done;
@@ -112,7 +121,7 @@ static void populate(const struct rp__stacks *s, unsigned class, void *const *lo
 {
     struct iovec page[CARVE];
     for (unsigned i = 0; i < n; i++)
-        page[i] = (struct iovec){page_of(self_at(low[i], class, s->carved + i)), 4096};
+        page[i] = (struct iovec){page_of(self_at(low[i], class, s->carved + i)), TOP};
     rp__os_populate(page, n);
 }
 
@@ -120,16 +129,16 @@ static void populate(const struct rp__stacks *s, unsigned class, void *const *lo
 static bool carve(struct rp_loop *l, unsigned class)
 {
     struct rp__stacks *s = &l->stacks;
-    if (s->cut[class] == s->cut_end[class] && !new_slab(s, class))
+    size_t spacing = spacing_of(class);
+    if ((size_t)(s->cut_end[class] - s->cut[class]) < spacing && !new_slab(s, class))
         return false;
     void *low[CARVE];
-    size_t spacing = spacing_of(class);
     unsigned room = (unsigned)((size_t)(s->cut_end[class] - s->cut[class]) / spacing);
     unsigned n = room < CARVE ? room : CARVE;
     for (unsigned i = 0; i < n; i++)
         low[i] = s->cut[class] + i * spacing;
     s->cut[class] += n * spacing;
-    unsigned guarded = guard(s, low, n, guard_of(class));
+    unsigned guarded = guard(s, low, n);
     populate(s, class, low, n);
     for (unsigned i = n; i-- > 0;) {
         rp_self *self = self_at(low[i], class, s->carved + i);
@@ -139,8 +148,7 @@ static bool carve(struct rp_loop *l, unsigned class)
         self->canary = i >= guarded;
         if (self->canary)
             *(uint64_t *)low[i] = CANARY;
-        rp__fiber_init(&self->fiber, (char *)low[i] + guard_of(class),
-                       (size_t)((char *)self - (char *)low[i]) - guard_of(class));
+        rp__fiber_init(&self->fiber, (char *)low[i] + GUARD, (size_t)((char *)self - (char *)low[i]) - GUARD);
         self->next_free = s->free[class];
         self->state = RP__TRIMMED; /* but for its self it has no pages yet */
         s->free[class] = self;
@@ -192,7 +200,8 @@ void rp__stack_put(struct rp_loop *l, rp_self *self)
 
 static unsigned to_keep(const struct rp__stacks *s, unsigned class)
 {
-    return s->peak[class] / 10 > KEEP ? s->peak[class] / 10 : KEEP;
+    unsigned most = (unsigned)(KEEP_BYTES / rp__stack_size(class)), keep = KEEP < most ? KEEP : most;
+    return s->peak[class] / 10 > keep ? s->peak[class] / 10 : keep;
 }
 
 bool rp__stacks_excess(const struct rp__stacks *s)
@@ -218,7 +227,7 @@ void rp__stacks_trim(struct rp__stacks *s)
         struct iovec below[CARVE];
         unsigned n = 0;
         for (; at && at->state != RP__TRIMMED; at = at->next_free) {
-            char *low = at->low + guard_of(c);
+            char *low = at->low + GUARD;
             below[n] = (struct iovec){low, (size_t)(page_of(at) - low)};
             at->state = RP__TRIMMED;
             if (++n == CARVE) {
@@ -239,7 +248,7 @@ void rp__stacks_fini(struct rp__stacks *s)
     rp__fiber_users(-1);
     for (struct rp__slab_list *slab = s->slabs, *next; slab; slab = next) {
         next = slab->next;
-        rp__os_unmap(slab->at, SLAB);
+        rp__os_unmap(slab->at, slab->size);
         s->mem->free(s->mem->ud, slab, sizeof *slab);
     }
     atomic_fetch_sub_explicit(&protected, s->protected, memory_order_relaxed);

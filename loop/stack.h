@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * stack.h - pooled stacks. A stack is a coroutine: its rp_self stands at the top.
+ * stack.h - pooled stacks. A stack is a coroutine: its rp_self lies at the top.
  *
  *   low                                                                     high
  *   +---------+---------------------------------------------+-----------+--------+
  *   | guard   |  free                        <- frames grow | rp_self   | colour |
  *   +---------+---------------------------------------------+-----------+--------+
+ *    64 KiB    the size of its class, all of it usable       one page
+ *
+ * Code that is compiled with -fstack-clash-protection touches each page of a large frame, so no frame jumps over the
+ * guard; other code does with a frame of more than 64 KiB.
  *
  * Stacks are carved from slabs of 64 MiB of address space, the guards of 32 at a time installed in
- * one system call. Four sizes; a free list each, last in first out, so that a stack is used again
+ * one system call. Seven sizes; a free list each, last in first out, so that a stack is used again
  * while it is warm. The colour spreads the tops over the sets of the first-level cache. Memory goes
  * back to the kernel only from stacks that have lain free when the loop is about to block.
  */
@@ -17,7 +21,11 @@
 
 #include "loop/os.h"
 
-enum { RP__STACK_CLASSES = 4 }; /* 16, 64, 256 KiB, 1 MiB */
+enum {
+    RP__STACK_CLASSES = 7, /* 16, 64, 256 KiB, 1, 4, 16, 64 MiB */
+    RP__STACK_USUAL = 1,
+    RP__STACK_MAX = 64 << 20
+};
 
 struct rp_loop;
 
@@ -37,8 +45,8 @@ struct rp__stacks {
 void rp__stacks_init(struct rp__stacks *s, const rp_alloc *mem);
 void rp__stacks_fini(struct rp__stacks *s);
 
-unsigned rp__stack_class(size_t size); /* the smallest that has `size` bytes; 0 is the default of 64 KiB */
-size_t   rp__stack_size(unsigned class); /* usable, without the guard */
+unsigned rp__stack_class(size_t size); /* the smallest that has `size` bytes, at most RP__STACK_MAX; 0 is the usual one */
+size_t   rp__stack_size(unsigned class); /* usable bytes */
 
 /* A coroutine that has not begun: its fields other than cx, stack and fiber are zero. NULL: no memory. */
 rp_self *rp__stack_get(struct rp_loop *l, unsigned class);

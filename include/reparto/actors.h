@@ -67,7 +67,10 @@ typedef struct rp_spawn_opts { /* all zero: the defaults */
                              is kept to what can be in twice that, and the oldest are dropped; until it has had less. Of
                              a burst nothing is. Not with a stash: how long that stands says nothing */
     uint32_t    stash;    /* messages it may set aside (rp_stash); they count as standing in the mailbox */
-    size_t      stack;    /* of a coroutine; 0: 64 KiB. 16, 64, 256 KiB or 1 MiB less its guard is what it gets */
+    size_t      stack;    /* usable bytes for `run`, for `handle` and for its tasks; 0: 64 KiB. It is rounded up to 16, 64 or
+                             256 KiB, 1, 4, 16 or 64 MiB; more is -EINVAL. Memory is used only where the stack is. A handler that
+                             asks for more than 64 KiB makes the stack on which all handlers of its loop run so large.
+                             `init` and `fini` run on the stack of whoever starts or ends it */
     bool        monitor;  /* the spawner gets RP_DOWN: no end can be missed between spawn and rp_monitor */
 } rp_spawn_opts;
 
@@ -295,6 +298,7 @@ typedef struct rp_system_opts { /* all zero: the defaults */
                              on (where the call is a function's last, the compiler may have made it a jump: that function's
                              own). For rp_blame_site, inspect.h, RP_TRACE=dead. RP_SITES=1 in the environment does the same */
     bool unmeasured;      /* no message carries its time: see metrics.h */
+    size_t stack;         /* the root's, as rp_spawn_opts.stack */
     /* cluster; see cluster.h */
     const char *listen;   /* "tcp://127.0.0.1:7000", "uv+ipc:///run/x" (cluster.h); NULL: this process does not listen */
     const char *node;     /* this process's name in the cluster, for reports */

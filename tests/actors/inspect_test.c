@@ -97,7 +97,7 @@ static int states(rp_self *me, void *arg)
 
     i = when_waits(me, r, 0, "message");
     check(!i.object && rp_ref_none(i.on));
-    check(i.stack < 16384);
+    check(i.stack == 16384);
 
     check(look(me, rp_self_ref(me), 0, &i));
     check_eq(i.doing, RP_RUNNING);

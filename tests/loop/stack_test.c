@@ -131,7 +131,7 @@ TEST(stack, overflow_names_the_actor_and_its_stack)
     int status;
     check(waitpid(pid, &status, 0) == pid);
     check(WIFSIGNALED(status) || WEXITSTATUS(status) != 0, "it survived");
-    check(strstr(said, "reparto: actor greedy overflowed its 245760-byte stack") != 0, "it said: %s", said);
+    check(strstr(said, "reparto: actor greedy overflowed its 262144-byte stack") != 0, "it said: %s", said);
 }
 
 /* ---- many ---------------------------------------------------------------------------------------- */
