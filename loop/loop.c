@@ -103,7 +103,9 @@ struct rp__ring *rp__ring_open(struct rp_loop *l, unsigned dst)
     if (!r)
         return 0;
     l->out[dst] = r;
-    atomic_store_explicit(&to->in[l->index], r, memory_order_release);
+    /* P0 of ring.h. seq_cst, with the load in rp__anything_inbound: a consumer that does not see the ring looks at no tail of
+     * it, and if that could be after its C1 and still before P0, neither side would see the other */
+    atomic_store_explicit(&to->in[l->index], r, memory_order_seq_cst);
     return r;
 }
 
@@ -307,7 +309,7 @@ bool rp__anything_inbound(struct rp_loop *l)
     if (atomic_load_explicit(&l->inbox.top, memory_order_seq_cst))
         return true;
     for (unsigned i = 0; i < l->sys->nloops; i++) {
-        struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_acquire);
+        struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_seq_cst);
         if (r && atomic_load_explicit(&r->tail, memory_order_seq_cst) != r->chead)
             return true;
     }

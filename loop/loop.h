@@ -111,8 +111,8 @@ struct rp_loop {
      * waits for 0. Released by the visitor, acquired by the freer; going up needs no order of its own: the
      * post that follows carries it to whoever runs because of it. */
     _Atomic uint32_t visitors;
-    /* Rings toward this loop, by source; set once by the source with release, so that the consumer's
-     * acquire sees an initialised ring. */
+    /* Rings toward this loop, by source; set once by the source. seq_cst there (P0 of ring.h) and where the consumer is
+     * about to block (C2); elsewhere acquire, so that it sees an initialised ring. */
     _Atomic(struct rp__ring *) *in;
     struct rp__load load;
     struct rp__profile profile;

@@ -145,6 +145,8 @@ void rp__chunk_unpin(struct rp__events *e, struct rp__chunk *c)
 
 /* ---- between two loops --------------------------------------------------------------------------- */
 
+uint32_t rp__ring_begin;
+
 struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct rp_loop *dst, struct rp__sampler *sampler)
 {
     /* the user's allocator aligns to 16: the block is made large enough to align by hand */
@@ -159,6 +161,9 @@ struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct r
     r->src = src;
     r->dst = dst;
     r->sampler = sampler;
+    r->ptail = r->released = r->head_seen = r->chead = r->cpublished = r->csettled = rp__ring_begin;
+    atomic_init(&r->tail, rp__ring_begin);
+    atomic_init(&r->head, rp__ring_begin);
     rp__ring_sample_after(r, rp__draw(sampler, &r->stream));
     rp__list_init(&r->spills);
     rp__waitlist_init(&r->waiters);
@@ -171,9 +176,14 @@ void rp__ring_free(const rp_alloc *mem, struct rp__ring *r)
     mem->free(mem->ud, ((char **)r)[-1], SIZE);
 }
 
-/* Looks at the true head; pads to the end of the ring when the message would not fit before it. */
+/* Looks at the true head; pads to the end of the ring when the message would not fit before it.
+ *
+ * Who fills the ring comes here, so at least once in two rounds of it. Short sends may have long stayed away, and behind
+ * by 2^31 slots `limit` would be before the tail again. */
 struct rp__slot *rp__ring_push_slow(struct rp__ring *r, unsigned n, unsigned reserve)
 {
+    if ((int32_t)(r->limit - r->ptail) < 0)
+        r->limit = r->ptail;
     uint32_t at = r->ptail & (RP__RING_SLOTS - 1);
     uint32_t pad = at + n > RP__RING_SLOTS ? RP__RING_SLOTS - at : 0;
     r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);

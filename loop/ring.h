@@ -18,16 +18,18 @@
  *
  * Wake protocol (modelled in tests/model/wake.pml; the letters are those of the model):
  *
+ *   producer, first of all     P0  store the ring where the consumer looks for it, seq_cst
  *   producer, end of a round   P1  store tail, seq_cst
  *                              P2  load consumer.sleeping, seq_cst; 0: done
  *                              P3  exchange it with 0; was 1: P4 wake the consumer's thread
  *   consumer, before blocking  C1  store sleeping = 1, seq_cst
- *                              C2  load every tail, seq_cst; something there: sleeping = 0, go on
+ *                              C2  load every ring, seq_cst, and its tail, seq_cst; something there: sleeping = 0, go on
  *                              C3  block
  *
- * All five stand in one total order. If C2 precedes P1 there, then C1 precedes P2, so the producer
- * sees the flag, or another producer took it and wakes for both. With any of them weaker both sides
- * may miss each other: a store may pass a later load, on x86 too.
+ * P0 to C2 are in one total order. If C2 precedes P1 there, or finds no ring and so precedes P0, then C1 precedes P2: the
+ * producer sees the flag, or another producer took it and wakes for both. With any of them weaker both sides
+ * may miss each other: a store may pass a later load, on x86 too; and a load that only acquires may pass an earlier
+ * store, on aarch64.
  *
  * A full ring is waited for the other way round. The producer stores want = 1, then looks at the head;
  * before it blocks it raises its own `sleeping` and looks whether `want` still stands. The consumer
@@ -171,11 +173,14 @@ struct rp__ring {
     struct rp__slot *slots;
     struct rp_loop *src, *dst;
 
+    /* All positions count slots, modulo 2^32: two of them are compared by their difference, which is less than 2^31. */
+
     /* the producer's */
     _Alignas(128) uint32_t ptail; /* written up to here */
     uint32_t released;        /* consumer may read up to here */
     uint32_t head_seen;
-    uint32_t limit;           /* short sends write up to here without looking; never beyond what they may */
+    uint32_t limit;           /* short sends write up to here without looking; never beyond what they may; and never more than
+                                 two rounds of the ring behind ptail */
     uint32_t sample_at;       /* the slot to be measured (sample.h) */
     struct rp__sampler *sampler;
     struct rp__stream stream;
@@ -204,6 +209,8 @@ struct rp__ring {
     uint32_t cpublished;      /* handed back */
     uint32_t csettled;        /* and a waiting producer looked for */
 };
+
+extern uint32_t rp__ring_begin; /* Tests only: where the positions of a new ring begin */
 
 enum { RP__PAD = 1 }; /* `type` of the filler before a ring's end; no message has this word */
 

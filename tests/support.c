@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/audit.h"
 
+#include "loop/ring.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -19,6 +21,12 @@ static const rp_field text_fields[] = {
     RP_FIELD(struct text, text, RP_TEXT),
 };
 const rp_type text_type = RP_TYPE("test.text", struct text, text_fields);
+
+/* Rings begin two rounds before their positions come to an end and go on from 0. */
+__attribute__((constructor)) static void begin_rings_at_the_end(void)
+{
+    rp__ring_begin = UINT32_MAX - 2 * RP__RING_SLOTS + 1;
+}
 
 /* ---- memory -------------------------------------------------------------------------------------- */
 

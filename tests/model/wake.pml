@@ -18,6 +18,8 @@
  *   BUG7  before it sleeps the producer looks whether the head has moved, not whether its `want` still
  *         stands: the consumer may have taken it for slots that the producer has seen. This was our code
  *         until this model was run
+ *   BUG8  the consumer looks for the ring with a load that may pass its own store of the flag (acquire, where C2 is
+ *         seq_cst), and finds none: this was our code
  */
 #ifndef CAP
 #define CAP 2
@@ -27,6 +29,7 @@
 #endif
 
 byte tail, head;          /* as published */
+bool there;               /* the ring, where the consumer looks for it */
 byte buffered;            /* BUG3: what stands in the producer's store buffer */
 bool pending;
 bool want, csleep, psleep;
@@ -64,6 +67,7 @@ inline wake_producer() {
 
 proctype Producer() {
     byte pt = 0, seen = 0, room;
+    there = true;         /* P0 */
     do
     :: pt == N -> break
     :: pt < N ->
@@ -103,10 +107,11 @@ proctype Producer() {
 
 proctype Consumer() {
     byte settled = 0, t;
+    bool early;
     do
     :: got == N -> break
     :: got < N ->
-        t = tail;
+        t = (there -> tail : 0);
         do
         :: got < t -> got++;
             if
@@ -136,15 +141,21 @@ proctype Consumer() {
         cpending = false; cevent > 0; cevent--
 #elif defined(BUG1)
         if
-        :: tail != got -> skip
+        :: there && tail != got -> skip
         :: else -> csleep = true; cevent > 0; cevent--; csleep = false
         fi
 #elif defined(BUG2)
         csleep = true; cevent > 0; cevent--; csleep = false
 #else
+#ifdef BUG8
+        early = there;
+        csleep = true;
+#else
         csleep = true;    /* C1 */
+        early = there;    /* C2, of the ring; */
+#endif
         if
-        :: tail != got -> csleep = false /* C2 */
+        :: early && tail != got -> csleep = false /* and of its tail */
         :: else -> cevent > 0; cevent--; csleep = false /* C3 */
         fi
 #endif
