@@ -18,20 +18,40 @@
 #include <assert.h>
 #include <errno.h>
 
-RP__NOIPA static void switch_for_good(struct rp_loop *l, rp_self *from, rp_self *to)
+RP__NOIPA RP__UNNOTED static void switch_for_good(struct rp_loop *l, rp_self *from, rp_self *to)
 {
     l->running = to;
     rp__fiber_leave(&from->fiber, &to->fiber, true);
     rp__cx_switch(&from->cx, &to->cx);
 }
 
-static void co_main(void *arg)
+/* Its stack goes back, and the next one runs. */
+RP__UNNOTED static void gone(rp_self *me)
+{
+    struct rp_loop *l = me->loop;
+    rp__abandon_held(me); /* what a fini has taken on this stack */
+    rp_self *next = rp__next(l);
+    rp__stack_put(l, me);
+    next->state = RP__RUNNING;
+    next->sent_mark = rp__sent(l);
+    switch_for_good(l, me, next);
+}
+
+RP__UNNOTED static void co_main(void *arg)
 {
     rp_self *me = arg;
     rp__fiber_arrive(&me->fiber);
     me->sent_mark = rp__sent(me->loop);
-    me->main(me);
-    rp__retire(me);
+    if (RP__FIBER_BEGINS(&me->fiber))
+        me->main(me);
+    gone(me);
+}
+
+void rp__retire(rp_self *me)
+{
+    RP__FIBER_IS_OVER(&me->fiber);
+    gone(me);
+    __builtin_unreachable();
 }
 
 rp_self *rp__co_new(struct rp_loop *l, unsigned class, void (*main)(rp_self *))
@@ -307,16 +327,4 @@ void rp__wake_from_outside(rp_self *self, int rc)
     atomic_fetch_add_explicit(&l->visitors, 1, memory_order_relaxed);
     rp__wake_from_afar(self, rc);
     atomic_fetch_sub_explicit(&l->visitors, 1, memory_order_release);
-}
-
-void rp__retire(rp_self *me)
-{
-    struct rp_loop *l = me->loop;
-    rp__abandon_held(me); /* what a fini has taken on this stack */
-    rp_self *next = rp__next(l);
-    rp__stack_put(l, me);
-    next->state = RP__RUNNING;
-    next->sent_mark = rp__sent(l);
-    switch_for_good(l, me, next);
-    __builtin_unreachable();
 }
