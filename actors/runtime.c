@@ -92,7 +92,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .floor = &floor_of_actors,
         .spin = o->spin_us < 0 ? 0 : (o->spin_us ? o->spin_us : 50) * RP_US,
         .chaos = o->chaos_seed,
-        .silent = world_ud && world == &rp__world_uv,
+        .in_host = world_ud && world == &rp__world_uv,
         .unmeasured = o->unmeasured,
         .budget = o->demote_ms * RP_MS,
         .frozen = o->inspect || rp__os_env("RP_INSPECT"),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/overflow.h"
 
-#include "loop/handler.h"
 #include "loop/system.h"
 
 #include <pthread.h>
@@ -14,8 +13,11 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;
 static struct sigaction before_segv, before_bus;
 
-/* The loop of this thread: read by the handler only, so no code that switches stacks caches it. */
-static _Thread_local struct rp_loop *here;
+/* What this thread runs, the innermost: read by the handler only, so no code that switches stacks caches it. */
+static _Thread_local struct rp__running *here;
+
+/* What is being passed on. A handler that was installed after ours, and stays when ours is installed again, passes it back. */
+static _Thread_local const siginfo_t *passing;
 
 static size_t append(char *to, size_t at, size_t size, const char *text)
 {
@@ -48,45 +50,81 @@ static void report(const rp_self *self)
         return; /* nowhere to say it */
 }
 
-static void on_fault(int signo, siginfo_t *info, void *context)
+static const rp_self *whose(const char *at)
 {
-    const rp_self *self = here ? here->running : 0;
-    const char *at = info->si_addr;
-    if (self && self->low && at >= self->low && at < (const char *)self) {
-        report(self);
-        signal(signo, SIG_DFL); /* the instruction faults again, and the core shows it */
-        return;
+    for (const struct rp__running *r = here; r; r = r->outer) { /* bounded by the systems that run one inside the other */
+        const rp_self *self = r->l->running;
+        if (self && self->low && at >= self->low && at < (const char *)self)
+            return self;
     }
-    const struct sigaction *before = signo == SIGSEGV ? &before_segv : &before_bus;
-    if (before->sa_flags & SA_SIGINFO)
-        before->sa_sigaction(signo, info, context);
-    else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
-        before->sa_handler(signo);
-    else
-        signal(signo, SIG_DFL);
+    return 0;
 }
 
-int rp__overflow_watch(rp_system *sys)
+static void pass_on(int signo, siginfo_t *info, void *context)
 {
-    sys->watched = true;
+    const struct sigaction *before = signo == SIGSEGV ? &before_segv : &before_bus;
+    bool nobodys = before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN;
+    if (nobodys || passing == info) {
+        signal(signo, SIG_DFL);
+        return;
+    }
+    passing = info;
+    if (before->sa_flags & SA_SIGINFO)
+        before->sa_sigaction(signo, info, context);
+    else
+        before->sa_handler(signo);
+    passing = 0;
+}
+
+static void on_fault(int signo, siginfo_t *info, void *context)
+{
+    const rp_self *self = whose(info->si_addr);
+    if (!self) {
+        pass_on(signo, info, context);
+        return;
+    }
+    report(self);
+    signal(signo, SIG_DFL); /* the instruction faults again, and the core shows it */
+}
+
+static bool is_ours(const struct sigaction *sa)
+{
+    return sa->sa_flags & SA_SIGINFO && sa->sa_sigaction == on_fault;
+}
+
+/* May be there from before, under one that was somebody else's: then what it has kept is right. */
+static void install(int signo, struct sigaction *before)
+{
+    struct sigaction sa, now;
+    memset(&sa, 0, sizeof sa);
+    sa.sa_sigaction = on_fault;
+    sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    if (sigaction(signo, 0, &now) == 0 && !is_ours(&now))
+        sigaction(signo, &sa, before);
+}
+
+static bool is_free(int signo)
+{
+    struct sigaction now;
+    return sigaction(signo, 0, &now) == 0 && (is_ours(&now) || (!(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL));
+}
+
+void rp__overflow_watch(rp_system *sys, bool in_host)
+{
     pthread_mutex_lock(&lock);
-    if (users++ == 0) {
-        struct sigaction sa;
-        memset(&sa, 0, sizeof sa);
-        sa.sa_sigaction = on_fault;
-        sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-        sigaction(SIGSEGV, &sa, &before_segv);
-        sigaction(SIGBUS, &sa, &before_bus);
+    sys->watched = users > 0 || !in_host || (is_free(SIGSEGV) && is_free(SIGBUS));
+    if (sys->watched && users++ == 0) {
+        install(SIGSEGV, &before_segv);
+        install(SIGBUS, &before_bus);
     }
     pthread_mutex_unlock(&lock);
-    return 0;
 }
 
 static void restore(int signo, const struct sigaction *before)
 {
     struct sigaction now;
-    if (sigaction(signo, 0, &now) == 0 && now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_fault)
-        sigaction(signo, before, 0); /* else somebody stands on top of us: leave it */
+    if (sigaction(signo, 0, &now) == 0 && is_ours(&now))
+        sigaction(signo, before, 0); /* else another was installed since: it stays, and so does ours under it */
 }
 
 void rp__overflow_unwatch(rp_system *sys)
@@ -101,13 +139,13 @@ void rp__overflow_unwatch(rp_system *sys)
     pthread_mutex_unlock(&lock);
 }
 
-int rp__overflow_thread(struct rp_loop *l)
+void rp__overflow_enter(struct rp__running *r, struct rp_loop *l)
 {
-    bool before = here != 0, now = l != 0;
-    here = l;
-    if (now && !before)
-        return rp__handler_stack_in();
-    if (before && !now)
-        rp__handler_stack_out();
-    return 0;
+    *r = (struct rp__running){l, here};
+    here = r;
+}
+
+void rp__overflow_leave(const struct rp__running *r)
+{
+    here = r->outer;
 }

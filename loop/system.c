@@ -100,12 +100,11 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     rp__reports_open(&sys->reports, o->on_report, o->report_ud);
     rp__trace_open(sys);
     int rc = open_loops(sys);
-    if (rc == 0 && !o->silent)
-        rc = rp__overflow_watch(sys);
     if (rc != 0) {
         rp__system_free(sys);
         return rc;
     }
+    rp__overflow_watch(sys, o->in_host);
     rp__fork_watch(sys);
     if (sys->world == &rp__world_uv && (rc = look_out(sys, o)) != 0) {
         rp__system_free(sys);

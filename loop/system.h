@@ -65,7 +65,7 @@ struct rp__system_opts {
     void *up;
     rp_time spin;
     uint64_t chaos;
-    bool silent;           /* no signal handlers: an overflow of a stack goes unreported */
+    bool in_host;          /* signal handlers only where the host has none (overflow.h) */
     bool unmeasured;
     rp_time budget;        /* for one thing that runs, or the floor is told; 0: none */
     bool frozen;           /* who looks from outside freezes its loops (freeze.h); a watchdog does anyway */

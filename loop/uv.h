@@ -30,6 +30,7 @@ struct rp__uv {
     uv_timer_t timer;
     unsigned handles;   /* initialised and not yet closed; the floors above count theirs too, and requests */
     bool opened, asleep;
+    bool signal_stack;  /* the host's thread has got one */
     rp_time armed;      /* what the uv timer is set for; RP_FOREVER: it is stopped */
     rp_time idle_since; /* 0: there was work, */
     rp_time alone_since; /* and from others: not only timers */

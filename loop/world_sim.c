@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/sim.h"
 
+#include "loop/handler.h"
 #include "loop/overflow.h"
 #include "loop/system.h"
 
@@ -276,8 +277,10 @@ static bool all_stand(const rp_system *sys)
 
 static void take_turn(struct rp__sim *s, struct rp__sim_node *n, struct rp_loop *l)
 {
-    rp__overflow_thread(l);
+    struct rp__running running;
+    rp__overflow_enter(&running, l);
     bool more = go_on(l);
+    rp__overflow_leave(&running);
     s->now += 200 + (rp_time)(rp__sim_random(s) % 2000); /* work takes time */
     note(s, (uint64_t)s->now ^ (uint64_t)n->index << 56 ^ (uint64_t)l->index << 48);
     for (unsigned i = 0; i < RP__TALLIES; i++)
@@ -332,7 +335,7 @@ static void fire_due(struct rp__sim *s)
         }
 }
 
-int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until)
+static int run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until)
 {
     while (!goal(ud)) { /* unbounded: until the goal, the end of time, or nothing is left to happen */
         if (s->now >= until)
@@ -346,6 +349,15 @@ int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time unt
             return -EDEADLK;
     }
     return 0;
+}
+
+int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until)
+{
+    bool has = rp__handler_stack_in() == 0; /* else an overflow is not told */
+    int rc = run(s, goal, ud, until);
+    if (has)
+        rp__handler_stack_out();
+    return rc;
 }
 
 void rp__sim_watch(struct rp__sim *s, void (*fn)(void *ud, struct rp__sim_node *n), void *ud)

@@ -12,6 +12,7 @@
  * Every uv handle is made when the loop is opened, but on a host's loop when all else has succeeded, and is
  * done with in its close callback.
  */
+#include "loop/handler.h"
 #include "loop/os.h"
 #include "loop/overflow.h"
 #include "loop/uv.h"
@@ -179,11 +180,18 @@ static void leave_host(struct rp__uv *w)
 /* Seen, and watched, while it is ours. */
 static void turns_in_host(struct rp__uv *w)
 {
+    struct rp__running running;
+    if (w->l->sys->watched && !w->signal_stack)
+        w->signal_stack = rp__handler_stack_in() == 0;
+    rp__overflow_enter(&running, w->l);
     rp__seat_enter(w->l);
     if (w->l->sys->stall)
         rp__stall_woken(w->l);
     turns(w);
     rp__seat_exit(w->l);
+    rp__overflow_leave(&running);
+    if (w->l->stopped && w->signal_stack)
+        rp__handler_stack_out();
 }
 
 static void on_prepare(uv_prepare_t *h)
@@ -280,16 +288,19 @@ static void world_close(struct rp_loop *l)
 
 static void run_loop(struct rp__uv *w)
 {
+    struct rp__running running;
     bool watched = w->l->sys->watched || w->l->sys->seats; /* a signal needs a stack of its own */
     rp__fiber_home(&w->l->home.fiber);
-    w->rc = watched ? rp__overflow_thread(w->l) : 0;
+    w->rc = watched ? rp__handler_stack_in() : 0;
+    rp__overflow_enter(&running, w->l);
     rp__seat_take(w->l, true);
     if (w->l->sys->stall)
         rp__stall_woken(w->l);
     uv_run(w->loop, UV_RUN_DEFAULT);
     rp__seat_take(w->l, false);
-    if (watched)
-        rp__overflow_thread(0);
+    rp__overflow_leave(&running);
+    if (watched && w->rc == 0)
+        rp__handler_stack_out();
 }
 
 static void *thread_main(void *arg)

@@ -8,9 +8,13 @@
  *
  * With one loop, the default here, all of it runs on the host's thread: no other is started, but for libuv's
  * pool when rp_offload is called, and nng's when a cluster is asked for. A process may have several systems, of
- * either kind and beside rp_run. A system that is embedded installs no signal handlers, but for the one of
- * stall.h where there is a watchdog or a socket: an overflow of a coroutine's stack is a plain SIGSEGV.
+ * either kind and beside rp_run.
  *
+ *   Signals     Where the host has no handler for SIGSEGV and SIGBUS, a system installs one until it has ended: it names
+ *               the actor whose stack has overflowed, and leaves the signal to do what it did. The host's thread gets
+ *               a stack for signals, if it has none. A handler of the host's is never replaced: it may be installed
+ *               before the system, or after it. Then an overflow is a fault like any other. The other
+ *               handler is that of stall.h, where there is a watchdog or a socket.
  *   Threads     Loop 0 runs on one thread: the one that runs the host's uv_loop_t, or the first to call rp_tick.
  *   Latency     The host waits for a turn at most 100 us (or what rp_tick was given) and what the running
  *               handlers need to return or to wait.
