@@ -12,6 +12,7 @@
 #include "actors/runtime.h"
 #include "actors/trace.h"
 
+#include "loop/rest.h"
 #include "loop/scope.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body
     if (rc == 0)
         rc = rp__keep_stack(me);
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     if (!me->actor)
         return -EINVAL;
     deadline = rp__while_asked(me, deadline);

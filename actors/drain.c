@@ -237,7 +237,7 @@ int rp_drain(rp_self *me, rp_time deadline, rp_undone *left, unsigned *n)
 {
     int rc = me->actor ? rp__may_wait(me) : -EINVAL;
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     /* relaxed: it orders nothing, and who reads it a moment late takes in what came a moment earlier */
     atomic_store_explicit(&rp__runtime(me->loop)->draining, true, memory_order_relaxed);
     struct drain d = {.me = me, .self = me->actor->addr, .deadline = deadline, .left = left, .room = left ? *n : 0};

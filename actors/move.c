@@ -6,6 +6,7 @@
 #include "actors/runtime.h"
 #include "actors/trace.h"
 
+#include "loop/rest.h"
 #include "loop/system.h"
 
 #include <errno.h>
@@ -481,7 +482,7 @@ int rp__move(rp_self *me, rp_ref who, unsigned on, bool by_mover)
         return -EINVAL;
     int rc = rp__place(l, on, &r.to);
     if (rc == 0 && who.local == me->actor->addr)
-        return move_self(me, r.to);
+        return rp__rested(me, move_self(me, r.to));
     if (rc == 0)
         rc = rp__may_park(me, RP_FOREVER);
     if (rc != 0)

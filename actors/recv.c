@@ -59,7 +59,7 @@ static int recv_slowly(rp_self *me, rp_msg **ret, rp_time deadline)
     if (rc == 0)
         rc = rp__keep_stack(me);
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     me->actor->flags |= RP__A_RECV;
     rc = rp__park(me, "message", 0, leave_recv, deadline);
     if (rc == 0)
@@ -76,7 +76,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     rest(me, a);
     int rc = rp_check(me);
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     rp_msg *m;
     if ((a->box || a->flags & RP__A_DUE) && (m = rp__next_in_box(l, a))) {
         rp__serve(a, &m->slot);
@@ -140,7 +140,7 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
         return -EINVAL;
     int rc = rp_check(me);
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr)))
         return -ENOMEM;
     if ((rc = rp__mailbox_by_type(l, a->box)) != 0)
@@ -150,9 +150,9 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
         if ((rc = rp_check(me)) != 0 || (*ret = take_of(l, a, types)))
             return rc;
         if (rp__box_is_full(a))
-            return -ENOBUFS;
+            return rp__rested(me, -ENOBUFS);
         if ((rc = rp__may_wait(me)) != 0 || (rc = rp__keep_stack(me)) != 0)
-            return rc;
+            return rp__rested(me, rc);
         a->box->wanted = types;
         a->box->waiter = me;
         rc = rp__park(me, "message of a type", *types, leave_recv_of, deadline);

@@ -12,6 +12,8 @@
 #include "actors/token.h"
 #include "actors/trace.h"
 
+#include "loop/rest.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -412,6 +414,13 @@ static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     return 0;
 }
 
+/* Who tries again and again lets others run, and hears of its end. */
+static int failed(rp_self *me, int rc)
+{
+    rp__rest(me);
+    return rp_check(me) == 0 ? rc : -ECANCELED;
+}
+
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
@@ -426,7 +435,7 @@ int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     rp__pledge_end(me, &p, rc == 0);
     if (rc == 0 && rp__traces(l, RP__T_SEND))
         rp__trace_send(l, o, o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG);
-    return rc;
+    return rc != 0 && wait ? failed(me, rc) : rc;
 }
 
 __attribute__((noinline)) static int call_long(rp_self *me, rp_ref to, const rp_type *t, const void *body, uint64_t id, rp_time deadline,

@@ -12,6 +12,7 @@
 #include "actors/trace.h"
 
 #include "loop/held.h"
+#include "loop/rest.h"
 #include "loop/scope.h"
 
 #include <errno.h>
@@ -431,12 +432,12 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
     if (rc == 0)
         rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr, .mail = mail, .site = site};
     rc = loop == l->index ? spawn_here(me, &b) : spawn_there(me, &b, loop);
     if (rc == 0 && ret)
         *ret = rp__ref(l, b.addr);
-    return rc;
+    return rp__rested(me, rc);
 }
 
 /* Inlined into another it would say who called that one. */

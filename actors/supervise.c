@@ -4,6 +4,8 @@
  */
 #include "actors/supervisor.h"
 
+#include "loop/rest.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -32,7 +34,7 @@ RP__NOIPA int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_o
     rp_ref ref;
     int rc = rp__may_wait(me);
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     o.monitor = false; /* a start that fails is our result, and no RP_DOWN */
     o.arg = (void *)(uintptr_t)s;
     rc = rp__spawn_from(me, &rp__supervisor_actor, &o, __builtin_return_address(0), &ref);

@@ -4,6 +4,8 @@
  */
 #include "cluster/remote.h"
 
+#include "loop/rest.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -91,7 +93,7 @@ int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time 
         rc = rp__park(me, "name", name, leave_search, wait ? deadline : RP_FOREVER);
     }
     me->got = 0;
-    return rc;
+    return rp__rested(me, rc);
 }
 
 int rp__read_found(struct rp__link *k, struct rp__in in)

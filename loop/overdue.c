@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/overdue.h"
 
-#include "loop/loop.h"
+#include "loop/system.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* When a wait that has just been looked into is looked into again, or is over. */
 static rp_time next_look(const rp_self *self, rp_time now)
@@ -69,4 +70,11 @@ void rp__wait_until(struct rp_loop *l, rp_self *me, rp_time deadline)
             rp__timer_start(&l->wheel, &l->young.timer, end_of_youth(me));
     } else if (deadline != RP_FOREVER)
         rp__timer_start(&l->wheel, &me->timer, deadline);
+}
+
+int rp__waits_for_itself(rp_self *me)
+{
+    const char *name = me->actor ? me->loop->sys->floor->name(me) : "?";
+    snprintf(me->blame, sizeof me->blame, "%.28s > %.28s", name, name);
+    return -EDEADLK;
 }

@@ -26,4 +26,7 @@ void rp__young_init(struct rp__young *y);
 /* The wait that `me` is about to begin ends at `deadline`; RP_FOREVER: not by the clock. */
 void rp__wait_until(struct rp_loop *l, struct rp_self *me, rp_time deadline);
 
+/* It waits, or would wait, for what only itself can bring about: -EDEADLK, and rp_blame says whose fault it is. */
+int rp__waits_for_itself(struct rp_self *me);
+
 #endif

@@ -12,6 +12,7 @@
  */
 #include "loop/fork.h"
 #include "loop/held.h"
+#include "loop/rest.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -266,7 +267,7 @@ int rp__may_park(rp_self *me, rp_time deadline)
     int rc = rp__may_wait(me);
     if (rc == 0 && deadline != RP_FOREVER && deadline <= rp_now(me))
         rc = -ETIMEDOUT;
-    return rc == 0 ? rp__keep_stack(me) : rc;
+    return rc == 0 ? rp__keep_stack(me) : rp__rested(me, rc);
 }
 
 RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline)
@@ -280,7 +281,7 @@ RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*can
     me->rc = rc;
     if (rc != 0 && (!cancel || cancel(me))) {
         me->overdue = 0;
-        return rc;
+        return rp__rested(me, rc);
     }
     bool bounded = cancel && rc == 0; /* else its end is on the way, or nothing may end it early */
     me->overdue = rc == 0 ? me->overdue : 0;
@@ -293,7 +294,7 @@ int rp_yield(rp_self *me)
     if (rc == 0)
         rc = rp__keep_stack(me);
     if (rc != 0)
-        return rc;
+        return rp__rested(me, rc);
     rp__yield_sure(me);
     return 0;
 }

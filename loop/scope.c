@@ -3,13 +3,20 @@
 
 #include "loop/fork.h"
 #include "loop/held.h"
+#include "loop/rest.h"
 #include "loop/system.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-enum { MAGIC = 0x53434f50 };
+enum {
+    MAGIC = 0x53434f50,
+    DEEP = 32, /* tasks that are still to be looked at, */
+    FUEL = 256 /* and of all of them, when a rp_join has lasted */
+};
+
+const char rp__for_task[] = "join", rp__for_scope[] = "scope";
 
 static struct rp__scope *scope_of(rp_scope *s)
 {
@@ -26,7 +33,7 @@ static void deadline_fired(struct rp__timer *t, struct rp__wheel *w)
     cancel(RP__OF(struct rp__scope, deadline, t), RP__BY_DEADLINE, "deadline");
 }
 
-void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline)
+static void open_scope(rp_self *me, rp_scope *s, rp_time deadline, bool shield)
 {
     struct rp__scope *in = (struct rp__scope *)(void *)s;
     struct rp__scope *up = me->scope;
@@ -35,8 +42,12 @@ void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline)
     in->owner = me;
     in->parent = up;
     rp__list_init(&in->tasks);
-    in->effective = up && up->effective < deadline ? up->effective : deadline;
-    if (up ? up->cause != RP__NOT_CANCELLED : me->stopped) {
+    in->effective = up && !shield && up->effective < deadline ? up->effective : deadline;
+    if (shield) {
+        in->shield = true;
+        in->hides = me->stopped;
+        me->stopped = false;
+    } else if (up ? up->cause != RP__NOT_CANCELLED : me->stopped) {
         in->cause = RP__FROM_OUTSIDE;
         in->why = up ? up->why : me->why;
     }
@@ -45,6 +56,16 @@ void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline)
         rp__timer_start(&me->loop->wheel, &in->deadline, deadline);
     }
     me->scope = in;
+}
+
+void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline)
+{
+    open_scope(me, s, deadline, false);
+}
+
+void rp_scope_open_shielded(rp_self *me, rp_scope *s, rp_time deadline)
+{
+    open_scope(me, s, deadline, true);
 }
 
 /* ---- tasks --------------------------------------------------------------------------------------- */
@@ -57,10 +78,14 @@ static void task_ended(rp_self *me, int rc)
     if (me->task) {
         me->task->self = 0;
         me->task->rc = rc;
-        for (struct rp__hook *at; (at = rp__list_pop(&me->task->joiners));)
-            rp__wake(RP__OF(rp_self, queue, at), 0);
+        for (struct rp__hook *at; (at = rp__list_pop(&me->task->joiners));) {
+            rp_self *joiner = RP__OF(rp_self, queue, at);
+            joiner->got = (void *)(intptr_t)rc; /* the handle may be gone when it runs */
+            rp__wake(joiner, 0);
+        }
     }
-    if (rc < 0 && s->cause == RP__NOT_CANCELLED) {
+    bool as_told = rc == -ECANCELED && me->stopped; /* by rp_task_cancel, for itself alone */
+    if (rc < 0 && !as_told && s->cause == RP__NOT_CANCELLED) {
         s->rc = rc;
         cancel(s, RP__BY_FAILURE, "a task failed");
     }
@@ -116,17 +141,87 @@ int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret
     return 0;
 }
 
+/* ---- joining ------------------------------------------------------------------------------------- */
+
+/* Whose end `co` waits for in rp_join; NULL: nobody's. */
+static const rp_self *joined_by(const rp_self *co)
+{
+    return co->state == RP__PARKED && co->waits == rp__for_task ? ((const rp_task *)co->waits_on)->self : 0;
+}
+
+/* Is it `me`, or one that has a scope to close in which `me` is? */
+static bool around(const rp_self *co, const rp_self *me)
+{
+    for (; me != co && me->home; me = me->home->owner) /* bounded by the depth */
+        ;
+    return me == co;
+}
+
+/* Seen at once: it ends after `me`, or joins one that does, and so on. */
+static bool in_a_ring(const rp_self *co, const rp_self *me)
+{
+    for (; co; co = joined_by(co)) /* bounded: such rings are refused */
+        if (around(co, me))
+            return true;
+    return false;
+}
+
+/* Seen when it has lasted, since it costs a look at every task: through those that wait for their tasks, too. */
+static bool ends_after(const rp_self *co, const rp_self *me)
+{
+    const rp_self *next[DEEP] = {co};
+    unsigned n = 1;
+    for (unsigned fuel = FUEL; n > 0 && fuel > 0; fuel--) {
+        co = next[--n];
+        if (around(co, me))
+            return true;
+        if (joined_by(co))
+            next[n++] = joined_by(co);
+        if (co->state != RP__PARKED || co->waits != rp__for_scope)
+            continue;
+        const struct rp__hook *all = &((const struct rp__scope *)co->waits_on)->tasks;
+        for (const struct rp__hook *at = all->next; at != all && n < DEEP; at = at->next)
+            next[n++] = RP__OF(const rp_self, sibling, at);
+    }
+    return false;
+}
+
+static void look_into_join(rp_self *me)
+{
+    if (ends_after(joined_by(me), me)) {
+        (void)rp__waits_for_itself(me);
+        rp__interrupt(me, -EDEADLK);
+    } else {
+        me->loop->sys->floor->overdue(me);
+    }
+}
+
 int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline)
 {
     int rc = rp_check(me);
-    if (rc == 0 && task->self) {
-        rp__list_push(&task->joiners, &me->queue);
-        me->overdue = me->loop->sys->floor->overdue;
-        rc = rp__park(me, "join", task, rp__unqueue, deadline);
+    if (rc == 0 && task->self && in_a_ring(task->self, me))
+        rc = rp__waits_for_itself(me);
+    if (rc != 0 || !task->self) {
+        int ended = task->rc;
+        if (rc == 0 && result)
+            *result = ended;
+        return rp__rested(me, rc);
     }
+    rp__list_push(&task->joiners, &me->queue);
+    me->overdue = look_into_join;
+    rc = rp__park(me, rp__for_task, task, rp__unqueue, deadline);
     if (rc == 0 && result)
-        *result = task->rc;
+        *result = (int)(intptr_t)me->got;
     return rc;
+}
+
+int rp_task_result(const rp_task *task, int *result)
+{
+    if (task->self)
+        return -EAGAIN;
+    if (result)
+        *result = task->rc;
+    return 0;
 }
 
 void rp_task_cancel(rp_task *task, const char *why)
@@ -167,7 +262,7 @@ int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
     while (s->live > 0) {
         s->closing = true;
         me->overdue = me->loop->sys->floor->overdue; /* its task may wait for what its actor has */
-        int parked = rp__park(me, "scope", s, 0, RP_FOREVER);
+        int parked = rp__park(me, rp__for_scope, s, 0, RP_FOREVER);
         assert(parked == 0); /* who has tasks keeps its stack already: see rp_go */
         (void)parked;
     }
@@ -177,24 +272,41 @@ int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
         rp__pool_free(&me->loop->pool, t, sizeof *t);
     }
     me->scope = s->parent;
+    me->stopped |= s->hides;
     s->magic = 0;
-    return result_of(s, rc);
+    return rp__rested(me, result_of(s, rc));
 }
 
 /* ---- cancelling ---------------------------------------------------------------------------------- */
 
-/* Marks the scopes from `s` outward up to, and without, `end`; puts them on the work list. */
-static void mark_chain(struct rp__scope *s, struct rp__scope *end, enum rp__cause cause,
-                       const char *why, struct rp__scope **work)
+static void mark(struct rp__scope *s, enum rp__cause cause, const char *why, struct rp__scope **work)
 {
-    for (; s != end; s = s->parent) {
-        if (s->cause != RP__NOT_CANCELLED)
-            continue;
-        s->cause = (uint8_t)cause;
-        s->why = why;
-        s->next_cancel = *work;
-        *work = s;
-    }
+    if (s->cause != RP__NOT_CANCELLED)
+        return;
+    s->cause = (uint8_t)cause;
+    s->why = why;
+    s->next_cancel = *work;
+    *work = s;
+}
+
+/* The outermost shield from `s` outward, before `end`; NULL: none. */
+static struct rp__scope *shield_of(struct rp__scope *s, const struct rp__scope *end)
+{
+    struct rp__scope *shield = 0;
+    for (; s != end; s = s->parent)
+        shield = s->shield ? s : shield;
+    return shield;
+}
+
+/* Marks the scopes of `self` from the innermost outward up to, and without, `end`, but for those within a shield; puts
+ * them on the work list. Where there is none, its wait ends too. */
+static void cancel_chain(rp_self *self, const struct rp__scope *end, const char *why, struct rp__scope **work)
+{
+    struct rp__scope *shield = shield_of(self->scope, end);
+    for (struct rp__scope *s = shield ? shield->parent : self->scope; s != end; s = s->parent)
+        mark(s, RP__FROM_OUTSIDE, why, work);
+    if (!shield)
+        rp__interrupt(self, -ECANCELED);
 }
 
 /* Ends the waits of everybody in the marked scopes; tasks add their own scopes to the list. */
@@ -205,8 +317,7 @@ static void cancel_marked(struct rp__scope *work)
         work = s->next_cancel;
         for (struct rp__hook *at = s->tasks.next; at != &s->tasks; at = at->next) {
             rp_self *task = RP__OF(rp_self, sibling, at);
-            mark_chain(task->scope, s, RP__FROM_OUTSIDE, s->why, &work);
-            rp__interrupt(task, -ECANCELED);
+            cancel_chain(task, s, s->why, &work);
         }
     }
 }
@@ -216,9 +327,8 @@ static void cancel(struct rp__scope *s, enum rp__cause cause, const char *why)
     if (s->cause != RP__NOT_CANCELLED)
         return;
     struct rp__scope *work = 0;
-    mark_chain(s->owner->scope, s, RP__FROM_OUTSIDE, why, &work);
-    mark_chain(s, s->parent, cause, why, &work);
-    rp__interrupt(s->owner, -ECANCELED);
+    cancel_chain(s->owner, s, why, &work);
+    mark(s, cause, why, &work);
     cancel_marked(work);
 }
 
@@ -229,13 +339,13 @@ void rp_scope_cancel(rp_scope *s, const char *why)
 
 void rp__stop_self(rp_self *self, const char *why)
 {
-    if (self->stopped)
+    struct rp__scope *shield = shield_of(self->scope, self->home), *work = 0;
+    bool *stopped = shield ? &shield->hides : &self->stopped;
+    if (*stopped)
         return;
-    self->stopped = true;
+    *stopped = true;
     self->why = why;
-    struct rp__scope *work = 0;
-    mark_chain(self->scope, self->home, RP__FROM_OUTSIDE, why, &work);
-    rp__interrupt(self, -ECANCELED);
+    cancel_chain(self, self->home, why, &work);
     cancel_marked(work);
 }
 
@@ -249,5 +359,7 @@ const char *rp_why(const rp_self *me)
     for (const struct rp__scope *s = me->scope; s; s = s->parent)
         if (s->cause != RP__NOT_CANCELLED)
             return s->why;
+        else if (s->hides)
+            return me->why;
     return me->stopped ? me->why : 0;
 }

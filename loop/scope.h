@@ -7,7 +7,8 @@
  *                                tasks               tasks       each with its own chain, ending in
  *                                                                the scope it was started in
  *
- * A cancelled scope marks every scope below it when it happens, so that asking is one load.
+ * A cancelled scope marks every scope below it when it happens, so that asking is one load. A shield stops that: what
+ * lies within it, and the waits of those who are in there, are left alone.
  */
 #ifndef RP__SCOPE_H
 #define RP__SCOPE_H
@@ -22,6 +23,8 @@ struct rp__scope {
     int rc;                    /* the first failure */
     unsigned live;             /* tasks that have not ended */
     bool closing;              /* its owner waits in rp_scope_close, and has not been woken */
+    bool shield;               /* no cancel from around it reaches in; */
+    bool hides;                /* its owner has been stopped, and feels it when this scope is closed */
     rp_self *owner;
     struct rp__scope *parent;
     struct rp__scope *next_cancel;
@@ -46,6 +49,8 @@ struct rp_task {
     rp_task *next;
     struct rp__hook joiners;
 };
+
+extern const char rp__for_task[], rp__for_scope[]; /* what rp_join and rp_scope_close wait for */
 
 void rp__stop_self(rp_self *self, const char *why); /* every wait of it and its tasks ends: -ECANCELED */
 

@@ -41,7 +41,9 @@ int rp_barrier_wait(rp_self *me, rp_barrier *barrier, rp_time deadline)
 {
     struct barrier *b = barrier_of(barrier);
     struct arrival a = {.others = 0};
-    int rc = rp__wait_for(me, &b->latch, &b->line, &a.w, is_last, b, "a barrier", deadline);
+    int rc = rp__wait_unrested(me, &b->latch, &b->line, &a.w, is_last, b, "a barrier", deadline);
     rp__unpark_all(a.others, 0, me->loop);
+    if (!a.w.self)
+        rp__rest(me);
     return rc;
 }

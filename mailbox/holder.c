@@ -5,8 +5,6 @@
 
 #include "loop/system.h"
 
-#include <stdio.h>
-
 static const struct kind {
     const char *wait;
     uint32_t (*holders)(void *object, rp__see *see, void *arg);
@@ -50,13 +48,6 @@ const void *rp__waits_for_held(const rp_self *co)
 {
     const struct kind *kind;
     return object_of(co, &kind);
-}
-
-int rp__waits_for_itself(rp_self *me)
-{
-    const char *name = me->actor ? me->loop->sys->floor->name(me) : "?";
-    snprintf(me->blame, sizeof me->blame, "%.28s > %.28s", name, name);
-    return -EDEADLK;
 }
 
 const char *rp__object_name(const rp_self *co)

@@ -29,9 +29,6 @@ uint32_t rp__holders(const rp_self *co, rp__see *see, void *arg);
 /* `co` is parked, on this loop. What it waits for, as its holders have it in their lists; NULL: nothing that is held. */
 const void *rp__waits_for_held(const rp_self *co);
 
-/* It asks for what it holds: -EDEADLK, and rp_blame says whose fault it is. */
-int rp__waits_for_itself(rp_self *me);
-
 /* What the object is called by who made it; NULL: nothing. */
 const char *rp__object_name(const rp_self *co);
 

@@ -105,7 +105,7 @@ int rp_lock_acquire(rp_self *me, rp_lock *lock, rp_time deadline)
     struct rp__lock *k = rp__lock_of(lock);
     struct want want = {.w.held = true, .me = me};
     if (rp__held_find(me, k))
-        return rp__waits_for_itself(me);
+        return rp__rested(me, rp__waits_for_itself(me));
     int rc = rp__wait_for(me, &k->latch, &k->line, &want.w, try_lock, k, rp__for_lock, deadline);
     if (rc == 0 || rc == -EOWNERDEAD)
         rp__lock_owned(me, k);

@@ -68,12 +68,12 @@ int rp_once_run(rp_self *me, rp_once *once, rp_task_fn *fn, void *arg, rp_time d
     struct once *o = (struct once *)(void *)once;
     struct want want = {.w.held = true, .me = me};
     if (atomic_load_explicit(&o->done, memory_order_acquire))
-        return 0;
+        return rp__rested(me, rp__checkpoint(me));
     rp__latch(&o->latch);
     bool within = o->runner == me;
     rp__unlatch(&o->latch);
     if (within)
-        return rp__waits_for_itself(me);
+        return rp__rested(me, rp__waits_for_itself(me));
     int rc = rp__wait_for(me, &o->latch, &o->line, &want.w, try_run, o, rp__for_first_run, deadline);
     if (rc != YOURS)
         return rc;

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mailbox/park.h"
 
-void rp__rest_now(rp_self *me)
-{
-    if (rp__stint_goes_on(&me->loop->stint) || me->nowait || rp__keep_stack(me) != 0)
-        me->loop->stint.left--;
-    else
-        rp__yield_sure(me); /* that it goes on counts as one thing */
-}
-
 /* C1, C2 */
 bool rp__leave_line(rp_self *me)
 {
@@ -37,8 +29,8 @@ int rp__stand_in_line(rp_self *me, struct rp__latch *g, struct rp__line *n, stru
     return rp__park(me, what, on, rp__leave_line, deadline);
 }
 
-int rp__wait_for(rp_self *me, struct rp__latch *g, struct rp__line *n, struct rp__waiter *w, rp__attempt *attempt,
-                 void *object, const char *what, rp_time deadline)
+int rp__wait_unrested(rp_self *me, struct rp__latch *g, struct rp__line *n, struct rp__waiter *w, rp__attempt *attempt,
+                      void *object, const char *what, rp_time deadline)
 {
     int rc = rp__checkpoint(me);
     for (bool may = false; rc == 0; may = true) { /* at most twice */
@@ -51,6 +43,15 @@ int rp__wait_for(rp_self *me, struct rp__latch *g, struct rp__line *n, struct rp
             return got;
         rc = rp__may_park(me, deadline);
     }
+    return rc;
+}
+
+int rp__wait_for(rp_self *me, struct rp__latch *g, struct rp__line *n, struct rp__waiter *w, rp__attempt *attempt,
+                 void *object, const char *what, rp_time deadline)
+{
+    int rc = rp__wait_unrested(me, g, n, w, attempt, object, what, deadline);
+    if (!w->self)
+        rp__rest(me);
     return rc;
 }
 

@@ -29,6 +29,7 @@
 #define RP__PARK_H
 
 #include "loop/loop.h"
+#include "loop/rest.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 #include "mailbox/latch.h"
@@ -100,18 +101,6 @@ static inline int rp__checkpoint(const rp_self *me)
     return __builtin_expect(me->stopped || (s && s->cause != RP__NOT_CANCELLED), 0) ? -ECANCELED : 0;
 }
 
-/* After a call that did not have to wait: now and then lets others run, so that a loop around a queue that
- * is never empty starves nobody. After, so that nobody loses its place in line by it. */
-void rp__rest_now(rp_self *me);
-
-static inline void rp__rest(rp_self *me)
-{
-    if (__builtin_expect(me->loop->stint.left > 0, 1))
-        me->loop->stint.left--;
-    else
-        rp__rest_now(me);
-}
-
 /* Before a wait for what somebody holds: who holds it may wait for `me`. */
 static inline void rp__suspect(rp_self *me)
 {
@@ -126,11 +115,15 @@ int rp__stand_in_line(rp_self *me, struct rp__latch *g, struct rp__line *n, stru
 
 bool rp__leave_line(rp_self *me); /* C1, C2; me->got is the waiter */
 
-/* The usual wait: asks `attempt` under the latch, and stands in line while that says -EAGAIN. `w` may be
- * the first member of something that attempt and waker know more of. */
+/* The usual wait: asks `attempt` under the latch, and stands in line while that says -EAGAIN; rests if it did not
+ * have to. `w` may be the first member of something that attempt and waker know more of. */
 typedef int rp__attempt(void *object, struct rp__waiter *w);
 int rp__wait_for(rp_self *me, struct rp__latch *g, struct rp__line *n, struct rp__waiter *w, rp__attempt *attempt,
                  void *object, const char *what, rp_time deadline);
+
+/* The same for who has others to wake first: it rests after that, unless it has stood in line. */
+int rp__wait_unrested(rp_self *me, struct rp__latch *g, struct rp__line *n, struct rp__waiter *w, rp__attempt *attempt,
+                      void *object, const char *what, rp_time deadline);
 
 /* A2. `here`: the loop that runs this; NULL: none, or not known. `w` may be gone when it returns. */
 void rp__unpark(struct rp__waiter *w, int rc, struct rp_loop *here);

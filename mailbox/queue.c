@@ -184,9 +184,9 @@ static int64_t key_of(const rp_queue *q, const void *item)
 __attribute__((noinline)) static int put_long(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
 {
     struct rp__putter p = {.item = item, .key = key_of(q, item)};
-    int rc = rp__wait_for(me, &q->latch, &q->putters, &p.w, try_put, q, rp__for_room, deadline);
+    int rc = rp__wait_unrested(me, &q->latch, &q->putters, &p.w, try_put, q, rp__for_room, deadline);
     rp__queue_wake(&p.woken, me->loop);
-    if (rc == 0 && !p.w.self)
+    if (!p.w.self)
         rp__rest(me);
     return rc;
 }
@@ -266,9 +266,9 @@ static int try_get(void *object, struct rp__waiter *w)
 
 int rp__queue_get(rp_self *me, rp_queue *q, struct rp__getter *g, rp_time deadline)
 {
-    int rc = rp__wait_for(me, &q->latch, &q->getters, &g->w, try_get, q, rp__for_item, deadline);
+    int rc = rp__wait_unrested(me, &q->latch, &q->getters, &g->w, try_get, q, rp__for_item, deadline);
     rp__queue_wake(&g->woken, me->loop);
-    if (rc == 0 && !g->w.self)
+    if (!g->w.self)
         rp__rest(me);
     return rc;
 }

@@ -139,7 +139,7 @@ static void holder_ended(struct rp__held *h, rp_self *me)
 static int acquire(rp_self *me, struct rwlock *k, bool write, rp_time deadline)
 {
     if (rp__held_find(me, k))
-        return rp__waits_for_itself(me);
+        return rp__rested(me, rp__waits_for_itself(me));
     struct hold *h = rp__pool_get(&me->loop->pool, sizeof *h);
     if (!h)
         return -ENOMEM;

@@ -100,6 +100,7 @@ def declarations(text):
 
 
 WAITS = {"tests/stress/waits.c", "tests/stress/sync_waits.c"}
+RESTS = "tests/actors/rests.c"
 
 
 def suspending(path, text):
@@ -108,10 +109,12 @@ def suspending(path, text):
     tried = set()
     for f in WAITS:
         tried |= set(re.findall(r'\{"(\w+)', open(f).read()))
+    rested = set(re.findall(r'\{"(\w+)', open(RESTS).read()))
     for name, comment in declarations(text):
         says = re.sub(r"[Dd]oes not\s+(\*\s+)?suspend", "", comment)
         if re.search(r"\b[Ss]uspends?\b", says):
             check(name in tried, f"{path}: {name} suspends, and no wait of {sorted(WAITS)} tries it")
+            check(name in rested, f"{path}: {name} suspends, and {RESTS} does not try whether it lets others run")
 
 
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

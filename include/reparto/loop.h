@@ -12,8 +12,13 @@
  *   Cancelled   -ECANCELED, and it means that the operation did not happen. It is a state, not an
  *               event (trio, libdill): every later suspending call in that scope fails too.
  *   fork        a child of fork() has no part in its parent's systems: every call that would change
- *               something is -EPERM there. It may start a system of its own.
- *   Threads     an `rp_self` belongs to the loop it runs on; hand it to no other thread.
+ *               something is -EPERM there. It may start a system of its own. It ends by exec or _exit: exit() would
+ *               run handlers and destructors that count on threads which it does not have.
+ *   Rests       such a call may let others run although it need not wait, when the turn of its loop is over: a loop
+ *               around it starves nobody, and can be stopped.
+ *   Threads     an `rp_self` belongs to the loop it runs on; hand it to no other thread. The same is true of a scope and
+ *               of a task: rp_scope_cancel, rp_task_cancel and rp_task_result are for code of their own loop only. What
+ *               another thread wants to end it posts there (rp_post), or stops (rp_quit, rp_stop).
  */
 #ifndef REPARTO_LOOP_H
 #define REPARTO_LOOP_H
@@ -62,7 +67,8 @@ RP_EXPORT RP_NODISCARD int rp_yield(rp_self *me);
 /* ---- scopes own tasks ---------------------------------------------------------------------------
  * Structured concurrency after trio: tasks live in a scope, the scope lives on its opener's stack,
  * and rp_scope_close returns only when every task in it has ended. So a task may use its parent's
- * variables. The first task that fails cancels the rest, and its result is the scope's.
+ * variables. The first task that fails cancels the rest, and its result is the scope's. A task that is cancelled by
+ * its own handle and returns -ECANCELED has not failed: its siblings go on.
  *
  *     rp_scope s;
  *     rp_scope_open(me, &s, rp_in_ms(me, 500));
@@ -80,6 +86,18 @@ typedef int rp_task_fn(rp_self *me, void *arg); /* < 0: failed */
  * must be closed: a function that returns over an open scope is stopped by an assertion. */
 RP_EXPORT void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline);
 
+/* The same, and what is cancelled around it does not reach in: waits in it, and its tasks, go on in a scope that has been
+ * cancelled or is meanwhile, and in an actor that has been stopped. For the last words that must be said: a goodbye that is
+ * answered, a file that is written. `deadline` is all that ends it, besides rp_scope_cancel(s) and a task that fails: give
+ * it one, for it holds up who waits for the end. Calls get their replies; but to a stopped actor no messages come.
+ *
+ *     int rc = rp_sleep(me, RP_FOREVER);           // -ECANCELED: we are to end
+ *     rp_scope_open_shielded(me, &s, rp_in_ms(me, 200));
+ *     int said = rp_call(me, peer, BYE, &bye, &reply, RP_FOREVER);
+ *     return rp_scope_close(me, &s, said) ? -EIO : rc;
+ */
+RP_EXPORT void rp_scope_open_shielded(rp_self *me, rp_scope *s, rp_time deadline);
+
 /* Starts fn(arg) as a task of `s`: the caller's own scope, or one of another coroutine of this loop
  * that is still open. It runs on the next pass. `ret` may be NULL (its result then counts for the
  * scope and is forgotten); otherwise the handle lives until the scope is closed.
@@ -91,7 +109,7 @@ RP_EXPORT RP_NODISCARD int rp_go(rp_self *me, rp_scope *s, rp_task_fn *fn, void 
  * -ECANCELED when it was cancelled from outside; else `rc`. The waiting itself cannot be cancelled. */
 RP_EXPORT RP_NODISCARD int rp_scope_close(rp_self *me, rp_scope *s, int rc);
 
-/* Cancels what runs in `s`, its opener included, until `s` is closed. `why` (a literal) is kept. */
+/* Cancels what runs in `s`, its opener included, until `s` is closed. `why` (a literal) is kept. On the loop of `s`. */
 RP_EXPORT void rp_scope_cancel(rp_scope *s, const char *why);
 
 /* Why the innermost cancelled scope was cancelled, or why the actor was stopped; NULL: neither. */
@@ -100,8 +118,19 @@ RP_EXPORT const char *rp_why(const rp_self *me);
 /* 0, or -ECANCELED where a suspending call would return it. Does not suspend. */
 RP_EXPORT RP_NODISCARD int rp_check(const rp_self *me);
 
-/* Suspends until the task has ended; 0 and its result in `*result`. Any number of times. */
+/* Suspends until the task has ended; 0 and its result in `*result`. Any number of times, from any coroutine of its loop.
+ * -EDEADLK: it would not end before the caller: it is the caller, or one that waits for the caller's end, if only through
+ * others; at once where it is seen at once, else when the wait has lasted. -ECANCELED, also when the task has ended: after
+ * a failure rp_task_result tells what the others returned. */
 RP_EXPORT RP_NODISCARD int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline);
+
+/* What a task has returned, until its scope is closed; in a cancelled scope too. -EAGAIN: it has not ended. Does not
+ * suspend. On the loop of the task. */
+RP_EXPORT RP_NODISCARD int rp_task_result(const rp_task *task, int *result);
+
+/* Cancels this task alone, and the scopes that it has opened: its waits fail with -ECANCELED until it returns. If it returns
+ * that, its scope and its siblings go on as if it had returned 0, and rp_join tells -ECANCELED; any other error is a failure
+ * as usual. One that has not begun does not begin. On the loop of the task; one that has ended is left alone. */
 RP_EXPORT void rp_task_cancel(rp_task *task, const char *why);
 
 /* ---- other threads ------------------------------------------------------------------------------ */
