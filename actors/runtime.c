@@ -90,7 +90,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .world = world,
         .world_ud = world_ud,
         .floor = &floor_of_actors,
-        .spin = o->spin_us < 0 ? 0 : (o->spin_us ? o->spin_us : 50) * RP_US,
+        .spin = o->spin_us < 0 ? 0 : rp__times(o->spin_us ? o->spin_us : 50, RP_US),
         .chaos = o->chaos_seed,
         .in_host = world_ud && world == &rp__world_uv,
         .unmeasured = o->unmeasured,

@@ -283,8 +283,9 @@ static rp_msg *tick(struct rp_loop *l, struct rp__actor *a, struct rp__delayed *
     struct rp__out o = {.to = rp__ref(l, a->addr), .from = a->addr, .type = rp__type(s->type), .body = rp__body_of(s)};
     rp_msg *m = rp__msg_of(l, &o);
     rp_time when = d->timer.when, period = d->period[0], late = l->now - when;
+    rp_time last = when + (late > 0 ? late / period * period : 0);
     leave_due(d);
-    rp__timer_start(&l->wheel, &d->timer, when + period * (1 + (late > 0 ? late / period : 0)));
+    rp__timer_start(&l->wheel, &d->timer, rp__after(last, period));
     return m; /* NULL: this one is skipped */
 }
 

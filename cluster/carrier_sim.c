@@ -68,7 +68,8 @@ static struct rp__net *net_of(struct rp__cluster *c)
 static rp_time some_time(struct rp__net *net)
 {
     rp_time span = net->most - net->least;
-    return rp__sim_now(net->sim) + net->least + (span > 0 ? (rp_time)(rp__sim_random(net->sim) % (uint64_t)span) : 0);
+    rp_time more = span > 0 ? (rp_time)(rp__sim_random(net->sim) % (uint64_t)span) : 0;
+    return rp__after(rp__sim_now(net->sim), net->least + more);
 }
 
 static bool apart(struct rp__net *net, const struct end *a, const struct end *b)
@@ -416,8 +417,8 @@ void rp__net_free(struct rp__net *net)
 
 void rp__net_latency(struct rp__net *net, rp_time least, rp_time most)
 {
-    net->least = least;
-    net->most = most;
+    net->least = least > 0 ? least : 0;
+    net->most = most > net->least ? most : net->least;
 }
 
 void rp__net_partition(struct rp__net *net, unsigned a, unsigned b, bool on)

@@ -94,7 +94,7 @@ static void lent(struct rp__link *k, const struct rp__out *o, const void *copy, 
 
 static uint32_t ms_left(const struct rp_loop *l, rp_time deadline)
 {
-    rp_time left = deadline - l->now;
+    rp_time left = rp__until(deadline, l->now);
     return left <= 0 ? 0 : left > (rp_time)UINT32_MAX * RP_MS ? UINT32_MAX : (uint32_t)((left + RP_MS - 1) / RP_MS);
 }
 

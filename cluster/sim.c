@@ -103,7 +103,7 @@ static bool all_over(void *ud)
 
 int rp_sim_run(rp_sim *s, rp_time span)
 {
-    return rp__sim_run(s->sim, all_over, s, rp__sim_now(s->sim) + span);
+    return rp__sim_run(s->sim, all_over, s, rp__after(rp__sim_now(s->sim), span));
 }
 
 int rp_sim_result(rp_sim *s, unsigned node)
@@ -125,7 +125,7 @@ void rp_sim_pause(rp_sim *s, unsigned node, rp_time span)
 {
     struct sim_node *n = find(s, node);
     if (n && n->rt)
-        n->node.paused_until = rp__sim_now(s->sim) + span;
+        n->node.paused_until = rp__after(rp__sim_now(s->sim), span);
 }
 
 void rp_sim_partition(rp_sim *s, unsigned a, unsigned b, bool apart)

@@ -55,7 +55,7 @@ int rp__host_tick(rp_system *sys, rp_time budget)
     if (rc != 0)
         return rc;
     w->l->stint.slice = budget < RP__TURN_NS ? budget : RP__TURN_NS;
-    rp_time end = rp__os_now() + budget;
+    rp_time end = rp__after(rp__os_now(), budget);
     bool more;
     do {
         uv_run(w->loop, UV_RUN_NOWAIT);

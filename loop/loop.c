@@ -386,5 +386,5 @@ rp_time rp__next_deadline(struct rp_loop *l)
 {
     rp_time due = rp__wheel_next(&l->wheel);
     due = l->trim_at < due ? l->trim_at : due;
-    return !rp__list_empty(&l->spills) && l->now + RP_MS < due ? l->now + RP_MS : due; /* nobody tells when some comes back */
+    return !rp__list_empty(&l->spills) && rp__after(l->now, RP_MS) < due ? rp__after(l->now, RP_MS) : due; /* nobody tells when some comes back */
 }

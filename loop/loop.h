@@ -24,6 +24,7 @@
 #include "loop/self.h"
 #include "loop/stack.h"
 #include "loop/stint.h"
+#include "loop/times.h"
 #include "loop/wheel.h"
 #include "loop/world.h"
 

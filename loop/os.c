@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/os.h"
 
+#include "loop/times.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -185,7 +187,7 @@ void rp__os_yield(void)
 
 int rp__os_poll(struct pollfd *fds, unsigned n, rp_time until)
 {
-    rp_time left = until == RP_FOREVER ? RP_FOREVER : until - rp__os_now();
+    rp_time left = rp__until(until, rp__os_now());
     int ms = left == RP_FOREVER ? -1 : left <= 0 ? 0 : left / RP_MS >= INT_MAX ? INT_MAX : (int)(left / RP_MS) + 1;
     int rc = rp__os_faulty("poll") ? (errno = ENOMEM, -1) : poll(fds, n, ms);
     return rc >= 0 ? rc : -errno;

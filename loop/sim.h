@@ -17,6 +17,8 @@
 
 struct rp__sim;
 
+#define RP__SIM_END (RP_FOREVER / 2) /* virtual time ends here, so that it can be added to */
+
 extern const struct rp__world rp__world_sim; /* its world_ud is a struct rp__sim_node */
 
 struct rp__sim_node { /* one system of the simulation */

@@ -9,6 +9,9 @@
 
 enum { TOP = RP__WHEEL_LEVELS - 1, SLOT_BITS = 6, CROWD = 16, REST = 1 << (RP__TICK_SHIFT - 3) };
 
+/* Before all clocks, and after RP__LONG_AGO; from here to any time is a span that can be represented. */
+static const rp_time LONG_PAST = -(RP_FOREVER / 2);
+
 enum { BYTES = RP__WHEEL_LEVELS * RP__WHEEL_SLOTS * sizeof(struct rp__lanes) };
 
 _Static_assert(sizeof(struct rp__lanes) == 64, "a slot is a cache line");
@@ -77,10 +80,10 @@ static inline void place(struct rp__wheel *w, struct rp__timer *t)
 void rp__timer_start(struct rp__wheel *w, struct rp__timer *t, rp_time when)
 {
     assert(!rp__timer_armed(t));
-    t->when = when;
+    t->when = when > LONG_PAST ? when : LONG_PAST;
     t->order = (w->started += RP__TIMER_NOTE + 1) | (t->order & RP__TIMER_NOTE);
     w->armed++;
-    if (when <= w->firing)
+    if (t->when <= w->firing)
         push(&w->young, t);
     else
         place(w, t);

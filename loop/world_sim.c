@@ -252,7 +252,7 @@ void rp__sim_busy(rp_self *me, rp_time span)
     rp_time now = l->world->now(l);
     assert(l->running == me);
     of(l)->held = me;
-    of(l)->held_until = span < RP_FOREVER - now ? now + span : RP_FOREVER;
+    of(l)->held_until = rp__after(now, span);
     step_over(me, &l->home);
 }
 
@@ -337,6 +337,7 @@ static void fire_due(struct rp__sim *s)
 
 static int run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until)
 {
+    until = until < RP__SIM_END ? until : RP__SIM_END;
     while (!goal(ud)) { /* unbounded: until the goal, the end of time, or nothing is left to happen */
         if (s->now >= until)
             return -ETIMEDOUT;

@@ -114,7 +114,7 @@ static bool spin(struct rp__uv *w)
         w->alone_since = w->idle_since;
     if (w->host || w->handles > OWN_HANDLES || most == 0 || l->idle_gap > most || l->stopping)
         return false;
-    rp_time end = w->alone_since + most;
+    rp_time end = rp__after(w->alone_since, most);
     rp_time due = rp__next_deadline(l);
     end = due < end ? due : end;
     do {

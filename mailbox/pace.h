@@ -11,7 +11,7 @@
 #ifndef RP__PACE_H
 #define RP__PACE_H
 
-#include "reparto/loop.h"
+#include "loop/times.h"
 
 struct rp__pace { /* all zero: not known */
     rp_time begun;  /* when the last one with a deadline was taken; 0: the line has ended since */
@@ -43,8 +43,10 @@ static inline void rp__pace_end(struct rp__pace *p)
  * served itself; rather later, because the pace varies. */
 static inline rp_time rp__pace_done(const struct rp__pace *p, rp_time now, uint32_t count)
 {
-    rp_time line = (rp_time)(count + UINT64_C(2)) * p->each;
-    return p->begun == 0 || count == 0 ? now : now + line + line / 8;
+    rp_time line;
+    if (__builtin_mul_overflow(count + UINT64_C(2), p->each, &line))
+        line = RP_FOREVER;
+    return p->begun == 0 || count == 0 ? now : rp__after(rp__after(now, line), line / 8);
 }
 
 #endif

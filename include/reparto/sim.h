@@ -33,8 +33,8 @@ RP_EXPORT void rp_sim_free(rp_sim *s);       /* NULL too; nodes that still run a
 /* Adds a node. It begins with the next rp_sim_run. 0, -ENOMEM, or what rp_run would return at once. */
 RP_EXPORT RP_NODISCARD int rp_sim_add(rp_sim *s, const rp_actor *root, void *arg, const rp_system_opts *o, unsigned *node);
 
-/* Goes on for so much virtual time, or until every node has ended (0). -ETIMEDOUT: the time has passed;
- * -EDEADLK: nothing will ever happen any more. */
+/* Goes on for so much virtual time, or until every node has ended (0). -ETIMEDOUT: the time has passed, or it is the end
+ * of virtual time, after 146 years; -EDEADLK: nothing will ever happen any more. */
 RP_EXPORT RP_NODISCARD int rp_sim_run(rp_sim *s, rp_time span);
 
 /* What the node's rp_run would have returned. -EBUSY: it runs still. */
@@ -51,7 +51,7 @@ RP_EXPORT void rp_sim_busy(rp_self *me, rp_time span);
 /* ---- faults -------------------------------------------------------------------------------------- */
 
 RP_EXPORT void rp_sim_crash(rp_sim *s, unsigned node); /* as kill -9: its peers see their links break */
-RP_EXPORT void rp_sim_pause(rp_sim *s, unsigned node, rp_time span); /* as SIGSTOP */
+RP_EXPORT void rp_sim_pause(rp_sim *s, unsigned node, rp_time span); /* as SIGSTOP; RP_FOREVER: for good */
 RP_EXPORT void rp_sim_partition(rp_sim *s, unsigned a, unsigned b, bool apart); /* nothing passes, nothing breaks */
 RP_EXPORT void rp_sim_cut(rp_sim *s, unsigned a, unsigned b); /* links between them break, both ends see it */
 RP_EXPORT void rp_sim_latency(rp_sim *s, rp_time least, rp_time most); /* of each piece; 100 us to 2 ms at first */
