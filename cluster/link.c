@@ -84,6 +84,19 @@ void rp__link_free(struct rp__link *k)
 
 static void answered(struct rp__errand *e, struct rp_loop *l);
 
+static void answer(struct rp__link_loop *on, struct rp_loop *l)
+{
+    on->errand.fn = answered;
+    rp__signal(l, rp__loop_addr(on->k->home->index), 0, RP__OP_RUN, (uintptr_t)&on->errand, 0);
+}
+
+/* The wake-ups came to the inbox before this did: no coroutine of this loop waits for the link any more, and none that
+ * is stopped now looks into it. */
+static void all_woken(struct rp__post *p, struct rp_loop *l)
+{
+    answer(RP__OF(struct rp__link_loop, behind, p), l);
+}
+
 static void on_loop(struct rp__errand *e, struct rp_loop *l)
 {
     struct rp__link_loop *on = RP__OF(struct rp__link_loop, errand, e);
@@ -101,9 +114,11 @@ static void on_loop(struct rp__errand *e, struct rp_loop *l)
         rp__round_end_forget(l, &on->round_end);
         while (!rp__list_empty(&on->watches))
             rp__watch_free(l, RP__OF(struct rp__watch, peer, on->watches.next));
+        on->behind.fn = all_woken;
+        if (rp__inbox_push(l, &on->behind) == 0) /* a loop that has ended has nobody that waits */
+            return;
     }
-    e->fn = answered;
-    rp__signal(l, rp__loop_addr(k->home->index), 0, RP__OP_RUN, (uintptr_t)e, 0);
+    answer(on, l);
 }
 
 static void tell_loops(struct rp__link *k)

@@ -13,8 +13,8 @@
  *
  * Life: a link is made and freed on its home loop. It is up when every loop of both nodes has it in its
  * table, which is what WELCOME says. It goes down once, on its home loop: `down` is set under the lock, whoever
- * waits on it is told, then every loop forgets it, in order with the messages that came before; the
- * last one's answer lets go of the carrier and frees it.
+ * waits on it is told, then every loop forgets it, in order with the messages that came before; it answers when
+ * its coroutines that waited have been woken, because each wait holds the link. The last answer frees it.
  */
 #ifndef RP__LINK_H
 #define RP__LINK_H
@@ -76,7 +76,8 @@ enum rp__bye {
 };
 
 struct rp__link_loop { /* what a loop has of a link */
-    struct rp__errand errand;         /* comes to it, goes back to the home loop */
+    struct rp__errand errand;         /* comes to it, goes back to the home loop, */
+    struct rp__post behind;           /* at the end behind the wake-ups of those that waited for something of the link */
     struct rp__round_end round_end;   /* it has written to the link in this round */
     struct rp__hook watches;          /* struct rp__watch on this loop whose watcher is behind the link */
     struct rp__link *k;
