@@ -6,6 +6,11 @@
 
 static uint32_t home_of(const struct rp__map *m, uint64_t key)
 {
+    if (m->salt) { /* twice multiplied by what nobody knows: differences of keys say nothing about where they fall */
+        key = (key ^ m->salt) * (m->salt << 1 | 1);
+        key = (key ^ key >> 32) * (m->salt >> 7 | 1);
+        return (uint32_t)(key >> 32) & (m->size - 1);
+    }
     return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (m->size - 1);
 }
 
@@ -25,7 +30,7 @@ void *rp__map_find(const struct rp__map *m, uint64_t key)
 
 static int grow(struct rp__map *m, const rp_alloc *mem)
 {
-    struct rp__map big = {.size = m->size ? 2 * m->size : 16, .used = m->used};
+    struct rp__map big = {.size = m->size ? 2 * m->size : 16, .used = m->used, .salt = m->salt};
     big.at = mem->alloc(mem->ud, big.size * sizeof *big.at);
     if (!big.at)
         return -ENOMEM;

@@ -2,6 +2,9 @@
  *
  * map.h - from a number to a pointer. Open addressing, no tombstones; 0 is a key like any other, NULL
  * is no value.
+ *
+ * A map whose keys others choose gets a `salt` before its first key, a number that they do not know: else they could choose
+ * keys that fall together, and each look into the map would cost as much as it holds.
  */
 #ifndef RP__MAP_H
 #define RP__MAP_H
@@ -14,6 +17,7 @@ struct rp__map {
         void *value; /* NULL: empty */
     } *at;
     uint32_t size, used; /* size is a power of two, or 0 */
+    uint64_t salt;       /* 0: nobody means harm by its keys */
     uint32_t any;        /* where rp__map_any looks first: to empty a map is no more than to go over it once */
 };
 

@@ -97,6 +97,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->budget = o->budget > 0 ? o->budget : RP_FOREVER;
     sys->spin = n <= cpus ? o->spin : 0; /* who spins on a shared core keeps the other from working */
     sys->node = sys->world->seed(sys) | 1;
+    sys->salt = sys->world->seed(sys) | 1;
     rp__reports_open(&sys->reports, o->on_report, o->report_ud);
     rp__trace_open(sys);
     int rc = open_loops(sys);

@@ -34,6 +34,7 @@ struct rp_system {
     struct rp_loop **loops;
     struct rp__pool **pools;
     uint64_t node;         /* this process's incarnation in every ref */
+    uint64_t salt;         /* of maps whose keys come from elsewhere; told to nobody */
     /* Longest wait for work before blocking; 0: block at once. Set to 0 by who starts threads that need
      * the cores. relaxed: only a preference. */
     _Atomic rp_time spin;

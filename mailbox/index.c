@@ -19,6 +19,7 @@ struct rp__index *rp__index_new(struct rp_loop *l)
     memset(x, 0, sizeof *x);
     for (unsigned i = 0; i < RP__LANES; i++)
         rp__list_init(&x->lane[i]);
+    x->keys.salt = l->sys->salt;
     return x;
 }
 

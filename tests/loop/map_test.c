@@ -54,3 +54,24 @@ TEST(map, a_large_one_is_emptied)
     check_eq(n, MANY);
     rp__map_fini(&m, &mem.alloc);
 }
+
+/* Keys that all fall together in a map without a salt: who does not know the salt cannot find such ones. */
+TEST(map, with_a_salt_is_as_quick_for_any_keys)
+{
+    enum { MANY = 20000 };
+    struct test_mem mem;
+    uint64_t seed = test_seed();
+    struct rp__map m = {.salt = test_random(&seed) | 1};
+    uint64_t inverse = UINT64_C(0x9e3779b97f4a7c15), c = inverse, apart = 0;
+    test_mem_init(&mem);
+    for (unsigned i = 0; i < 6; i++)
+        inverse *= 2 - c * inverse; /* of an odd number: each step doubles its right bits */
+    check_eq(inverse * c, 1);
+    for (uint64_t i = 1; i <= MANY; i++)
+        check_eq(rp__map_put(&m, &mem.alloc, inverse * (i << 52 | i >> 12), thing(i)), 0);
+    for (uint32_t i = 0; i < m.size; i++) /* runs of places that are all taken; a look goes to the end of one */
+        for (uint64_t run = 0; i < m.size && m.at[i].value; i++, run++)
+            apart = run > apart ? run : apart;
+    check(apart < 200, "%" PRIu64 " stand together", apart);
+    rp__map_fini(&m, &mem.alloc);
+}
