@@ -247,7 +247,7 @@ const char *rp__os_env(const char *name)
 
 int rp__os_append_to(const char *path)
 {
-    int fd = rp__os_faulty("open") ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int fd = rp__os_faulty("open") ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     return fd >= 0 ? fd : -EIO;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A bit of everything that has a category. */
@@ -267,4 +268,22 @@ TEST(trace, a_file_that_cannot_be_written_is_no_reason_to_fail)
     setenv("RP_TRACE_FILE", "/nowhere/at/all", 1);
     rp_system_opts o = {.loops = 2};
     check_eq(run_with(run_everything, 0, &o), 0);
+}
+
+/* What messages say is nobody else's to read, and a link that somebody has laid in the way is not followed. */
+TEST(trace, a_file_is_its_owners)
+{
+    struct stat is;
+    rp_system_opts o = {.loops = 2};
+    umask(0);
+    trace_to(0, "spawn");
+    check_eq(run_with(run_everything, 0, &o), 0);
+    check(stat(path(0), &is) == 0 && is.st_size > 0);
+    check_eq(is.st_mode & 0777, 0600);
+    unlink(path(0));
+    unlink(path(1));
+    check(symlink(path(1), path(0)) == 0);
+    check_eq(run_with(run_everything, 0, &o), 0);
+    check(stat(path(1), &is) != 0);
+    unlink(path(0));
 }
