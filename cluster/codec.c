@@ -117,7 +117,7 @@ size_t rp__packed_size(const rp_type *t, const void *body)
         const rp_field *f = &t->fields[i];
         const char *at = (const char *)body + f->offset;
         size_t text = f->kind == RP_CHARS ? strnlen(at, f->size) : 0;
-        if (text > UINT16_MAX)
+        if (text > UINT16_MAX || (text > 0 && text == f->size)) /* the latter has no NUL */
             return SIZE_MAX;
         if (f->kind == RP_CHARS)
             n += 2 + text;
@@ -326,7 +326,7 @@ int rp__unpack_check(const struct rp__plan *p, struct rp__in in, size_t *outside
             return -EPROTO;
         if (s->skip)
             continue;
-        fits &= s->kind != RP_CHARS || n <= s->room;
+        fits &= s->kind != RP_CHARS || n < s->room; /* and its NUL */
         if (rp__kind_outside((rp_kind)s->kind))
             total += n + 1;
     }

@@ -98,6 +98,28 @@ TEST(codec, round_trip)
     check_eq(mem.blocks, 0);
 }
 
+/* A text ends with a NUL in the receiver's array: one that would not is refused there, and is not packed here. */
+TEST(codec, texts_arrive_with_their_end)
+{
+    test_mem_init(&mem);
+    unsigned char bytes[512];
+    size_t n = pack_sample(bytes, sizeof bytes), outside;
+    struct short_rec {
+        char name[8];
+    };
+    const rp_field fields[] = {RP_FIELD(struct short_rec, name, RP_CHARS)};
+    const rp_type short_type = RP_TYPE("test.rec", struct short_rec, fields);
+    struct rp__plan *p = plan_for(&rec_type, &short_type);
+    check_eq(rp__unpack_check(p, (struct rp__in){bytes, bytes + n, false}, &outside), -EMSGSIZE);
+    plan_free(p);
+    struct short_rec full;
+    memset(&full, 'x', sizeof full);
+    check(rp__packed_size(&short_type, &full) == SIZE_MAX);
+    full.name[7] = 0;
+    check_eq(rp__packed_size(&short_type, &full), 2 + 7);
+    check_eq(mem.blocks, 0);
+}
+
 TEST(codec, versions_meet_by_name)
 {
     test_mem_init(&mem);
