@@ -11,6 +11,7 @@
  *   - TCP_NODELAY is off for streams until it is set.
  */
 #include "cluster/cluster.h"
+#include "loop/net.h"
 
 #include <errno.h>
 #include <nng/nng.h>
@@ -337,6 +338,16 @@ static bool may_come(nng_stream *s, bool ipc)
     return !ipc || (nng_stream_get_uint64(s, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid == geteuid());
 }
 
+static uint64_t comes_from(nng_stream *s)
+{
+    nng_sockaddr a;
+    if (nng_stream_get_addr(s, NNG_OPT_REMADDR, &a) != 0)
+        return 0;
+    return a.s_family == NNG_AF_INET    ? rp__net_number4(&a.s_in.sa_addr)
+           : a.s_family == NNG_AF_INET6 ? rp__net_number6(a.s_in6.sa_addr)
+                                        : 0;
+}
+
 static void take_in(struct listener *ln, nng_stream *s)
 {
     struct rp__link *k;
@@ -352,6 +363,7 @@ static void take_in(struct listener *ln, nng_stream *s)
     }
     w->stream = s;
     k->wire = w;
+    k->comes_from = comes_from(s);
     rp__link_accepted(k);
 }
 

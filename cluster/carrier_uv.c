@@ -380,6 +380,7 @@ static void take_in(struct listener *ln, int fd)
         rp__socket_close(fd);
         return;
     }
+    k->comes_from = ln->ipc ? 0 : rp__net_from(fd);
     int rc = wire_new(k, &w);
     if (rc != 0)
         rp__socket_close(fd);

@@ -221,10 +221,12 @@ bool rp__cluster_has_better(struct rp__link *k)
 {
     for (struct rp__hook *at = k->c->links.next; at != &k->c->links; at = at->next) {
         struct rp__link *o = RP__OF(struct rp__link, all, at);
-        if (o == k || o->peer != k->peer || o->state == RP__L_DOWN || o->state < RP__L_AUTH)
+        if (o == k || o->peer != k->peer || o->state == RP__L_DOWN)
             continue;
-        if (o->state >= RP__L_JOINING || dialler_of(o) < dialler_of(k))
+        if (o->state >= RP__L_JOINING)
             return true;
+        if (o->dialler && o->state >= RP__L_AUTH && dialler_of(o) < dialler_of(k)) /* it is where we dialled; */
+            return true;                                                           /* a comer is believed nothing yet */
     }
     return false;
 }
@@ -236,6 +238,7 @@ static void init_loops(struct rp__cluster *c)
     for (unsigned i = 0; i < c->rt->sys->nloops; i++) {
         c->loops[i].l = c->rt->sys->loops[i];
         c->loops[i].flush.fire = rp__taken_flush;
+        c->loops[i].by_node.salt = c->loops[i].taken.salt = c->rt->sys->salt;
     }
 }
 
@@ -264,6 +267,7 @@ int rp__cluster_open(struct rp_loop *l)
     c->loops = loops;
     c->carrier = rt->sys->world == &rp__world_sim ? &rp__carrier_sim : &rp__carrier_nng;
     rp__list_init(&c->links);
+    rp__list_init(&c->strangers);
     rp__list_init(&c->dials);
     pthread_mutex_init(&c->lock, 0);
     if (o->node)

@@ -24,9 +24,9 @@ struct rp__cluster {
     void *listener;                /* its */
     unsigned char *scratch;        /* RP__SCRATCH bytes to read into; NULL: nobody has needed them yet */
     struct rp__hook links;         /* struct rp__link, by `all` */
+    struct rp__hook strangers;     /* those that came and have not proved anything, by `strange`, the oldest first */
     struct rp__hook dials;         /* struct rp__dial */
     uint64_t next_link;
-    unsigned half_open;
     bool closing;
     char name[RP__NODE_NAME];
     struct rp__cluster_loop *loops;
@@ -66,6 +66,9 @@ void rp__cluster_free(struct rp__runtime *rt);  /* every loop has stopped */
 
 /* Is there, or will there be, another link to k's peer that is to stay instead of k? */
 bool rp__cluster_has_better(struct rp__link *k);
+
+/* The stranger that goes so that this one may stay. NULL: there is room for it. */
+struct rp__link *rp__stranger_too_many(const struct rp__link *comer);
 
 void rp__dial_settled(struct rp__link *k, int rc); /* its link is up, or came to nothing */
 void rp__cluster_link_gone(struct rp__cluster *c);  /* one less: perhaps the last, when closing */

@@ -147,6 +147,8 @@ static int read_arrival(struct rp__link *k, const struct rp__frame *f, struct ar
     a->from = rp__get64(&in);
     if (f->flags & RP__W_NODE)
         a->node = rp__get64(&in);
+    if (a->node == k->home->node) /* a peer does not speak for the actors of this node */
+        a->node = a->from = 0;
     if (f->type != RP__SEND) {
         a->call = rp__get64(&in);
         a->flags |= f->type == RP__CALL ? RP__F_CALL : RP__F_REPLY;

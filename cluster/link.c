@@ -37,6 +37,7 @@ int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool 
         loops[i].k = k;
         rp__list_init(&loops[i].watches);
     }
+    k->inflows.salt = k->credits.salt = sys->salt;
     rp__outbox_init(k);
     rp__reader_init(&k->reader, &sys->mem, ipc);
     pthread_mutex_init(&k->lock, 0);
@@ -48,7 +49,8 @@ int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool 
     k->heard = k->home->world->now(k->home);
     rp__timer_start(&k->home->wheel, &k->beat, k->heard + RP__GREETING_MS * RP_MS);
     rp__list_push(&c->links, &k->all);
-    c->half_open += !dialler;
+    if (!dialler)
+        rp__list_push(&c->strangers, &k->strange);
     *ret = k;
     return 0;
 }
@@ -69,6 +71,7 @@ void rp__link_free(struct rp__link *k)
     rp__timer_stop(&k->home->wheel, &k->beat);
     rp__round_end_forget(k->home, &k->loops[k->home->index].round_end);
     rp__unlink(&k->all);
+    rp__unlink(&k->strange);
     rp__outbox_free(k);
     rp__remote_free(k);
     rp__reader_fini(&k->reader);
@@ -179,7 +182,7 @@ static void answered(struct rp__errand *e, struct rp_loop *l)
 
 void rp__link_join(struct rp__link *k)
 {
-    k->c->half_open -= !k->dialler;
+    rp__unlink(&k->strange);
     k->state = RP__L_JOINING;
     rp__timer_stop(&k->home->wheel, &k->beat);
     rp__timer_start(&k->home->wheel, &k->beat, k->home->now + RP__HEARTBEAT_MS / 4 * RP_MS);
@@ -207,7 +210,7 @@ static void go_down(struct rp__link *k, int reason)
         return;
     }
     bool known = k->state >= RP__L_JOINING;
-    k->c->half_open -= !k->dialler && !known;
+    rp__unlink(&k->strange);
     k->state = RP__L_DOWN;
     k->reason = reason;
     if (rp__traces(k->home, RP__T_LINK))
@@ -341,10 +344,13 @@ void rp__link_bytes(struct rp__link *k, const void *p, size_t n)
 
 void rp__link_accepted(struct rp__link *k)
 {
-    if (k->c->closing || rp__draining(k->c->rt) || k->c->half_open > RP__HALF_OPEN) {
+    if (k->c->closing || rp__draining(k->c->rt)) {
         go_down(k, -ECONNREFUSED);
         return;
     }
+    struct rp__link *goes = rp__stranger_too_many(k);
+    if (goes)
+        go_down(goes, -ECONNREFUSED);
     k->carrier->begin(k);
 }
 

@@ -39,7 +39,8 @@ enum {
     RP__HEARTBEAT_MS = 5000,      /* a peer that is silent for so long is lost */
     RP__GREETING_MS = 3000,
     RP__LINGER_MS = 1000,
-    RP__HALF_OPEN = 64            /* strangers at a time */
+    RP__STRANGERS = 128,          /* at a time, */
+    RP__STRANGERS_EACH = 64       /* and of one address */
 };
 
 /* ---- carriers ------------------------------------------------------------------------------------ */
@@ -112,6 +113,8 @@ struct rp__link {
     const struct rp__carrier *carrier;
     void *wire;              /* the carrier's */
     struct rp__hook all;     /* in its cluster's list */
+    struct rp__hook strange; /* in its list of those that are not known yet */
+    uint64_t comes_from;     /* its address as a number, see rp__net_from; 0: by a Unix socket, or dialled */
     struct rp__dial *dial;   /* on whose behalf; NULL: the peer dialled, or it is no longer needed */
     char *url;               /* dialled */
 

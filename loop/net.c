@@ -92,13 +92,42 @@ int rp__net_dialled(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &rc, &n) == 0 ? -rc : -errno;
 }
 
+union tcp_addr {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+uint64_t rp__net_number4(const void *address)
+{
+    uint32_t n;
+    memcpy(&n, address, sizeof n);
+    return UINT64_C(1) << 32 | n;
+}
+
+uint64_t rp__net_number6(const void *address)
+{
+    struct in6_addr a;
+    uint64_t network;
+    memcpy(&a, address, sizeof a);
+    memcpy(&network, address, sizeof network);
+    return IN6_IS_ADDR_V4MAPPED(&a) ? rp__net_number4(a.s6_addr + 12) : network ? network : 1;
+}
+
+uint64_t rp__net_from(int fd)
+{
+    union tcp_addr a;
+    socklen_t n = sizeof a;
+    if (getpeername(fd, &a.any, &n) != 0)
+        return 0;
+    return a.any.sa_family == AF_INET    ? rp__net_number4(&a.in.sin_addr)
+           : a.any.sa_family == AF_INET6 ? rp__net_number6(&a.in6.sin6_addr)
+                                         : 0;
+}
+
 int rp__net_port(int fd)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } a;
+    union tcp_addr a;
     socklen_t n = sizeof a;
     if (getsockname(fd, &a.any, &n) != 0)
         return -errno;

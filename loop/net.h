@@ -7,6 +7,7 @@
 #define RP__NET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -27,6 +28,13 @@ int rp__net_dial(const struct rp__net_addr *to);
 int rp__net_dialled(int fd);   /* 0, -ECONNREFUSED, ... */
 
 int  rp__net_port(int fd);     /* that a TCP socket is bound to; or an error */
+
+/* The address of the other end as a number, by which one that comes again is known: of IPv6 its network, of which one
+ * machine may have every address. 0: a Unix socket's. */
+uint64_t rp__net_from(int fd);
+uint64_t rp__net_number4(const void *address);
+uint64_t rp__net_number6(const void *address);
+
 bool rp__net_is_ours(int fd);  /* a Unix socket's other end belongs to our own user */
 
 ssize_t rp__net_write(int fd, const struct iovec *v, unsigned n); /* never a SIGPIPE; -EAGAIN */

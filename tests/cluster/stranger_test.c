@@ -42,6 +42,7 @@ struct stranger { /* one connection to it */
     unsigned char *said;     /* by the node */
     size_t nsaid;
     uint64_t number;         /* his node's */
+    uint64_t address;        /* he comes from */
 };
 
 struct node {
@@ -63,10 +64,14 @@ static int sleep_on(rp_self *me, void *state, const rp_msg *m)
 }
 static const rp_actor sleeper = {.name = "sleeper", .handle = sleep_on};
 
+static rp_ref last_from; /* who sent the last num to the taker */
+
 static int take(rp_self *me, void *state, const rp_msg *m) /* a num that is a call it passes on */
 {
     const struct num *b = rp_body(m, NUM);
     (void)state;
+    if (b)
+        last_from = rp_from(me, m);
     return b && rp_wants_reply(m) ? rp_forward(me, m, b->ref) : 0;
 }
 static const rp_actor taker = {.name = "taker", .handle = take};
@@ -185,7 +190,16 @@ static void do_come(struct rp__post *p, struct rp_loop *l)
     struct stranger *s = RP__OF(struct act, post, p)->s;
     check_eq(rp__link_new(rp__cluster_of(l), &by_hand, false, false, &s->link), 0);
     s->link->wire = s;
+    s->link->comes_from = s->address;
     rp__link_accepted(s->link);
+}
+
+static void do_answer_dial(struct rp__post *p, struct rp_loop *l)
+{
+    struct stranger *s = RP__OF(struct act, post, p)->s;
+    check_eq(rp__link_new(rp__cluster_of(l), &by_hand, true, false, &s->link), 0);
+    s->link->wire = s;
+    rp__link_dialled(s->link, 0);
 }
 
 static void do_say(struct rp__post *p, struct rp_loop *l)
@@ -211,12 +225,33 @@ static void act(struct stranger *s, void (*fn)(struct rp__post *, struct rp_loop
     pass(s->node, 20 * RP_US);
 }
 
-static void come(struct stranger *s, struct node *n)
+static void come_from(struct stranger *s, struct node *n, uint64_t address)
 {
-    *s = (struct stranger){.node = n, .said = malloc(SAID), .number = 1000};
+    *s = (struct stranger){.node = n, .said = malloc(SAID), .number = 1000, .address = address};
     check(s->said != 0);
     act(s, do_come, 0, 0);
     check(s->link != 0);
+}
+
+static void be_dialled(struct stranger *s, struct node *n)
+{
+    *s = (struct stranger){.node = n, .said = malloc(SAID), .number = 1000};
+    check(s->said != 0);
+    act(s, do_answer_dial, 0, 0);
+    check(s->link != 0);
+}
+
+static void come(struct stranger *s, struct node *n)
+{
+    come_from(s, n, 0);
+}
+
+static void come_from_again(struct stranger *s, uint64_t address) /* if he has had to go */
+{
+    if (s->link)
+        return;
+    s->address = address;
+    act(s, do_come, 0, 0);
 }
 
 static void go(struct stranger *s)
@@ -286,7 +321,7 @@ static void say_auth_and(struct stranger *s, const char *secret, size_t more)
     unsigned char text[64], mac[32 + 8] = {0};
     struct rp__w w = {text, 0, sizeof text};
     rp__put_bytes(&w, "reparto1", 8);
-    rp__put8(&w, 'D');
+    rp__put8(&w, k->dialler ? 'L' : 'D');
     rp__put_bytes(&w, k->nonce, RP__NONCE);
     rp__put_bytes(&w, k->peer_nonce, RP__NONCE);
     rp__put64(&w, k->peer);
@@ -438,6 +473,84 @@ TEST(stranger, says_more_than_belongs_to_a_greeting)
         check_eq(last_bye(&s), RP__BYE_PROTO);
         go(&s);
     }
+    node_close(&n);
+}
+
+/* ---- there are many ------------------------------------------------------------------------------------------- */
+
+/* Those that say nothing shut nobody out: neither one of their own address nor another, and both may take their time. */
+TEST(stranger, in_crowds_shuts_nobody_out)
+{
+    enum { SILENT = 3 * RP__STRANGERS };
+    struct node n;
+    struct stranger slow, crowd[SILENT], honest;
+    node_open(&n);
+    come_from(&slow, &n, 7);
+    slow.number = 3000;
+    say_sp(&slow);
+    say_hello(&slow, 1);
+    for (unsigned i = 0; i < SILENT; i++)
+        come_from(&crowd[i], &n, 7);
+    unsigned held = 0;
+    for (unsigned i = 0; i < SILENT; i++)
+        held += crowd[i].link != 0;
+    check_eq(held, RP__STRANGERS_EACH - 1);
+    check(crowd[SILENT - 1].link && !crowd[0].link);
+    say_auth(&slow, "s"); /* he has said who he is: those that have said nothing go first */
+    pass(&n, RP_MS);
+    say_frame(&slow, RP__WELCOME, 0, 0, 0, 0);
+    check(slow.link && slow.link->state == RP__L_UP);
+    know(&honest, &n, 1000);
+    go(&honest);
+    pass(&n, 4 * RP_S); /* nor may they stay */
+    for (unsigned i = 0; i < SILENT; i++) {
+        check(!crowd[i].link);
+        free(crowd[i].said);
+    }
+    go(&slow);
+    node_close(&n);
+}
+
+TEST(stranger, of_one_address_leave_the_others_their_places)
+{
+    enum { SILENT = 2 * RP__STRANGERS };
+    struct node n;
+    struct stranger other, crowd[SILENT];
+    node_open(&n);
+    come_from(&other, &n, 8); /* silent too, and the oldest */
+    for (unsigned i = 0; i < SILENT; i++)
+        come_from(&crowd[i], &n, 7);
+    check(other.link && other.link->state == RP__L_HELLO);
+    for (unsigned i = 0; i < SILENT; i++)
+        come_from_again(&crowd[i], 100 + i); /* each of another address */
+    check(!other.link);
+    for (unsigned i = 0; i < SILENT; i++)
+        go(&crowd[i]);
+    free(other.said);
+    node_close(&n);
+}
+
+/* Who only says that he is a node has not proved it: he does not stand in that one's way. */
+TEST(stranger, in_the_name_of_a_peer_keeps_it_from_nothing)
+{
+    struct node n;
+    struct stranger liar, s;
+    node_open(&n);
+    come(&liar, &n);
+    liar.number = 1; /* the smallest: a link that it dials is the one that stays of two */
+    say_sp(&liar);
+    say_hello(&liar, 1);
+    check(liar.link && liar.link->state == RP__L_AUTH);
+    be_dialled(&s, &n);
+    s.number = 1;
+    say_sp(&s);
+    say_hello(&s, 1);
+    say_auth(&s, "s");
+    say_frame(&s, RP__WELCOME, 0, 0, 0, 0);
+    pass(&n, RP_MS);
+    check(s.link && s.link->state == RP__L_UP);
+    go(&s);
+    go(&liar);
     node_close(&n);
 }
 
@@ -654,17 +767,51 @@ TEST(stranger, sends_a_text_that_is_too_long)
     node_open(&n);
     know(&s, &n, 1000);
     announce(&s, &long_tag_type, 0);
-    send_tag(&s, n.taker, "eight ch", 1); /* just fits */
-    send_tag(&s, n.taker, "nine char", 2);
-    send_tag(&s, n.taker, "nine char", 0);
+    send_tag(&s, n.taker, "seven c", 1); /* just fits, with its NUL */
+    send_tag(&s, n.taker, "eight ch", 2);
+    send_tag(&s, n.taker, "eight ch", 0);
     pass(&n, 100 * RP_MS);
     check(s.link && s.link->state == RP__L_UP);
     check_eq(no_reply(&s, 1), -EPIPE); /* it was taken, and nobody replied */
     check_eq(no_reply(&s, 2), -EMSGSIZE);
-    check_eq(credit_said(&s, n.taker), 8 + 9 + 9 + 3 * 18);
+    check_eq(credit_said(&s, n.taker), 7 + 8 + 8 + 3 * 18);
     go(&s);
     node_close(&n);
     check_eq(n.ledger.dropped, 2);
+}
+
+/* ---- his name ------------------------------------------------------------------------------------------------- */
+
+static void send_from(struct stranger *s, uint64_t node, uint64_t from)
+{
+    unsigned char p[64];
+    struct rp__w w = {p, 0, sizeof p};
+    rp__put64(&w, s->node->taker);
+    rp__put64(&w, from);
+    if (node)
+        rp__put64(&w, node);
+    rp__pack(&w, NUM, &(struct num){1, {0, 0}});
+    say_frame(s, RP__SEND, node ? RP__W_NODE : 0, 0, p, w.n);
+    pass(s->node, 10 * RP_MS);
+}
+
+/* He may pass on what others have sent, but not in the name of the node that he speaks to. */
+TEST(stranger, speaks_for_nobody_of_the_node)
+{
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    know(&s, &n, 1000);
+    announce(&s, NUM, 0);
+    send_from(&s, 0, 5);
+    check(last_from.node == 1000 && last_from.local == 5);
+    send_from(&s, 2000, 6);
+    check(last_from.node == 2000 && last_from.local == 6);
+    send_from(&s, n.rt->sys->node, n.sleeper);
+    check(rp_ref_none(last_from));
+    check(s.link && s.link->state == RP__L_UP);
+    go(&s);
+    node_close(&n);
 }
 
 /* ---- a reply that goes through the node ------------------------------------------------------------------------- */
