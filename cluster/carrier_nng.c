@@ -203,6 +203,7 @@ static void on_tx(void *arg)
         return;
     }
     wrote(w, n);
+    atomic_fetch_add_explicit(&w->k->box.moved, 1, memory_order_relaxed);
     if (w->niov == 0)
         rp__link_sent(w->k, 0);
     else

@@ -38,7 +38,8 @@ struct wire {
     bool posted;
     struct rp__post post;
     bool writing;            /* the batch is the home loop's */
-    /* The batch, until it has gone: of whoever sends, on any loop, until it is handed over by `rest`. */
+    /* The batch, until it has gone: of whoever sends, on any loop, until it is handed over by `rest`; under the outbox's
+     * `at_wire`. */
     struct iovec iov[3];
     unsigned niov;
     bool rest_posted;
@@ -159,10 +160,11 @@ static void read_some(struct wire *w)
 /* As much of the batch as there is room for. 0 or an error. */
 static int write_some(struct wire *w)
 {
-    ssize_t n = rp__net_write(w->fd, w->iov, w->niov);
+    ssize_t n = w->niov > 0 ? rp__net_write(w->fd, w->iov, w->niov) : 0;
     if (n < 0)
         return n == -EAGAIN ? 0 : (int)n;
     size_t left = (size_t)n;
+    atomic_fetch_add_explicit(&w->k->box.moved, 1, memory_order_relaxed);
     while (w->niov > 0 && left >= w->iov[0].iov_len) {
         left -= w->iov[0].iov_len;
         w->niov--;
@@ -178,10 +180,13 @@ static int write_some(struct wire *w)
 static void write_rest(struct wire *w)
 {
     struct rp__link *k = w->k;
+    pthread_mutex_lock(&k->box.at_wire);
     int rc = write_some(w);
+    bool left = w->niov > 0;
+    pthread_mutex_unlock(&k->box.at_wire);
     if (rc == 0)
-        rc = uv_poll_start(&w->poll, UV_READABLE | (w->niov > 0 ? UV_WRITABLE : 0), on_ready);
-    w->writing = rc == 0 && w->niov > 0;
+        rc = uv_poll_start(&w->poll, UV_READABLE | (left ? UV_WRITABLE : 0), on_ready);
+    w->writing = rc == 0 && left;
     if (rc != 0)
         rp__link_broken(k, rc);
     else if (!w->writing)
@@ -214,6 +219,12 @@ static bool wire_send(struct rp__link *k)
     if (rp__inbox_push(k->home, &w->rest) != 0)
         w->rest_posted = false; /* it has ended */
     return false;
+}
+
+/* The home loop is held: it finds what is left, or the error, when it is not. */
+static void wire_go_on(struct rp__link *k)
+{
+    (void)!write_some(k->wire);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------- */
@@ -533,5 +544,6 @@ const struct rp__carrier rp__carrier_uv = {
     .dial = wire_dial,
     .begin = wire_begin,
     .send = wire_send,
+    .go_on = wire_go_on,
     .close = wire_close,
 };

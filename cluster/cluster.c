@@ -266,6 +266,7 @@ int rp__cluster_open(struct rp_loop *l)
     c->home = l;
     c->loops = loops;
     c->carrier = rt->sys->world == &rp__world_sim ? &rp__carrier_sim : &rp__carrier_nng;
+    rp__pulse_open(c);
     rp__list_init(&c->links);
     rp__list_init(&c->strangers);
     rp__list_init(&c->dials);
@@ -324,6 +325,7 @@ void rp__cluster_free(struct rp__runtime *rt)
         rp__map_fini(&c->loops[i].by_id, &rt->sys->mem);
         rp__taken_forget(&c->loops[i]);
     }
+    rp__pulse_close(c);
     pthread_mutex_destroy(&c->lock);
     rp__free_mem(rt->sys, c->loops, rt->sys->nloops * sizeof *c->loops);
     rp__free_mem(rt->sys, c->scratch, RP__SCRATCH);

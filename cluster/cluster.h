@@ -22,6 +22,7 @@ struct rp__cluster {
     const struct rp__carrier *carrier;    /* of URLs that do not say which */
     const struct rp__carrier *listens;
     void *listener;                /* its */
+    struct rp__pulse pulse;
     unsigned char *scratch;        /* RP__SCRATCH bytes to read into; NULL: nobody has needed them yet */
     struct rp__hook links;         /* struct rp__link, by `all` */
     struct rp__hook strangers;     /* those that came and have not proved anything, by `strange`, the oldest first */

@@ -147,7 +147,7 @@ void rp__say_taken(struct rp_loop *l, const struct rp__taken *t)
     if (k)
         note_taken(k, t);
     if (k && rp__link_emit(l, k, true, RP__CREDIT, 0, p, w.n) == -ENOMEM)
-        rp__link_lose(k);
+        rp__link_lose(k, -ENOMEM);
 }
 
 void rp__taken_flush(struct rp__timer *timer, struct rp__wheel *w)

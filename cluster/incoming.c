@@ -17,6 +17,8 @@ int rp__read_type(struct rp__link *k, const struct rp__frame *f)
     struct rp__plan *p;
     if (f->number != k->nplans)
         return -EPROTO; /* in order, each once */
+    if ((k->announced += (uint32_t)(in.end - in.at)) > RP__PEER_TYPES)
+        return rp__link_limit(k, "bytes of types announced by it", RP__PEER_TYPES);
     if (k->nplans == k->plans_size) {
         uint32_t size = k->plans_size ? 2 * k->plans_size : 16;
         struct rp__plan **plans = rp__alloc(rp__link_sys(k), size * sizeof *plans);

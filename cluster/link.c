@@ -3,6 +3,7 @@
 
 #include "cluster/cluster.h"
 #include "loop/os.h"
+#include "loop/report.h"
 #include "loop/trace.h"
 
 #include <assert.h>
@@ -45,9 +46,8 @@ int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool 
         uint64_t r = rp__random_of(k->home);
         memcpy(k->nonce + i, &r, 8);
     }
-    k->beat.fire = on_beat;
-    k->heard = k->home->world->now(k->home);
-    rp__timer_start(&k->home->wheel, &k->beat, k->heard + RP__GREETING_MS * RP_MS);
+    k->timer.fire = on_beat;
+    rp__timer_start(&k->home->wheel, &k->timer, k->home->world->now(k->home) + RP__GREETING_MS * RP_MS);
     rp__list_push(&c->links, &k->all);
     if (!dialler)
         rp__list_push(&c->strangers, &k->strange);
@@ -68,7 +68,7 @@ void rp__link_free(struct rp__link *k)
     struct rp__cluster *c = k->c;
     rp_system *sys = c->rt->sys;
     wire_closed(k);
-    rp__timer_stop(&k->home->wheel, &k->beat);
+    rp__timer_stop(&k->home->wheel, &k->timer);
     rp__round_end_forget(k->home, &k->loops[k->home->index].round_end);
     rp__unlink(&k->all);
     rp__unlink(&k->strange);
@@ -143,19 +143,19 @@ static void try_free(struct rp__link *k)
         return;
     rp_time now = k->home->world->now(k->home);
     bool said = rp__outbox_gone(k) && (k->peer_left || k->reason != 0);
-    if ((k->closed || said || now >= k->lost_at) && k->lost == k->losing) {
+    if ((k->closed || said || now >= k->lost_at) && k->lost == (k->losing != 0)) {
         rp__link_free(k);
         return;
     }
-    rp__timer_stop(&k->home->wheel, &k->beat);
-    rp__timer_start(&k->home->wheel, &k->beat, now + 5 * RP_MS < k->lost_at ? now + 5 * RP_MS : k->lost_at);
+    rp__timer_stop(&k->home->wheel, &k->timer);
+    rp__timer_start(&k->home->wheel, &k->timer, now + 5 * RP_MS < k->lost_at ? now + 5 * RP_MS : k->lost_at);
 }
 
 /* Not at once: its frames may be being read. */
 static void free_soon(struct rp__link *k)
 {
-    rp__timer_stop(&k->home->wheel, &k->beat);
-    rp__timer_start(&k->home->wheel, &k->beat, k->home->now);
+    rp__timer_stop(&k->home->wheel, &k->timer);
+    rp__timer_start(&k->home->wheel, &k->timer, k->home->now);
 }
 
 static void answered(struct rp__errand *e, struct rp_loop *l)
@@ -184,8 +184,8 @@ void rp__link_join(struct rp__link *k)
 {
     rp__unlink(&k->strange);
     k->state = RP__L_JOINING;
-    rp__timer_stop(&k->home->wheel, &k->beat);
-    rp__timer_start(&k->home->wheel, &k->beat, k->home->now + RP__HEARTBEAT_MS / 4 * RP_MS);
+    rp__timer_stop(&k->home->wheel, &k->timer);
+    rp__timer_start(&k->home->wheel, &k->timer, k->home->now + RP__BEAT_MS * RP_MS);
     tell_loops(k);
 }
 
@@ -198,6 +198,7 @@ void rp__link_up(struct rp__link *k)
     pthread_mutex_lock(&k->lock);
     k->down = false;
     pthread_mutex_unlock(&k->lock);
+    rp__pulse_add(k);
     rp__dial_settled(k, 0);
 }
 
@@ -211,6 +212,7 @@ static void go_down(struct rp__link *k, int reason)
     }
     bool known = k->state >= RP__L_JOINING;
     rp__unlink(&k->strange);
+    rp__pulse_remove(k);
     k->state = RP__L_DOWN;
     k->reason = reason;
     if (rp__traces(k->home, RP__T_LINK))
@@ -270,6 +272,8 @@ static int bye_error(unsigned code)
         return -EALREADY;
     case RP__BYE_VERSION:
         return -EPROTONOSUPPORT;
+    case RP__BYE_LIMIT:
+        return -ENOBUFS;
     default:
         return -EPROTO;
     }
@@ -315,30 +319,59 @@ static void on_lose(struct rp__post *p, struct rp_loop *l)
     (void)l;
     struct rp__link *k = RP__OF(struct rp__link, lose, p);
     k->lost = true;
-    rp__link_broken(k, -ENOMEM);
+    if (k->losing == -ENOBUFS)
+        rp__link_leave(k, rp__link_limit(k, "bytes wait for it, so it does not read", RP__HELD_MOST), RP__BYE_LIMIT, "it does not read");
+    else
+        rp__link_broken(k, k->losing);
 }
 
-void rp__link_lose(struct rp__link *k)
+void rp__link_lose(struct rp__link *k, int rc)
 {
     pthread_mutex_lock(&k->lock);
-    bool first = !k->losing;
-    k->losing = true;
+    bool first = k->losing == 0;
+    if (first)
+        k->losing = rc;
     pthread_mutex_unlock(&k->lock);
     k->lose.fn = on_lose;
     if (first)
         (void)!rp__inbox_push(k->home, &k->lose);
 }
 
+int rp__link_limit(struct rp__link *k, const char *what, unsigned most)
+{
+    if (k->state != RP__L_DOWN)
+        rp__report(rp__link_sys(k), &(rp_report){.kind = RP_REPORT_LINK, .err = -ENOBUFS, .name = k->name},
+                   "the link with node %llx \"%s\" is given up: more than %u %s", (unsigned long long)k->peer, k->name, most, what);
+    return -ENOBUFS;
+}
+
+static enum rp__bye bye_of(int rc)
+{
+    switch (rc) {
+    case -EACCES:
+        return RP__BYE_AUTH;
+    case -EALREADY:
+        return RP__BYE_DUP;
+    case -EOVERFLOW:
+        return RP__BYE_FLOW;
+    case -EPROTONOSUPPORT:
+        return RP__BYE_VERSION;
+    case -ENOBUFS:
+        return RP__BYE_LIMIT;
+    default:
+        return RP__BYE_PROTO;
+    }
+}
+
 void rp__link_bytes(struct rp__link *k, const void *p, size_t n)
 {
     if (k->peer_left)
         return;
-    k->heard = k->home->now; /* also by a part of a frame: a large one may take long */
+    k->beat.heard = true;
     int rc = rp__reader_feed(&k->reader, p, n, on_frame, k);
-    if (rc == 0 || rc == -ECONNRESET)
+    if (rc == 0 || rc == -ECONNRESET || rc == -EHOSTUNREACH) /* the last: it is being lost */
         return;
-    enum rp__bye code = rc == -EACCES ? RP__BYE_AUTH : rc == -EALREADY ? RP__BYE_DUP : rc == -EOVERFLOW ? RP__BYE_FLOW
-                        : rc == -EPROTONOSUPPORT ? RP__BYE_VERSION : RP__BYE_PROTO;
+    enum rp__bye code = bye_of(rc);
     rp__link_leave(k, code == RP__BYE_FLOW ? -EPROTO : rc, code, rp_strerror(rc));
 }
 
@@ -371,8 +404,7 @@ void rp__link_dialled(struct rp__link *k, int rc)
 static void on_beat(struct rp__timer *t, struct rp__wheel *w)
 {
     (void)w;
-    struct rp__link *k = RP__OF(struct rp__link, beat, t);
-    rp_time now = k->home->now;
+    struct rp__link *k = RP__OF(struct rp__link, timer, t);
     if (k->state == RP__L_DOWN) {
         try_free(k);
         return;
@@ -381,14 +413,10 @@ static void on_beat(struct rp__timer *t, struct rp__wheel *w)
         go_down(k, -ETIMEDOUT);
         return;
     }
-    rp__timer_start(&k->home->wheel, &k->beat, now + RP__HEARTBEAT_MS / 4 * RP_MS);
-    if (now - k->heard > RP__HEARTBEAT_MS * RP_MS) {
+    rp__timer_start(&k->home->wheel, &k->timer, k->home->now + RP__BEAT_MS * RP_MS);
+    int rc = rp__beat(k);
+    if (rc != 0) {
         wire_closed(k);
-        go_down(k, -EHOSTUNREACH);
-        return;
+        go_down(k, rc);
     }
-    if (k->state == RP__L_JOINING) /* the peer does not know us before our loops do */
-        return;
-    uint64_t stamp = (uint64_t)now;
-    (void)!rp__link_emit(k->home, k, true, RP__PING, 0, &stamp, sizeof stamp);
 }

@@ -20,6 +20,7 @@
 #define RP__LINK_H
 
 #include "actors/runtime.h"
+#include "cluster/beat.h"
 #include "cluster/outbox.h"
 #include "cluster/wire.h"
 #include "loop/map.h"
@@ -36,7 +37,10 @@ enum {
     RP__WINDOW = 256 << 10,       /* bytes on their way to one actor */
     RP__QUEUE_HIGH = 1 << 20,     /* bytes in a link's queue: then senders wait */
     RP__QUEUE_LOW = 256 << 10,
-    RP__HEARTBEAT_MS = 5000,      /* a peer that is silent for so long is lost */
+    RP__HELD_HIGH = 64 << 20,     /* bytes that wait for a peer: then replies to it fail, */
+    RP__HELD_MOST = 66 << 20,     /* and then it is taken for one that does not read, and lost */
+    RP__PEER_WATCHES = 65536,     /* monitors that may stand at a node for one peer */
+    RP__PEER_TYPES = 1 << 20,     /* bytes of TYPE in one direction */
     RP__GREETING_MS = 3000,
     RP__LINGER_MS = 1000,
     RP__STRANGERS = 128,          /* at a time, */
@@ -54,6 +58,8 @@ struct rp__carrier {
     int  (*dial)(struct rp__link *k, const char *url);      /* then rp__link_dialled, on the home loop */
     void (*begin)(struct rp__link *k);                      /* then rp__link_bytes, on the home loop */
     bool (*send)(struct rp__link *k);                       /* k->box.batch; true: it has gone, else rp__link_sent follows */
+    void (*go_on)(struct rp__link *k);                      /* writes more of a batch that waits for the home loop; as send.
+                                                             * NULL: it needs no loop for that */
     void (*close)(struct rp__link *k); /* nothing is called back once this has returned; NULL wire too */
 };
 
@@ -129,8 +135,12 @@ struct rp__link {
     struct rp__reader reader;
     struct rp__plan **plans; /* by the peer's numbers */
     uint32_t nplans, plans_size;
-    struct rp__timer beat;
-    rp_time heard, lost_at;
+    uint32_t announced;      /* bytes of the peer's TYPEs */
+    /* Monitors that the peer has here. One more by the home loop, one less by whichever loop says DOWN; only a bound: relaxed. */
+    _Atomic uint32_t watched;
+    struct rp__timer timer;      /* the end of its patience, its beat, its end */
+    struct rp__beat beat;
+    rp_time lost_at;
     struct rp__map inflows;  /* target -> struct rp__inflow: changed with the lock held, so that others may look with it */
     struct rp__inflow *inflow; /* the last that was wanted; NULL: none */
     uint32_t many_inflows;   /* when there are so many, those of which all has been taken go */
@@ -141,16 +151,18 @@ struct rp__link {
     /* under the lock */
     pthread_mutex_t lock;
     bool down;                   /* actors' frames are refused: not up yet, or not any more */
-    bool losing;                 /* `lose` is on its way to the home loop, */
+    int losing;                  /* not 0: `lose` is on its way to the home loop, with this error, */
     struct rp__post lose;
     bool lost;                   /* or has been there (the home loop's) */
     struct rp__outbox box;
     struct rp__map numbers;      /* rp_type -> number + 1 */
     uint32_t next_number;
+    uint32_t announces;          /* bytes of our TYPEs */
     struct rp__map credits;      /* target -> struct rp__credit */
     uint64_t out;                /* the sum of theirs */
     struct rp__ids asked;        /* struct rp__asked */
-    struct rp__ids watching;     /* struct rp__watching */
+    struct rp__ids watching;     /* struct rp__watching, */
+    uint32_t nwatching;          /* so many of actors */
     struct rp__ids lookups;      /* struct rp__search, of those who wait */
 };
 
@@ -176,7 +188,11 @@ int  rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f);
 void rp__remote_end(struct rp__link *k, int reason);     /* under no lock; `down` is set */
 void rp__remote_free(struct rp__link *k);
 
-/* Gives the link up: something that must not be lost could not be said. Any thread. */
-void rp__link_lose(struct rp__link *k);
+/* Gives the link up: something that must not be lost could not be said, for want of memory, or because so much waits that the
+ * peer does not read (-ENOBUFS). Any thread. */
+void rp__link_lose(struct rp__link *k, int rc);
+
+/* The peer has gone beyond a limit of ours: reports it. Returns -ENOBUFS, which ends the link. */
+int  rp__link_limit(struct rp__link *k, const char *what, unsigned most);
 
 #endif

@@ -138,7 +138,7 @@ static void found_for_peer(struct rp__name_wait *w, struct rp_loop *l, rp_ref re
     struct asked_name *a = RP__OF(struct asked_name, wait, w);
     struct rp__link *k = rp__link_by(l, w->link);
     if (say_found(l, w->link, w->id, 0, ref) == -ENOMEM)
-        rp__link_lose(k);
+        rp__link_lose(k, -ENOMEM);
     rp__free_mem(l->sys, a, sizeof *a);
 }
 

@@ -27,16 +27,18 @@ static int watch_peer(struct rp_loop *l, uint64_t watcher, rp_ref who)
     const rp_alloc *mem = &rp__link_sys(k)->mem;
     struct rp__watching by = {watcher, who.local};
     pthread_mutex_lock(&k->lock);
-    uint64_t id = k->down ? 0 : rp__id_add(&k->watching, mem, &by, sizeof by);
+    bool full = who.local && k->nwatching >= RP__PEER_WATCHES;
+    uint64_t id = k->down || full ? 0 : rp__id_add(&k->watching, mem, &by, sizeof by);
     unsigned char *to = id && who.local ? rp__link_frame(k, false, RP__MONITOR, 0, 0, 16) : 0;
     if (to) {
         struct rp__w w = {to, 0, 16};
         rp__put64(&w, who.local);
         rp__put64(&w, id);
     }
-    int rc = k->down ? -EHOSTUNREACH : !id || (who.local && !to) ? -ENOMEM : 0;
+    int rc = k->down ? -EHOSTUNREACH : full ? -ENOBUFS : !id || (who.local && !to) ? -ENOMEM : 0;
     if (rc == -ENOMEM)
         (void)rp__id_take(&k->watching, mem, id, &by, sizeof by);
+    k->nwatching += rc == 0 && who.local;
     pthread_mutex_unlock(&k->lock);
     if (rc == 0)
         rp__link_touch(l, k);
@@ -94,6 +96,7 @@ int rp__read_down(struct rp__link *k, struct rp__in in)
     struct rp__watching w;
     pthread_mutex_lock(&k->lock);
     bool known = rp__id_take(&k->watching, &rp__link_sys(k)->mem, id, &w, sizeof w);
+    k->nwatching -= known && w.target;
     pthread_mutex_unlock(&k->lock);
     if (!known)
         return -EPROTO;
@@ -131,6 +134,8 @@ int rp__read_monitor(struct rp__link *k, struct rp__in in)
     if (!rp__get_end(&in))
         return -EPROTO;
     struct rp_down none = {.reason = -ESRCH};
+    if (atomic_fetch_add_explicit(&k->watched, 1, memory_order_relaxed) >= RP__PEER_WATCHES)
+        return rp__link_limit(k, "monitors of its actors stand here", RP__PEER_WATCHES);
     if (rp__is_here(k, target))
         rp__signal(k->home, target, 0, RP__OP_MONITOR, k->id, id);
     else
@@ -156,7 +161,9 @@ void rp__remote_down(struct rp_loop *l, uint64_t via, uint64_t id, const struct 
     rp__put32(&w, (uint32_t)d->reason);
     rp__put8(&w, (uint8_t)n);
     rp__put_bytes(&w, d->name, n);
+    if (k)
+        atomic_fetch_sub_explicit(&k->watched, 1, memory_order_relaxed);
     if (k) /* without memory for it the peer would wait in vain: the link is given up instead */
         if (rp__link_emit(l, k, false, RP__DOWN, 0, p, w.n) == -ENOMEM)
-            rp__link_lose(k);
+            rp__link_lose(k, -ENOMEM);
 }

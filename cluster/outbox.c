@@ -71,6 +71,7 @@ unsigned char *rp__link_frame(struct rp__link *k, bool control, uint8_t type, ui
     rp__put_frame(&w, type, flags, number, n);
     b->n += whole;
     k->box.queued += control ? 0 : whole;
+    k->box.held += whole;
     return b->data + b->n - n;
 }
 
@@ -105,9 +106,12 @@ static void wake_all(struct rp__hook *waiters, int rc)
 static void batch_gone(struct rp__link *k)
 {
     struct rp__outbox *o = &k->box;
-    outbuf_free(k, o->batch.buf[0]);
-    outbuf_free(k, o->batch.buf[1]);
-    o->batch.buf[0] = o->batch.buf[1] = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        o->held -= o->batch.buf[i] ? o->batch.buf[i]->n : 0;
+        outbuf_free(k, o->batch.buf[i]);
+        o->batch.buf[i] = 0;
+    }
+    atomic_fetch_add_explicit(&o->moved, 1, memory_order_relaxed);
     o->sending = false;
     if (o->queued < RP__QUEUE_LOW)
         wake_all(&o->room, 0);
@@ -140,6 +144,25 @@ void rp__link_sent(struct rp__link *k, int rc)
     pthread_mutex_unlock(&k->lock);
 }
 
+void rp__link_pulse(struct rp__link *k)
+{
+    static const unsigned char stamp[8];
+    pthread_mutex_lock(&k->lock);
+    bool idle = !k->box.sending && !k->box.cut && !k->down && !k->box.control.first;
+    unsigned char *to = idle ? rp__link_frame(k, true, RP__PING, 0, 0, sizeof stamp) : 0;
+    if (to)
+        memcpy(to, stamp, sizeof stamp);
+    push_out(k);
+    bool waits = k->box.sending && !k->box.cut && k->carrier->go_on; /* a part of a frame will do */
+    if (waits)
+        pthread_mutex_lock(&k->box.at_wire);
+    pthread_mutex_unlock(&k->lock);
+    if (waits) {
+        k->carrier->go_on(k);
+        pthread_mutex_unlock(&k->box.at_wire);
+    }
+}
+
 static void at_round_end(struct rp__round_end *e, struct rp_loop *l)
 {
     (void)l;
@@ -158,10 +181,14 @@ int rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t t
 {
     pthread_mutex_lock(&k->lock);
     int rc = k->box.cut || (k->down && !control) ? -EHOSTUNREACH : 0;
+    bool too_much = rc == 0 && k->box.held > RP__HELD_MOST && type != RP__BYE;
+    rc = too_much ? -EHOSTUNREACH : rc;
     unsigned char *at = rc == 0 ? rp__link_frame(k, control, type, 0, number, n) : 0;
     if (at && n > 0)
         memcpy(at, payload, n);
     pthread_mutex_unlock(&k->lock);
+    if (too_much)
+        rp__link_lose(k, -ENOBUFS);
     if (!at)
         return rc != 0 ? rc : -ENOMEM;
     rp__link_touch(l, k);
@@ -184,6 +211,7 @@ void rp__outbox_down(struct rp__link *k, bool drop)
     k->down = true;
     if (drop) {
         outq_drop(k, &k->box.bulk);
+        k->box.held -= k->box.queued;
         k->box.queued = 0;
     }
     wake_all(&k->box.room, -EHOSTUNREACH);

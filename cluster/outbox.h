@@ -32,13 +32,16 @@ struct rp__batch { /* what goes out at once: one SP message, behind the SP heade
 
 struct rp__outbox {
     struct rp__outq control, bulk;
-    size_t queued;               /* bytes in bulk */
+    size_t queued;               /* bytes in bulk, */
+    size_t held;                 /* in all: of the batch too */
+    /* Changes whenever the carrier gets rid of some. Compared with itself only, so relaxed: on any thread. */
+    _Atomic uint64_t moved;
     struct rp__outbuf *spare;
     struct rp__batch batch;      /* the carrier's while `sending` */
     bool sending, cut;           /* cut: the carrier has let go of it */
     bool greeted;                /* the SP header has gone out */
     struct rp__hook room;        /* rp_self that wait for bulk to shrink */
-    pthread_mutex_t at_wire;     /* around the carrier's send: taken under the link's lock, kept beyond it */
+    pthread_mutex_t at_wire;     /* around the carrier's send and go_on: taken under the link's lock, kept beyond it */
 };
 
 void rp__outbox_init(struct rp__link *k);
@@ -50,11 +53,12 @@ unsigned char *rp__link_frame(struct rp__link *k, bool control, uint8_t type, ui
 /* The others take the lock. */
 
 /* A whole frame, from a loop; it leaves at the end of the round. 0, -ENOMEM;
- * -EHOSTUNREACH: it is down (control frames pass as long as there is a wire). */
+ * -EHOSTUNREACH: it is down (control frames pass as long as there is a wire), or is given up because so much waits for the peer. */
 int  rp__link_emit(struct rp_loop *l, struct rp__link *k, bool control, uint8_t type, uint16_t number, const void *payload, size_t n);
 
 void rp__link_touch(struct rp_loop *l, struct rp__link *k); /* it has been written to */
 void rp__link_sent(struct rp__link *k, int rc);             /* the batch; by the carrier */
+void rp__link_pulse(struct rp__link *k);                    /* PING, if nothing else is on its way; any thread */
 
 /* Nothing more is taken in but control frames, and who waits for room hears of it; `drop`: nor does what there is in bulk
  * leave. What leaves does so at once, if it can. */

@@ -7,6 +7,7 @@
  * then all its senders wait. Replies and signals need neither.
  */
 #include "cluster/remote.h"
+#include "loop/report.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +15,8 @@
 
 /* ---- types --------------------------------------------------------------------------------------- */
 
-/* The number under which the peer knows the type, announced first when it does not. 0: no memory. */
+/* The number under which the peer knows the type, announced first when it does not. 0: no memory, or more types than it
+ * takes. */
 static uint32_t number_of(struct rp__link *k, const rp_type *t)
 {
     uint64_t key = (uintptr_t)t;
@@ -22,7 +24,7 @@ static uint32_t number_of(struct rp__link *k, const rp_type *t)
     if (n)
         return n;
     size_t size = rp__announced_size(t);
-    if (k->next_number == UINT16_MAX || rp__map_put(&k->numbers, &rp__link_sys(k)->mem, key, (void *)(uintptr_t)(k->next_number + 1)) != 0)
+    if (k->next_number == UINT16_MAX || k->announces + size > RP__PEER_TYPES || rp__map_put(&k->numbers, &rp__link_sys(k)->mem, key, (void *)(uintptr_t)(k->next_number + 1)) != 0)
         return 0;
     unsigned char *to = rp__link_frame(k, false, RP__TYPE, 0, (uint16_t)k->next_number, size);
     if (!to) {
@@ -31,6 +33,7 @@ static uint32_t number_of(struct rp__link *k, const rp_type *t)
     }
     struct rp__w w = {to, 0, size};
     rp__announce(&w, t);
+    k->announces += (uint32_t)size;
     return ++k->next_number;
 }
 
@@ -208,6 +211,16 @@ int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 
 /* ---- replies -------------------------------------------------------------------------------------- */
 
+/* The actor that replies can do nothing about a peer that does not read: the asker is told instead. */
+static int too_much_waits(struct rp_loop *l, struct rp__link *k, const struct rp__out *o)
+{
+    rp__report(l->sys, &(rp_report){.kind = RP_REPORT_LINK, .err = -ENOBUFS, .name = k->name},
+               "a reply (%s) to node %llx \"%s\" is given up: more than %u bytes wait for it already, it reads too slowly; "
+               "its asker gets -ENOBUFS", o->type->name, (unsigned long long)k->peer, k->name, RP__HELD_HIGH);
+    int rc = rp__remote_no_reply(l, k->id, o->call, -ENOBUFS);
+    return rc == -ENOMEM ? rc : 0;
+}
+
 int rp__remote_send_sure(struct rp_loop *l, struct rp__out *o)
 {
     struct rp__link *k = rp__link_by(l, o->via >> 32);
@@ -219,6 +232,10 @@ int rp__remote_send_sure(struct rp_loop *l, struct rp__out *o)
     if (!k)
         return -EHOSTUNREACH;
     pthread_mutex_lock(&k->lock);
+    if (!k->down && k->box.held + n > RP__HELD_HIGH && !(rp__shape(&l->actors->types, o->type)->word & RP__RIGHTS)) {
+        pthread_mutex_unlock(&k->lock);
+        return too_much_waits(l, k, o);
+    }
     uint32_t number = k->down ? 0 : number_of(k, o->type);
     const void *lends = number ? lend_tokens(l, k, o->type, o->body) : 0;
     unsigned char *to = lends ? rp__link_frame(k, false, RP__REPLY, 0, (uint16_t)(number - 1), n) : 0;

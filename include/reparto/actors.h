@@ -227,7 +227,8 @@ RP_EXPORT RP_NODISCARD int rp_timer_every(rp_self *me, rp_time first, rp_time pe
 /* ---- who ended ----------------------------------------------------------------------------------- */
 
 /* Asks for RP_DOWN when `who` ends: exactly one for each rp_monitor, after the last message from it,
- * at once when there is no such actor. It needs no room in the mailbox. */
+ * at once when there is no such actor. It needs no room in the mailbox. -ENOBUFS: 65,536 monitors of this process stand
+ * at that node already. */
 RP_EXPORT RP_NODISCARD int rp_monitor(rp_self *me, rp_ref who);
 
 struct rp_down {

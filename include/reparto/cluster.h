@@ -14,6 +14,9 @@
  * URLs: "tcp://127.0.0.1:7000", "tcp://[::1]:7000", "ipc:///run/x", "abstract://name". To listen beyond
  * loopback a secret is required; it authenticates both ends, it does not encrypt.
  *
+ * A link costs a node a bounded amount of memory, whatever its peer does (docs/contract.md, "Links"). While a handler holds
+ * loop 0 a thread of the process says for it that it lives, for up to a minute.
+ *
  * Links go over nng's streams. With "uv+" before it an URL means the same place over plain sockets, for which
  * the first loop waits by itself: no threads of nng's, and a call takes a third of the time. Each end chooses for itself.
  * To give a host by name keeps one of libuv's threads busy for as long as it takes to find it.
