@@ -22,7 +22,7 @@ struct rp__credit *rp__credit_of(struct rp__link *k, uint64_t target)
     return 0;
 }
 
-static void credit_drop(struct rp__link *k, struct rp__credit *c)
+void rp__credit_drop(struct rp__link *k, struct rp__credit *c)
 {
     rp__map_remove(&k->credits, c->target);
     rp__free_mem(rp__link_sys(k), c, sizeof *c);
@@ -39,13 +39,7 @@ int rp__read_credit(struct rp__link *k, struct rp__in in)
         bytes = bytes < c->out ? bytes : c->out;
         c->out -= bytes;
         k->out -= bytes;
-        struct rp__hook *at;
-        /* who is woken sends before others may; one that finds it full again stands at the end */
-        if (c->out < k->peer_window)
-            while ((at = rp__list_pop(&c->waiters)))
-                rp__wake_from_afar(RP__OF(rp_self, queue, at), 0);
-        if (c->out == 0)
-            credit_drop(k, c);
+        rp__room_in_credit(k, c);
     }
     pthread_mutex_unlock(&k->lock);
     return 0;
@@ -129,7 +123,7 @@ void rp__credit_free(struct rp__link *k)
 {
     uint64_t key;
     for (struct rp__credit *c; (c = rp__map_any(&k->credits, &key));)
-        credit_drop(k, c);
+        rp__credit_drop(k, c);
     sweep(k, true);
     rp__map_fini(&k->credits, &rp__link_sys(k)->mem);
     rp__map_fini(&k->inflows, &rp__link_sys(k)->mem);

@@ -94,7 +94,8 @@ static int on_hello(struct rp__link *k, struct rp__in in)
     if (k->peer_window < 1024 || k->peer == k->c->rt->sys->node)
         return -EPROTO;
     memcpy(k->peer_nonce, nonce, RP__NONCE);
-    memcpy(k->name, name, n);
+    for (size_t i = 0; i < n; i++) /* it is shown to people: nothing in it may be more than text */
+        k->name[i] = (unsigned char)name[i] < ' ' || name[i] == 127 ? '?' : name[i];
     k->name[n] = 0;
     return k->dialler ? say_auth(k) : say_hello(k);
 }

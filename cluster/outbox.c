@@ -2,7 +2,7 @@
  *
  * outbox.c - the queues of a link, and how what stands in them leaves.
  */
-#include "cluster/cluster.h"
+#include "cluster/remote.h"
 
 #include <errno.h>
 #include <string.h>
@@ -111,10 +111,10 @@ static void batch_gone(struct rp__link *k)
         outbuf_free(k, o->batch.buf[i]);
         o->batch.buf[i] = 0;
     }
+    o->told &= o->held > RP__HELD_HIGH / 2;
     atomic_fetch_add_explicit(&o->moved, 1, memory_order_relaxed);
     o->sending = false;
-    if (o->queued < RP__QUEUE_LOW)
-        wake_all(&o->room, 0);
+    rp__room_in_queue(k, RP__QUEUE_LOW);
 }
 
 /* ---- leaving -------------------------------------------------------------------------------------- */

@@ -34,13 +34,17 @@ struct rp__outbox {
     struct rp__outq control, bulk;
     size_t queued;               /* bytes in bulk, */
     size_t held;                 /* in all: of the batch too */
+    bool told;                   /* that replies are not kept any more, until there is less */
     /* Changes whenever the carrier gets rid of some. Compared with itself only, so relaxed: on any thread. */
     _Atomic uint64_t moved;
     struct rp__outbuf *spare;
     struct rp__batch batch;      /* the carrier's while `sending` */
     bool sending, cut;           /* cut: the carrier has let go of it */
     bool greeted;                /* the SP header has gone out */
-    struct rp__hook room;        /* rp_self that wait for bulk to shrink */
+    struct rp__hook room;        /* rp_self that wait for bulk to shrink, with a struct rp__turn each (room.c) */
+    size_t promised;             /* bytes of those whose turn has come and that have not written yet */
+    const rp_self *writes;       /* whose turn came last, */
+    size_t may_write;            /* and so much more it may write before it stands behind those in line */
     pthread_mutex_t at_wire;     /* around the carrier's send and go_on: taken under the link's lock, kept beyond it */
 };
 

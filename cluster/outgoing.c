@@ -136,20 +136,17 @@ static int write_message(struct rp_loop *l, struct rp__link *k, const struct rp_
 
 static bool leave_link(rp_self *me)
 {
-    struct rp__link *k = me->got;
+    struct rp__turn *t = me->got;
+    struct rp__link *k = rp__link_by(me->loop, t->link);
+    if (!k)
+        return false; /* it is down, and its wake-up on the way */
     pthread_mutex_lock(&k->lock);
     bool waiting = rp__linked(&me->queue);
     rp__unlink(&me->queue);
+    if (waiting)
+        rp__room_refund(k, t, t->target);
     pthread_mutex_unlock(&k->lock);
-    return waiting; /* else its wake-up is on the way; the link is not freed before this loop has answered */
-}
-
-/* Where the message must wait, if it must. The lock is held. */
-static struct rp__hook *must_wait(struct rp__link *k, struct rp__credit *c, bool in_line)
-{
-    if (c->out >= k->peer_window || (!rp__list_empty(&c->waiters) && !in_line))
-        return &c->waiters;
-    return k->box.queued >= RP__QUEUE_HIGH ? &k->box.room : 0;
+    return waiting;
 }
 
 static bool can_leave(const rp_type *t)
@@ -158,23 +155,23 @@ static bool can_leave(const rp_type *t)
 }
 
 /* One attempt: 0, an error, or 1: `me` stands in a list and is to park. */
-static int try_send(rp_self *me, struct rp__link *k, struct rp__out *o, size_t body, bool wait, bool in_line)
+static int try_send(rp_self *me, struct rp__link *k, struct rp__out *o, struct rp__turn *t, bool wait)
 {
     struct rp_loop *l = me->loop;
     pthread_mutex_lock(&k->lock);
-    struct rp__credit *c = k->down ? 0 : rp__credit_of(k, o->to.local);
-    int rc = k->down ? -EHOSTUNREACH : c ? 0 : -ENOMEM;
-    struct rp__hook *list = rc == 0 ? must_wait(k, c, in_line) : 0;
-    if (list && !wait) {
-        rc = -EAGAIN;
-    } else if (list) {
-        rp__list_push(list, &me->queue);
-        me->got = k;
-        rc = 1;
-    } else if (rc == 0 && (rc = write_message(l, k, o, body)) == 0) {
-        c->out += body + 16;
-        k->out += body + 16;
+    bool called = rp__room_take(k, t, me);
+    struct rp__credit *c = k->down ? 0 : rp__credit_of(k, t->target);
+    int rc = k->down ? -EHOSTUNREACH : !c ? -ENOMEM : called || rp__room_ask(k, c, t, me) ? 0 : wait ? 1 : -EAGAIN;
+    if (rc == 1) {
+        rp__room_wait(k, c, t, me);
+    } else if (rc == 0 && (rc = write_message(l, k, o, t->bytes - 16)) == 0 && !called) {
+        c->out += t->bytes;
+        k->out += t->bytes;
     }
+    if (called && rc != 0)
+        rp__room_refund(k, t, t->target);
+    if (called && k->box.promised == 0) /* all have written: the next ones, if there is room */
+        rp__room_in_queue(k, RP__QUEUE_HIGH);
     pthread_mutex_unlock(&k->lock);
     return rc;
 }
@@ -187,14 +184,14 @@ int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     size_t body = rp__packed_size(o->type, o->body);
     if (body > RP__MAX_FRAME - 64)
         return -EMSGSIZE;
-    bool in_line = false;
+    struct rp__turn t = {.target = o->to.local, .bytes = (uint32_t)body + 16};
     for (;;) { /* unbounded: until there is room, or an end to waiting */
         struct rp__link *k = rp__link_to(l, o->to.node);
         if (!k)
             return -EHOSTUNREACH;
         int rc = wait ? rp__may_wait(me) : -EAGAIN;
         bool may_wait = rc == 0 && (rc = rp__keep_stack(me)) == 0;
-        int sent = try_send(me, k, o, body, may_wait, in_line);
+        int sent = try_send(me, k, o, &t, may_wait);
         if (sent == 0)
             rp__link_touch(l, k);
         if (sent == -EAGAIN)
@@ -205,18 +202,18 @@ int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
         rc = rp__park(me, "room on a link", k, leave_link, until);
         if (rc != 0)
             return rc;
-        in_line = true;
     }
 }
 
 /* ---- replies -------------------------------------------------------------------------------------- */
 
 /* The actor that replies can do nothing about a peer that does not read: the asker is told instead. */
-static int too_much_waits(struct rp_loop *l, struct rp__link *k, const struct rp__out *o)
+static int too_much_waits(struct rp_loop *l, struct rp__link *k, const struct rp__out *o, bool first)
 {
-    rp__report(l->sys, &(rp_report){.kind = RP_REPORT_LINK, .err = -ENOBUFS, .name = k->name},
-               "a reply (%s) to node %llx \"%s\" is given up: more than %u bytes wait for it already, it reads too slowly; "
-               "its asker gets -ENOBUFS", o->type->name, (unsigned long long)k->peer, k->name, RP__HELD_HIGH);
+    if (first)
+        rp__report(l->sys, &(rp_report){.kind = RP_REPORT_LINK, .err = -ENOBUFS, .name = k->name},
+                   "a reply (%s) to node %llx \"%s\" is not kept: more than %u bytes wait for it already, it reads too slowly; "
+                   "its asker gets -ENOBUFS, and so do those of the next ones", o->type->name, (unsigned long long)k->peer, k->name, RP__HELD_HIGH);
     int rc = rp__remote_no_reply(l, k->id, o->call, -ENOBUFS);
     return rc == -ENOMEM ? rc : 0;
 }
@@ -233,8 +230,10 @@ int rp__remote_send_sure(struct rp_loop *l, struct rp__out *o)
         return -EHOSTUNREACH;
     pthread_mutex_lock(&k->lock);
     if (!k->down && k->box.held + n > RP__HELD_HIGH && !(rp__shape(&l->actors->types, o->type)->word & RP__RIGHTS)) {
+        bool first = !k->box.told;
+        k->box.told = true;
         pthread_mutex_unlock(&k->lock);
-        return too_much_waits(l, k, o);
+        return too_much_waits(l, k, o, first);
     }
     uint32_t number = k->down ? 0 : number_of(k, o->type);
     const void *lends = number ? lend_tokens(l, k, o->type, o->body) : 0;

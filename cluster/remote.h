@@ -5,6 +5,7 @@
  *
  *   outgoing.c   messages and replies that leave
  *   incoming.c   messages and replies that come
+ *   room.c       who waits for room on a link, in order
  *   credit.c     how many bytes may be on their way to one actor
  *   asked.c      calls and tokens that went over a link, until they are answered
  *   monitor.c    monitors of actors and nodes
@@ -49,6 +50,27 @@ struct rp__taken { /* of what came by a link, and is to be said to the peer */
 };
 void rp__say_taken(struct rp_loop *l, const struct rp__taken *t);
 void rp__remote_consumed(struct rp_loop *l, uint64_t via, uint64_t target);
+
+void rp__credit_drop(struct rp__link *k, struct rp__credit *c);
+
+/* ---- room.c: the lock is held --------------------------------------------------------------------------- */
+
+struct rp__turn { /* on the stack of who sends */
+    struct rp__hook *list; /* it stands in, or is to stand in */
+    uint64_t link, target;
+    uint32_t bytes;
+    bool paid;             /* they count as on their way, */
+    bool promised;         /* and as queued */
+};
+
+bool rp__room_ask(struct rp__link *k, struct rp__credit *c, struct rp__turn *t, const rp_self *me); /* there is some for it */
+void rp__room_wait(struct rp__link *k, struct rp__credit *c, struct rp__turn *t, rp_self *me); /* else: stands in line */
+bool rp__room_take(struct rp__link *k, struct rp__turn *t, const rp_self *me); /* its turn had come, on this link: it need not ask */
+void rp__room_refund(struct rp__link *k, struct rp__turn *t, uint64_t target); /* it does not send after all */
+
+/* There is more than before: whoever is next has its turn. The first may drop the credit. */
+void rp__room_in_credit(struct rp__link *k, struct rp__credit *c);
+void rp__room_in_queue(struct rp__link *k, size_t below); /* when less than that is queued */
 
 /* ---- asked.c ------------------------------------------------------------------------------------- */
 

@@ -166,3 +166,82 @@ TEST(bounds, types)
     go(&s);
     node_close(&n);
 }
+
+/* ---- the line for room on a link ------------------------------------------------------------------------------- */
+
+enum { TELLERS = 12, CALLED = 7, FIRST_TOLD = 100 };
+
+static int tell_for_ever(rp_self *me, void *arg)
+{
+    static const char much[4000];
+    rp_ref to = {1000, FIRST_TOLD + (uintptr_t)arg};
+    int rc = rp_sleep(me, rp_in_ms(me, 100)); /* until he has come */
+    while (rc == 0)
+        rc = rp_tell(me, to, TEXT, &(struct text){1, {much, sizeof much}});
+    return rc == -ECANCELED || rc == -EHOSTUNREACH ? 0 : rc;
+}
+static const rp_actor tells_for_ever = {.name = "tells", .run = tell_for_ever};
+
+static int call_once(rp_self *me, void *arg)
+{
+    rp_msg *m;
+    (void)arg;
+    int rc = rp_sleep(me, rp_in_ms(me, 300)); /* until the link is full */
+    rc = rc == 0 ? rp_call(me, (rp_ref){1000, CALLED}, NUM, &(struct num){1, {0, 0}}, &m, RP_FOREVER) : rc;
+    check(rc == -ECANCELED || rc == -EHOSTUNREACH, "%d", rc);
+    return 0;
+}
+static const rp_actor calls_once = {.name = "calls", .run = call_once};
+
+static int many_tell(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (uintptr_t i = 0; i < TELLERS; i++)
+        check_eq(rp_spawn(me, &tells_for_ever, &(rp_spawn_opts){.arg = (void *)i}, NULL), 0);
+    return rp_spawn(me, &calls_once, NULL, NULL);
+}
+
+/* He has read what came, says so, and has it no more: true if there was a call. */
+static bool has_taken_a_call(struct stranger *s)
+{
+    bool called = false;
+    uint64_t taken[TELLERS] = {0};
+    for (struct walk w = {0, 0, 0, {0, 0, false}}; next_frame(s, &w);) {
+        uint64_t n = (uint64_t)(w.payload.end - w.payload.at), to = w.type == RP__SEND ? rp__get64(&w.payload) : 0;
+        called |= w.type == RP__CALL;
+        if (to >= FIRST_TOLD && to < FIRST_TOLD + TELLERS)
+            taken[to - FIRST_TOLD] += n; /* its body and 16 bytes */
+    }
+    for (unsigned i = 0; i < TELLERS; i++) {
+        unsigned char p[16];
+        struct rp__w w = {p, 0, sizeof p};
+        rp__put64(&w, FIRST_TOLD + i);
+        rp__put64(&w, taken[i]);
+        if (taken[i])
+            say_frame(s, RP__CREDIT, 0, 0, p, w.n);
+    }
+    s->nsaid = RP__SP_HEADER;
+    return called;
+}
+
+/* Who comes to a link that is full is served after those that stood there, and before any of them has another turn:
+ * what stands in the queue, and 16 KiB of each, go before it. */
+TEST(bounds, a_line_is_served_in_order)
+{
+    enum { BATCHES = (RP__QUEUE_HIGH + TELLERS * 16384) / RP__BATCH + 2 };
+    struct node n;
+    struct stranger s;
+    node_open_with(&n, many_tell);
+    know(&s, &n, 1000);
+    s.deaf = true;
+    pass(&n, 500 * RP_MS);
+    unsigned read = 0;
+    for (bool called = false; !called; read++) {
+        check(read < BATCHES, "%u batches, and no call", read);
+        read_one(&s);
+        called = has_taken_a_call(&s);
+    }
+    check(read >= RP__QUEUE_LOW / RP__BATCH, "%u batches", read); /* there was a queue */
+    go(&s);
+    node_close(&n);
+}

@@ -62,6 +62,8 @@ static int be_root(rp_self *me, void *arg)
     n->taker = r.local;
     check_eq(rp_spawn(me, &teller, NULL, &r), 0);
     n->teller = r.local;
+    if (n->also)
+        check_eq(n->also(me, n), 0);
     check_eq(rp_sleep(me, RP_FOREVER), -ECANCELED);
     return 0;
 }
@@ -96,7 +98,13 @@ static void hear_report(const rp_report *r, void *ud)
 
 void node_open(struct node *n)
 {
+    node_open_with(n, NULL);
+}
+
+void node_open_with(struct node *n, root_fn *also)
+{
     memset(n, 0, sizeof *n);
+    n->also = also;
     begun = n;
     n->mem.alloc = (rp_alloc){held_alloc, held_free, &n->mem};
     n->opts = (rp_system_opts){.loops = 1, .mem = &n->mem.alloc, .secret = "s", .types = types, .ledger = &n->ledger,
@@ -205,6 +213,17 @@ static void do_leave(struct rp__post *p, struct rp_loop *l)
         rp__link_broken(s->link, 0);
 }
 
+static void do_read(struct rp__post *p, struct rp_loop *l)
+{
+    struct stranger *s = RP__OF(struct act, post, p)->s;
+    (void)l;
+    if (!s->link || !s->busy)
+        return;
+    hears_batch(s, &s->link->box.batch);
+    s->busy = false;
+    rp__link_sent(s->link, 0);
+}
+
 static void act(struct stranger *s, void (*fn)(struct rp__post *, struct rp_loop *), const void *p, size_t n)
 {
     struct act a = {.post.fn = fn, .s = s, .p = p, .n = n};
@@ -247,6 +266,11 @@ void go(struct stranger *s)
     pass(s->node, 10 * RP_MS);
     check(!s->link);
     free(s->said);
+}
+
+void read_one(struct stranger *s)
+{
+    act(s, do_read, 0, 0);
 }
 
 void say(struct stranger *s, const void *p, size_t n)

@@ -36,6 +36,7 @@ struct node {
     rp_ledger ledger;
     rp_system_opts opts;
     uint64_t sleeper, taker, teller; /* addresses of its actors */
+    root_fn *also;
     uint64_t reports;        /* of links; the last one's text: */
     char report[512];
 };
@@ -43,6 +44,7 @@ struct node {
 extern rp_ref last_from; /* who sent the last num to the taker */
 
 void node_open(struct node *n);
+void node_open_with(struct node *n, root_fn *also); /* what its root does first */
 void node_close(struct node *n);
 void pass(struct node *n, rp_time span);
 
@@ -57,6 +59,7 @@ void go(struct stranger *s);
 
 /* ---- what he says, and hears ---------------------------------------------------------------------------------- */
 
+void read_one(struct stranger *s); /* deaf: he reads one batch nevertheless */
 void say(struct stranger *s, const void *p, size_t n);
 void say_sp(struct stranger *s);
 void say_frame(struct stranger *s, uint8_t type, uint8_t flags, uint16_t number, const void *payload, size_t n);
