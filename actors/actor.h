@@ -30,7 +30,7 @@ enum {
     RP__A_NOWAIT = 8,
     RP__A_STOPPED = 16,   /* told to end */
     RP__A_ENDING = 32,    /* has ended; its children have not yet */
-    RP__A_WATCHED = 64,   /* somebody has ever monitored it: its failure is theirs */
+    RP__A_WATCHED = 64,   /* somebody monitors it, or did until the link went: its failure is theirs */
     RP__A_TOLD = 128,     /* its children know */
     RP__A_INIT = 256,     /* init has run, so fini will */
     RP__A_DRAINS = 512,   /* its mailbox holds what comes before all else: what an idle handler has unstashed, or all that has come for
@@ -295,7 +295,7 @@ static inline bool rp__is_demoted(struct rp_loop *l, struct rp__actor *a)
 enum rp__op {            /* body[] */
     RP__OP_STOP = 1,     /* why; 1: and its supervisor lets go of it; the incarnation that is meant, or 0; what it
                             has failed with, or 0 */
-    RP__OP_MONITOR,      /* the link the watcher is behind, or 0; its number for the watch */
+    RP__OP_MONITOR,      /* the link the watcher is behind, or 0; its number for the watch; 1: it is taken back */
     RP__OP_FULL,         /* the full target's address, its policy */
     RP__OP_ROOM,         /* the target's address, how many may go on */
     RP__OP_MORE,         /* (to the target) others still wait */
@@ -513,6 +513,7 @@ struct rp__spill *rp__farewell_new(struct rp_loop *l, uint64_t parent, uint64_t 
 /* `via` 0: the watcher is an actor of this process; else it is behind that link, which knows it as `id`. */
 int  rp__watch_new(struct rp_loop *l, struct rp__actor *a, uint64_t watcher, uint64_t via, uint64_t id); /* 0, -ENOMEM: nobody hears of it */
 void rp__watch_add(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id); /* what fails is an RP_DOWN */
+void rp__watch_undo(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id);
 void rp__watch_free(struct rp_loop *l, struct rp__watch *w);
 void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a);
 void rp__watches_fire(struct rp_loop *l, struct rp__actor *a);

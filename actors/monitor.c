@@ -95,6 +95,29 @@ void rp__watch_free(struct rp_loop *l, struct rp__watch *w)
     rp__pool_free(&l->pool, w, sizeof *w);
 }
 
+static bool is_watch(const struct rp__watch *w, uint64_t watcher, uint64_t via, uint64_t id)
+{
+    return w->via == via && (via ? w->id == id : w->down->slot[0].to == watcher);
+}
+
+/* The latest of that watcher's. When there is none any more, a failure is nobody's again. */
+void rp__watch_undo(struct rp_loop *l, uint64_t target, uint64_t watcher, uint64_t via, uint64_t id)
+{
+    struct rp__actor *a = rp__actor_find(l->actors, target);
+    struct rp__hook *all = a && a->extra ? &a->extra->watches : 0;
+    for (struct rp__hook *at = all ? all->prev : 0; at != all; at = at->prev) {
+        struct rp__watch *w = RP__OF(struct rp__watch, link, at);
+        if (!is_watch(w, watcher, via, id))
+            continue;
+        rp__watch_free(l, w);
+        if (via)
+            rp__runtime(l)->route->unwatched(l, via);
+        if (rp__list_empty(all) && !(a->flags & RP__A_KEPT))
+            a->flags &= ~(uint32_t)RP__A_WATCHED;
+        return;
+    }
+}
+
 void rp__watch_forget_first(struct rp_loop *l, struct rp__actor *a)
 {
     struct rp__hook *at = rp__list_pop(&a->extra->watches);
@@ -139,5 +162,21 @@ int rp_monitor(rp_self *me, rp_ref who)
     if (rp__loop_of(who.local) >= l->sys->nloops)
         return -EINVAL;
     struct rp__slot s = {who.local, me->actor->addr, rp__op_word(RP__OP_MONITOR), {0}};
+    return rp__post_slots(l, rp__route_of(l, who.local), &s, 1);
+}
+
+int rp_demonitor(rp_self *me, rp_ref who)
+{
+    struct rp_loop *l = me->loop;
+    if (rp__forked(l))
+        return -EPERM;
+    if (!me->actor || rp_ref_none(who))
+        return -EINVAL;
+    const struct rp__route *route = rp__runtime(l)->route;
+    if (who.node != l->node)
+        return route ? route->demonitor(l, rp__ref(l, me->actor->addr), who) : 0;
+    if (rp__loop_of(who.local) >= l->sys->nloops)
+        return -EINVAL;
+    struct rp__slot s = {who.local, me->actor->addr, rp__op_word(RP__OP_MONITOR), {0, 0, 1}};
     return rp__post_slots(l, rp__route_of(l, who.local), &s, 1);
 }

@@ -27,8 +27,10 @@ struct rp__route {
     int  (*no_reply)(struct rp_loop *l, uint64_t link, uint64_t call, int err);
     uint64_t (*node_at)(struct rp_loop *l, uint64_t link);              /* 0: that link is gone */
     int  (*monitor)(struct rp_loop *l, rp_ref watcher, rp_ref who);
+    int  (*demonitor)(struct rp_loop *l, rp_ref watcher, rp_ref who);
     int  (*stop)(struct rp_loop *l, rp_ref who);
     bool (*watched)(struct rp_loop *l, struct rp__watch *w);            /* false: its link is gone */
+    void (*unwatched)(struct rp_loop *l, uint64_t via);                 /* its watcher has taken one back */
     void (*down)(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *down);
     void (*consumed)(struct rp_loop *l, uint64_t via, uint64_t target); /* a message that came by a link is taken */
     unsigned (*figures)(struct rp_loop *l, struct rp__link_figures *to, unsigned most); /* on loop 0; how many */

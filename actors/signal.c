@@ -92,7 +92,7 @@ static bool elsewhere(struct rp_loop *l, struct rp__slot *s)
 
 static void on_monitor(struct rp_loop *l, struct rp__slot *s)
 {
-    rp__watch_add(l, s->to, s->from, s->body[0], s->body[1]);
+    (s->body[2] ? rp__watch_undo : rp__watch_add)(l, s->to, s->from, s->body[0], s->body[1]);
 }
 
 static void stop(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s)

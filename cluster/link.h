@@ -110,6 +110,7 @@ struct rp__asked { /* a call, or a token, that went over the link: who is to hav
 
 struct rp__watching { /* an actor or, at 0, the node itself is monitored from here */
     uint64_t watcher, target;
+    uint32_t nth; /* of all monitors by this link */
 };
 
 struct rp__link {
@@ -162,7 +163,8 @@ struct rp__link {
     uint64_t out;                /* the sum of theirs */
     struct rp__ids asked;        /* struct rp__asked */
     struct rp__ids watching;     /* struct rp__watching, */
-    uint32_t nwatching;          /* so many of actors */
+    uint32_t nwatching;          /* so many of actors, */
+    uint32_t watched_times;      /* and so many there have been */
     struct rp__ids lookups;      /* struct rp__search, of those who wait */
 };
 

@@ -25,8 +25,9 @@ static int watch_peer(struct rp_loop *l, uint64_t watcher, rp_ref who)
     if (!k)
         return -EHOSTUNREACH;
     const rp_alloc *mem = &rp__link_sys(k)->mem;
-    struct rp__watching by = {watcher, who.local};
+    struct rp__watching by = {watcher, who.local, 0};
     pthread_mutex_lock(&k->lock);
+    by.nth = ++k->watched_times;
     bool full = who.local && k->nwatching >= RP__PEER_WATCHES;
     uint64_t id = k->down || full ? 0 : rp__id_add(&k->watching, mem, &by, sizeof by);
     unsigned char *to = id && who.local ? rp__link_frame(k, false, RP__MONITOR, 0, 0, 16) : 0;
@@ -54,6 +55,61 @@ int rp__remote_monitor(struct rp_loop *l, rp_ref watcher, rp_ref who)
         return rc;
     struct rp_down d = {.who = who, .reason = -EHOSTUNREACH};
     rp__down_now(l, watcher.local, &d);
+    return 0;
+}
+
+/* The latest of that watcher's; the lock is held. 0: none. */
+static uint64_t watch_of(struct rp__link *k, const struct rp__watching *by)
+{
+    uint64_t latest = 0;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < k->watching.size; i++) {
+        const struct rp__watching *w = k->watching.at[i].p;
+        if (w && w->watcher == by->watcher && w->target == by->target && w->nth >= at) {
+            at = w->nth;
+            latest = rp__id_at(&k->watching, i);
+        }
+    }
+    return latest;
+}
+
+/* Once the link is down what it tells of that is on its way. */
+static void unwatch_peer(struct rp_loop *l, uint64_t watcher, rp_ref who)
+{
+    struct rp__link *k = rp__link_to(l, who.node);
+    struct rp__watching by = {watcher, who.local, 0};
+    unsigned char p[16];
+    struct rp__w w = {p, 0, sizeof p};
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->lock);
+    uint64_t id = k->down ? 0 : watch_of(k, &by);
+    if (id && rp__id_take(&k->watching, &rp__link_sys(k)->mem, id, &by, sizeof by))
+        k->nwatching -= who.local != 0;
+    pthread_mutex_unlock(&k->lock);
+    if (id == 0 || who.local == 0)
+        return;
+    rp__put64(&w, who.local);
+    rp__put64(&w, id);
+    (void)!rp__link_emit(l, k, false, RP__DEMONITOR, 0, p, w.n); /* no memory for that: the peer says DOWN, for nobody */
+}
+
+int rp__remote_demonitor(struct rp_loop *l, rp_ref watcher, rp_ref who)
+{
+    if (!who.local)
+        return -EINVAL;
+    unwatch_peer(l, watcher.local, who);
+    return 0;
+}
+
+int rp_node_demonitor(rp_self *me, rp_node node)
+{
+    struct rp_loop *l = me->loop;
+    if (rp__forked(l))
+        return -EPERM;
+    if (!me->actor || node.id == 0)
+        return -EINVAL;
+    unwatch_peer(l, me->actor->addr, (rp_ref){node.id, 0});
     return 0;
 }
 
@@ -96,10 +152,11 @@ int rp__read_down(struct rp__link *k, struct rp__in in)
     struct rp__watching w;
     pthread_mutex_lock(&k->lock);
     bool known = rp__id_take(&k->watching, &rp__link_sys(k)->mem, id, &w, sizeof w);
+    bool past = known || rp__id_past(&k->watching, id); /* else it has been taken back */
     k->nwatching -= known && w.target;
     pthread_mutex_unlock(&k->lock);
     if (!known)
-        return -EPROTO;
+        return past ? 0 : -EPROTO;
     struct rp_down d = {.who = {k->peer, w.target}, .reason = reason};
     memcpy(d.name, name, n < sizeof d.name - 1 ? n : sizeof d.name - 1);
     rp__down_now(k->home, w.watcher, &d);
@@ -141,6 +198,24 @@ int rp__read_monitor(struct rp__link *k, struct rp__in in)
     else
         rp__remote_down(k->home, k->id, id, &none);
     return 0;
+}
+
+int rp__read_demonitor(struct rp__link *k, struct rp__in in)
+{
+    uint64_t target = rp__get64(&in), id = rp__get64(&in);
+    if (!rp__get_end(&in))
+        return -EPROTO;
+    struct rp__slot s = {target, 0, rp__op_word(RP__OP_MONITOR), {k->id, id, 1}};
+    if (rp__is_here(k, target))
+        rp__post_sure(k->home, &s);
+    return 0;
+}
+
+void rp__remote_unwatched(struct rp_loop *l, uint64_t via)
+{
+    struct rp__link *k = rp__link_by(l, via);
+    if (k)
+        atomic_fetch_sub_explicit(&k->watched, 1, memory_order_relaxed);
 }
 
 bool rp__remote_watched(struct rp_loop *l, struct rp__watch *w)

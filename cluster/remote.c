@@ -55,8 +55,10 @@ const struct rp__route rp__route_links = {
     .no_reply = rp__remote_no_reply,
     .node_at = node_at,
     .monitor = rp__remote_monitor,
+    .demonitor = rp__remote_demonitor,
     .stop = stop,
     .watched = rp__remote_watched,
+    .unwatched = rp__remote_unwatched,
     .down = rp__remote_down,
     .consumed = rp__remote_consumed,
     .figures = figures,
@@ -91,6 +93,8 @@ int rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f)
         return rp__read_found(k, f->payload);
     case RP__FORGET:
         return rp__read_forget(k, f->payload);
+    case RP__DEMONITOR:
+        return rp__read_demonitor(k, f->payload);
     default:
         return f->type >= 64 ? 0 : -EPROTO; /* from 64 on: for what may be left out */
     }

@@ -89,9 +89,12 @@ void rp__asked_free(struct rp__link *k);
 /* ---- monitor.c ----------------------------------------------------------------------------------- */
 
 int  rp__remote_monitor(struct rp_loop *l, rp_ref watcher, rp_ref who);
+int  rp__remote_demonitor(struct rp_loop *l, rp_ref watcher, rp_ref who);
 bool rp__remote_watched(struct rp_loop *l, struct rp__watch *w);
 void rp__remote_down(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *d);
 int  rp__read_monitor(struct rp__link *k, struct rp__in in);
+void rp__remote_unwatched(struct rp_loop *l, uint64_t via);
+int  rp__read_demonitor(struct rp__link *k, struct rp__in in);
 int  rp__read_down(struct rp__link *k, struct rp__in in);
 void rp__monitors_end(struct rp__link *k, int reason); /* actors first, then the node */
 void rp__monitors_free(struct rp__link *k);

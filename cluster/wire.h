@@ -43,7 +43,8 @@ enum rp__frame_type {
     RP__STOP_ACTOR,
     RP__LOOKUP,
     RP__FOUND,
-    RP__FORGET = 64 /* of those that may be left out */
+    RP__FORGET = 64, /* of those that may be left out */
+    RP__DEMONITOR
 };
 
 enum { /* flags */

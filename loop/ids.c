@@ -35,7 +35,7 @@ uint64_t rp__id_new(struct rp__ids *t, const rp_alloc *mem, void *p)
     uint32_t i = t->first_free;
     t->first_free = t->at[i].next_free;
     t->at[i].p = p;
-    return (uint64_t)(t->at[i].generation ^ t->tag << 22) << 32 | (i + 1);
+    return rp__id_at(t, i);
 }
 
 void rp__id_free(struct rp__ids *t, uint64_t id)

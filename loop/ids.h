@@ -37,6 +37,11 @@ static inline bool rp__id_past(const struct rp__ids *t, uint64_t id)
     return i < t->size && g != 0 && (int32_t)(t->at[i].generation - g) > 0;
 }
 
+static inline uint64_t rp__id_at(const struct rp__ids *t, uint32_t i) /* of the slot `i`, which is in use */
+{
+    return (uint64_t)(t->at[i].generation ^ t->tag << 22) << 32 | (i + 1);
+}
+
 uint64_t rp__id_new(struct rp__ids *t, const rp_alloc *mem, void *p); /* 0: no memory */
 void rp__id_free(struct rp__ids *t, uint64_t id);
 void rp__ids_fini(struct rp__ids *t, const rp_alloc *mem);

@@ -231,6 +231,11 @@ RP_EXPORT RP_NODISCARD int rp_timer_every(rp_self *me, rp_time first, rp_time pe
  * at that node already. */
 RP_EXPORT RP_NODISCARD int rp_monitor(rp_self *me, rp_ref who);
 
+/* Takes the latest rp_monitor of `who` by this actor back; nothing, if there is none. An RP_DOWN that had been sent by then,
+ * or stands in the mailbox, still comes. When nobody monitors `who` any more its failure is the run's again, as if
+ * nobody ever had. */
+RP_EXPORT RP_NODISCARD int rp_demonitor(rp_self *me, rp_ref who);
+
 struct rp_down {
     rp_ref who;
     int32_t reason; /* 0: ended normally; its error; -ECANCELED: was stopped; -ESRCH: there was none;

@@ -49,6 +49,10 @@ RP_EXPORT RP_NODISCARD int rp_lookup(rp_self *me, rp_node node, const char *name
  * after the RP_DOWN of its actors; at once when there is no such link. */
 RP_EXPORT RP_NODISCARD int rp_node_monitor(rp_self *me, rp_node node);
 
+/* Takes the latest rp_node_monitor of `node` by this actor back; nothing, if there is none. An RP_NODE_DOWN that stands in
+ * the mailbox still comes. */
+RP_EXPORT RP_NODISCARD int rp_node_demonitor(rp_self *me, rp_node node);
+
 struct rp_node_down {
     uint64_t node;
     int32_t reason; /* 0: it left; -EHOSTUNREACH: lost; -EPROTO: it broke the protocol */

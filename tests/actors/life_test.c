@@ -321,6 +321,59 @@ TEST(monitor, down_once_each_and_after_the_last_message)
     everywhere(last_word, 0);
 }
 
+static int take_back(rp_self *me, void *arg)
+{
+    rp_msg *m;
+    rp_ref r;
+    struct rp_down d;
+    (void)arg;
+    for (unsigned i = 0; i < 30; i++) {
+        rp_spawn_opts o = {.on = i % 3 == 0 ? RP_SAME : RP_SPREAD};
+        check_eq(rp_spawn(me, &counter, &o, &r), 0);
+        check_eq(rp_demonitor(me, r), 0); /* there is none: no matter */
+        for (unsigned k = 0; k < i % 3; k++)
+            check_eq(rp_monitor(me, r), 0);
+        check_eq(rp_demonitor(me, r), 0);
+        check_eq(tell_num(me, r, UINT64_MAX), 0);
+        for (unsigned k = 1; k < i % 3; k++)
+            check_eq(recv_down(me, &d), 0);
+        check_eq(rp_recv(me, &m, rp_in_ms(me, 2)), -ETIMEDOUT);
+    }
+    check_eq(rp_demonitor(me, (rp_ref){0, 0}), -EINVAL);
+    return 0;
+}
+
+TEST(monitor, taken_back_is_as_never_asked_for)
+{
+    everywhere(take_back, 0);
+}
+
+static int fails(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return -EIO;
+}
+static const rp_actor fails_when_told = {.name = "failing", .handle = fails};
+
+static int look_away(rp_self *me, void *arg)
+{
+    rp_ref r;
+    (void)arg;
+    check_eq(rp_spawn(me, &fails_when_told, &(rp_spawn_opts){.monitor = true}, &r), 0);
+    check_eq(rp_demonitor(me, r), 0);
+    check_eq(tell_num(me, r, 1), 0);
+    for (unsigned i = 0; i < 100; i++) /* it has handled it by then */
+        check_eq(rp_yield(me), 0);
+    return 0;
+}
+
+/* Who has taken its monitor back does not answer for the failure any more. */
+TEST(monitor, taken_back_leaves_the_failure_to_the_run)
+{
+    rp_system_opts o = {.loops = 1};
+    check_eq(run_with(look_away, 0, &o), -EIO);
+}
+
 /* ---- stale addresses ----------------------------------------------------------------------------- */
 
 static int stale(rp_self *me, void *arg)
