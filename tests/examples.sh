@@ -24,7 +24,7 @@ loop 1: 5000 bounces"
 ok producer_consumer same "$(run "$bin/03_producer_consumer")" "6000 items, sum 6003000"
 ok call same "$(run "$bin/04_call")" "an answer in 10 ms: came
 an answer in 5000 ms: Operation canceled
-the scope: Connection timed out"
+the scope: the deadline has passed"
 ok bounded_buffer same "$(run "$bin/06_bounded_buffer")" "40000 items, sum 800020000"
 
 ok supervisor same "$(run "$bin/07_supervisor")" "counter fell: no sevens, please

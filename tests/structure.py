@@ -8,7 +8,8 @@
 4. Every file has its SPDX line.
 5. What suspends, by its comment in include/, is cancelled at its wait by tests/stress/cancel.c.
 6. Files and names of ours that comments and documents name exist.
-7. Every mutant still applies, with one line of context: as much as patch(1) insists on.
+7. Every error code of include/ has words of its own, and a row in docs/errors.md.
+8. Every mutant still applies, with one line of context: as much as patch(1) insists on.
 """
 import glob
 import re
@@ -139,6 +140,23 @@ def names():
             check(n in known or n.endswith("_"), f"{path} names {n}: there is no such thing")
 
 
+A_CODE = re.compile(r"-(E[A-Z0-9]{2,})\b")
+
+
+def codes():
+    """What the headers say is returned has words of its own (loop/error.c) and a row in docs/errors.md; and what has
+    words has a row, with those words."""
+    said = dict(re.findall(r'\{(E\w+), "([^"]+)"\}', open("loop/error.c").read()))
+    rows = dict(re.findall(r"^\| -(E\w+) \| ([^|]+) \|", open("docs/errors.md").read(), re.M))
+    promised = {c: f for f in files("include/*.h") for c in A_CODE.findall(open(f).read())}
+    for code, where in sorted(promised.items()):
+        check(code in said, f"{where} names -{code}: loop/error.c has no words for it")
+    for code, words in sorted(said.items()):
+        check(rows.get(code) == words, f"docs/errors.md: -{code} is to be \"{words}\"")
+    for code in rows.keys() - said.keys():
+        check(False, f"docs/errors.md has -{code}: loop/error.c has not")
+
+
 def mutants():
     for path in sorted(glob.glob("tests/mutants/*.patch")):
         out = subprocess.run(["git", "apply", "--check", "-C1", path], capture_output=True, text=True)
@@ -146,7 +164,7 @@ def mutants():
 
 
 RULES = [includes, lengths, world, spdx, suspending]  # of each file
-WHOLE = [names, mutants]  # of the tree
+WHOLE = [names, codes, mutants]  # of the tree
 
 
 def main():

@@ -207,7 +207,7 @@ static int is_sent_to(rp_self *me, void *arg)
     check_text(me, 7, "say \"hi\"");
     check_str(ask(me, &a, arg, "send clerk   test.text{}\r\n"), "ok\n");
     check_text(me, 0, "");
-    check_str(ask(me, &a, arg, "send clerk test.num{n=3}\n"), "error: No such file or directory\n");
+    check_str(ask(me, &a, arg, "send clerk test.num{n=3}\n"), "error: there is none\n");
     check_eq(tell_num(me, rp_self_ref(me), 1), 0); /* now some loop knows it */
     check_eq(recv_num(me, &n), 0);
     snprintf(line, sizeof line, "send %u.%u.%u test.num{n=3 ref=<1.2>}\n", (unsigned)(own >> 54), (unsigned)(own >> 24) & 0x3fffffff,
@@ -247,14 +247,14 @@ static void make_known(rp_self *me, const rp_type *t)
 static int is_told_nonsense(rp_self *me, void *arg)
 {
     static const char *const asked[][2] = {
-        {"send\n", "Invalid argument"}, {"send clerk\n", "Invalid argument"}, {"send clerk \n", "Invalid argument"},
-        {"send nobody test.text{}\n", "No such process"}, {"send 9.1.1 test.text{}\n", "No such process"},
-        {"send clerk test.text\n", "Invalid argument"}, {"send clerk test.text{\n", "Invalid argument"},
-        {"send clerk test.text{id=x}\n", "Invalid argument"}, {"send clerk test.text{id=1} x\n", "Invalid argument"},
-        {"send clerk test.text{no=1}\n", "Invalid argument"}, {"send clerk test.text{id=4294967296}\n", "Numerical result out of range"},
-        {"send clerk test.nothing{}\n", "No such file or directory"}, {"send clerk {}\n", "No such file or directory"},
-        {"send clerk test.owner{n=1}\n", "Operation not supported"}, {"send clerk test.blank{}\n", "Operation not supported"},
-        {"send clerk rp.down{}\n", "Operation not permitted"},
+        {"send\n", "an argument or option is wrong"}, {"send clerk\n", "an argument or option is wrong"}, {"send clerk \n", "an argument or option is wrong"},
+        {"send nobody test.text{}\n", "no such actor: it has ended, or nobody has that name"}, {"send 9.1.1 test.text{}\n", "no such actor: it has ended, or nobody has that name"},
+        {"send clerk test.text\n", "an argument or option is wrong"}, {"send clerk test.text{\n", "an argument or option is wrong"},
+        {"send clerk test.text{id=x}\n", "an argument or option is wrong"}, {"send clerk test.text{id=1} x\n", "an argument or option is wrong"},
+        {"send clerk test.text{no=1}\n", "an argument or option is wrong"}, {"send clerk test.text{id=4294967296}\n", "a number is too large for its field"},
+        {"send clerk test.nothing{}\n", "there is none"}, {"send clerk {}\n", "there is none"},
+        {"send clerk test.owner{n=1}\n", "not supported for this type, actor or system"}, {"send clerk test.blank{}\n", "not supported for this type, actor or system"},
+        {"send clerk rp.down{}\n", "not allowed: not the caller's to do, or a forked child's call into its parent's system"},
     };
     struct ask a;
     char want[100];
@@ -300,8 +300,8 @@ static int is_full(rp_self *me, void *arg)
     spawn_full(me, "patient", RP_WAIT);
     spawn_full(me, "hasty", RP_FAIL);
     rp_time began = rp_now(me);
-    check_str(ask(me, &a, arg, "send hasty test.num{}\n"), "error: Resource temporarily unavailable\n");
-    check_str(ask(me, &a, arg, "send patient test.num{}\n"), "error: Connection timed out\n");
+    check_str(ask(me, &a, arg, "send hasty test.num{}\n"), "error: it would have to wait, and may not\n");
+    check_str(ask(me, &a, arg, "send patient test.num{}\n"), "error: the deadline has passed\n");
     check(rp_now(me) - began >= RP_S);
     int fd = dial(arg);
     check(fd >= 0 && send(fd, "send patient test.num{}\n", 24, MSG_NOSIGNAL) == 24);
@@ -335,7 +335,7 @@ static int holds_who_sends(rp_self *me, void *arg)
         usleep(20000);
     a.n = (size_t)fd;
     check_eq(rp_offload(me, read_answer, &a, RP_FOREVER), 0);
-    check_str(a.answer, "error: Connection timed out\n");
+    check_str(a.answer, "error: the deadline has passed\n");
     close(fd);
     return 0;
 }
@@ -495,10 +495,10 @@ static int is_read_along(rp_self *me, void *arg)
     check_eq(traced_meanwhile(me, &t, "trace send,recv 100\n", last), 0);
     check(strstr(t.a.answer, " send ") && strstr(t.a.answer, " recv "), "%s", t.a.answer);
     check_str(ask(me, &a, arg, "trace spawn 50\n"), "# for 50 ms\n# 0 lines lost\nok\n"); /* and nothing of before */
-    check_str(ask(me, &a, arg, "trace spawn,nonsense\n"), "error: Invalid argument\n");
-    check_str(ask(me, &a, arg, "trace recv 0\n"), "error: Invalid argument\n");
-    check_str(ask(me, &a, arg, "trace recv 100000\n"), "error: Invalid argument\n");
-    check_str(ask(me, &a, arg, "trace\n"), "error: Invalid argument\n");
+    check_str(ask(me, &a, arg, "trace spawn,nonsense\n"), "error: an argument or option is wrong\n");
+    check_str(ask(me, &a, arg, "trace recv 0\n"), "error: an argument or option is wrong\n");
+    check_str(ask(me, &a, arg, "trace recv 100000\n"), "error: an argument or option is wrong\n");
+    check_str(ask(me, &a, arg, "trace\n"), "error: an argument or option is wrong\n");
     return 0;
 }
 
@@ -520,7 +520,7 @@ static int readers_come_and_go(rp_self *me, void *arg)
     check(first >= 0 && send(first, "trace all 40000\n", 16, MSG_NOSIGNAL) == 16);
     check_eq(rp_sleep(me, rp_in_ms(me, 100)), 0);
     check(read(first, some, sizeof some) > 0);
-    check_str(ask(me, &a, arg, "trace recv 50\n"), "error: Device or resource busy\n");
+    check_str(ask(me, &a, arg, "trace recv 50\n"), "error: busy: somebody else is at it\n");
     close(first);
     while (strstr(ask(me, &a, arg, "trace recv 50\n"), "error"))
         check(rp_now(me) - begun < 20 * RP_S, "it is busy for ever");

@@ -124,9 +124,9 @@ stack_by_name() { show stack "$pid" slow && in_order "$work/shown" 'rp_sleep\+' 
 ok stack_by_name stack_by_name
 stack_of_task() { show stack "$pid" 0.8.1 1 && in_order "$work/shown" 'rp_call\+' 'call_next\+' 'task_main\+'; }
 ok stack_of_task stack_of_task
-no_stack() { ! show stack "$pid" nurse && has "$work/shown" 'error: No such file'; }
+no_stack() { ! show stack "$pid" nurse && has "$work/shown" 'error: there is none'; }
 ok no_stack no_stack
-nobody() { ! show stack "$pid" nobody && has "$work/shown" 'error: No such process'; }
+nobody() { ! show stack "$pid" nobody && has "$work/shown" 'error: no such actor'; }
 ok nobody nobody
 
 dump() { show dump "$pid" && has "$work/shown" '^loop load%' '^0\.3\.1 +full +waiting +[0-9]+ in its mailbox, the oldest.* - 100% asleep$'; }
@@ -243,10 +243,10 @@ stop() {
 ok stop stop
 traces() {
     show trace "$pid" spawn,end,timer,send,recv 300 && has "$work/shown" '^# for 300 ms$' '^# 0 lines lost$' &&
-        ! show trace "$pid" nonsense && has "$work/shown" 'error: Invalid argument'
+        ! show trace "$pid" nonsense && has "$work/shown" 'error: an argument'
 }
 ok traces traces
-stops_nobody() { ! show stop "$pid" nobody && has "$work/shown" 'error: No such process'; }
+stops_nobody() { ! show stop "$pid" nobody && has "$work/shown" 'error: no such actor'; }
 ok stops_nobody stops_nobody
 # It ends with the first message.
 sends() {
@@ -257,8 +257,8 @@ sends() {
 ok sends sends
 sends_no_nonsense() {
     { ! show send "$pid" full 'planted.num{n=-1}'; } && has "$work/shown" 'error: Numerical result out of range' &&
-        { ! show send "$pid" full 'planted.num{m=1}'; } && has "$work/shown" 'error: Invalid argument' &&
-        { ! show send "$pid" post-office 'planted.num{n=1}'; } && has "$work/shown" 'error: No such process' &&
+        { ! show send "$pid" full 'planted.num{m=1}'; } && has "$work/shown" 'error: an argument' &&
+        { ! show send "$pid" post-office 'planted.num{n=1}'; } && has "$work/shown" 'error: no such actor' &&
         { ! show send "$pid" full "planted.num{$(printf '%5000s')}"; } && has "$work/shown" 'longer than 4095 bytes' &&
         { ! show send "$pid" full "planted.num{$(printf '%4075s')}"; } && has "$work/shown" 'error: longer than 4095 bytes'
 }
