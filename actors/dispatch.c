@@ -18,6 +18,7 @@
 #include "actors/trace.h"
 
 #include "loop/held.h"
+#include "loop/here.h"
 #include "loop/scope.h"
 #include "loop/system.h"
 
@@ -135,8 +136,13 @@ static inline void done_with(struct rp_loop *l, struct rp__slot *s)
 
 void rp_msg_drop(rp_self *me, rp_msg *m)
 {
-    if (m)
-        done_with(me->loop, &m->slot);
+    const uint64_t ours = RP__FLAG(RP__F_OWNED | RP__F_SYSTEM);
+    if (!m)
+        return;
+    rp__must_be_here_debug(me);
+    if (__builtin_expect((m->slot.type & ours) != RP__FLAG(RP__F_OWNED), 0))
+        rp__not_to_drop(me, m);
+    done_with(me->loop, &m->slot);
 }
 
 void rp__discard(struct rp_loop *l, struct rp__slot *s)
@@ -185,12 +191,19 @@ void rp__suspended(rp_self *me)
     }
 }
 
+__attribute__((noinline)) static void leaves_open(rp_self *me)
+{
+    if (me->scope)
+        rp__returned_over_scope(me, "handler");
+    rp__abandon_held(me);
+}
+
 static int handle(rp_self *me, struct rp__actor *a, struct rp__slot *s)
 {
     me->msg = s;
     int rc = a->handle(me, a->state, (rp_msg *)s);
-    assert(!me->scope && "a handler returned over an open scope");
-    rp__abandon_held(me);
+    if (__builtin_expect(((uintptr_t)me->scope | (uintptr_t)me->held) != 0, 0))
+        leaves_open(me);
     me->msg = 0; /* its slot is another's soon, and the loop may be looked at anywhere: freeze.h */
     atomic_signal_fence(memory_order_seq_cst);
     return rc;

@@ -9,10 +9,12 @@
  * something to be done, which the first caller works off.
  */
 #include "actors/hooks.h"
+#include "actors/reports.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
 #include "actors/trace.h"
 
+#include "loop/here.h"
 #include "loop/scope.h"
 
 #include <errno.h>
@@ -110,26 +112,27 @@ static void leave_parent(struct rp_loop *l, struct rp__actor *a)
     one_child_less(l, parent);
 }
 
-/* A failure that nobody asked to hear of is not lost: it becomes the result of the run. */
+/* A failure that nobody asked to hear of is not lost: it is reported, and becomes the result of the run. */
 void rp__failure_noted(struct rp_loop *l, int reason)
 {
     int none = 0;
-    if (reason < 0 && reason != -ECANCELED)
-        atomic_compare_exchange_strong_explicit(&rp__runtime(l)->orphan_rc, &none, reason,
-                                                memory_order_relaxed, memory_order_relaxed);
+    atomic_compare_exchange_strong_explicit(&rp__runtime(l)->orphan_rc, &none, reason,
+                                            memory_order_relaxed, memory_order_relaxed);
 }
 
 /* Who is linked to others hands it to them: links.c. */
 static void note_orphan(struct rp_loop *l, const struct rp__actor *a)
 {
-    if (!(a->flags & RP__A_WATCHED) && (!a->extra || rp__list_empty(&a->extra->bonds)))
-        rp__failure_noted(l, a->reason);
+    if (!rp__is_failure(a->reason) || a->flags & RP__A_WATCHED || (a->extra && !rp__list_empty(&a->extra->bonds)))
+        return;
+    rp__report_failure(l, a);
+    rp__failure_noted(l, a->reason);
 }
 
 static void end_life(struct rp_loop *l, struct rp__actor *a)
 {
     rp__run_fini(l, a);
-    rp__tally(l, RP__FAILED, a->reason < 0 && a->reason != -ECANCELED);
+    rp__tally(l, RP__FAILED, rp__is_failure(a->reason));
     if (rp__traces(l, RP__T_END))
         rp__trace_end(l, a);
 }
@@ -270,6 +273,7 @@ void rp__actor_release(struct rp_loop *l, struct rp__actor *a, uint64_t who, con
 int rp_fail(rp_self *me, int err, const char *why)
 {
     struct rp__actor *a = me->actor;
+    rp__must_be_here(me);
     if (err >= 0)
         err = -EINVAL;
     if (!a || !(a->flags & RP__A_INIT) || a->flags & (RP__A_ENDING | RP__A_STOPPED))
@@ -290,6 +294,7 @@ int rp_fail(rp_self *me, int err, const char *why)
 int rp_stop(rp_self *me, rp_ref who, const char *why)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (who.node != l->node) {

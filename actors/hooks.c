@@ -2,17 +2,19 @@
 #include "actors/hooks.h"
 
 #include "actors/trace.h"
+#include "loop/scope.h"
 
 struct before { /* a hook may run in another's: init spawns */
     const char *hook;
     const struct rp__actor *hooked;
+    const struct rp__scope *scope; /* the innermost of the stack that it runs on */
     rp_time at;
 };
 
 static struct before enter(struct rp_loop *l, const struct rp__actor *a, const char *hook, bool timed)
 {
     struct rp__actors *t = l->actors;
-    struct before b = {t->hook, t->hooked, timed ? l->world->now(l) : 0};
+    struct before b = {t->hook, t->hooked, l->running ? l->running->scope : 0, timed ? l->world->now(l) : 0};
     t->hooked = a;
     t->hook = hook;
     return b;
@@ -48,6 +50,8 @@ int rp__init_hook(struct rp_loop *l, struct rp__actor *a, void *arg)
     me->nowait++;
     int rc = a->kind->init(me, a->state, arg);
     me->nowait--;
+    if (me->scope != b.scope)
+        rp__returned_over_scope(me, "init");
     become(me, was);
     leave(l, &b, timed);
     return rc;
@@ -62,6 +66,8 @@ void rp__fini_hook(struct rp_loop *l, struct rp__actor *a)
     me->nowait++;
     a->kind->fini(me, a->state, a->reason);
     me->nowait--;
+    if (me->scope != b.scope)
+        rp__returned_over_scope(me, "fini");
     become(me, was);
     leave(l, &b, timed);
 }

@@ -12,8 +12,10 @@
  * end that asked for it, UNLINK names those its sender knew, and a half stays while it has a number left. So
  * either both halves are there or none, once everything has arrived.
  */
+#include "actors/reports.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
+#include "loop/here.h"
 
 #include <errno.h>
 
@@ -58,7 +60,7 @@ static struct rp__bond *find(const struct rp__actor *a, uint64_t peer)
     return 0;
 }
 
-static void say_exit(struct rp_loop *l, struct rp__bond *b, int reason, const char *why, bool known)
+static void say_exit(struct rp_loop *l, struct rp__bond *b, int reason, const char *why, bool known, const rp_actor *kind)
 {
     uint64_t *body = b->exit->slot[0].body;
     if (rp__traces(l, RP__T_LINK))
@@ -66,6 +68,7 @@ static void say_exit(struct rp_loop *l, struct rp__bond *b, int reason, const ch
     body[0] = (uint64_t)(int64_t)reason;
     body[1] = (uintptr_t)why;
     body[2] = known;
+    body[3] = (uintptr_t)kind;
     rp__post_made(l, b->exit);
     b->exit = 0;
     bond_free(l, b);
@@ -75,6 +78,7 @@ int rp_link(rp_self *me, rp_ref who)
 {
     struct rp_loop *l = me->loop;
     struct rp__actor *a = me->actor;
+    rp__must_be_here(me);
     if (l->slow & RP__SLOW_FORKED)
         return -EPERM;
     if (!a || who.node != l->node || rp__loop_of(who.local) >= l->sys->nloops)
@@ -120,7 +124,7 @@ void rp__on_link(struct rp_loop *l, struct rp__slot *s)
     struct rp__bond *there = find(a, s->from);
     struct rp__extra *x = a ? rp__extra(l, a) : 0;
     if (!x) {
-        say_exit(l, b, a ? -ENOMEM : -ESRCH, "there is no such actor", true);
+        say_exit(l, b, a ? -ENOMEM : -ESRCH, "there is no such actor", true, 0);
     } else if (there) {
         there->theirs = s->body[1];
         bond_free(l, b);
@@ -156,12 +160,14 @@ void rp__on_exit(struct rp_loop *l, struct rp__slot *s)
     bond_free(l, b);
     if (told && (reason < 0 || a->flags & RP__A_TRAP))
         rp__actor_stop(l, a, s->from, reason, (const char *)(uintptr_t)s->body[1]);
-    else if (!told && !s->body[2])
-        rp__failure_noted(l, reason); /* it was to be this one's, which is no more */
+    else if (!told && !s->body[2] && rp__is_failure(reason)) { /* it was to be this one's, which is no more */
+        rp__report_left_failure(l, s->from, (const rp_actor *)(uintptr_t)s->body[3], reason, (const char *)(uintptr_t)s->body[1]);
+        rp__failure_noted(l, reason);
+    }
 }
 
 void rp__bonds_end(struct rp_loop *l, struct rp__actor *a, bool known)
 {
     for (struct rp__hook *at; (at = rp__list_pop(&a->extra->bonds));)
-        say_exit(l, RP__OF(struct rp__bond, link, at), a->reason, a->why ? a->why : "a linked actor ended", known);
+        say_exit(l, RP__OF(struct rp__bond, link, at), a->reason, a->why ? a->why : "a linked actor ended", known, a->kind);
 }

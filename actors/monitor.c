@@ -7,6 +7,7 @@
  */
 #include "actors/runtime.h"
 #include "actors/trace.h"
+#include "loop/here.h"
 
 #include <errno.h>
 #include <string.h>
@@ -147,6 +148,7 @@ void rp__watches_fire(struct rp_loop *l, struct rp__actor *a)
 int rp_monitor(rp_self *me, rp_ref who)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (!me->actor || rp_ref_none(who))

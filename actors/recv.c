@@ -12,6 +12,7 @@
 #include "actors/meter.h"
 #include "actors/runtime.h"
 
+#include "loop/here.h"
 #include "mailbox/park.h"
 
 #include <errno.h>
@@ -71,6 +72,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
 {
     struct rp__actor *a = me->actor;
     struct rp_loop *l = me->loop;
+    rp__must_be_here_debug(me);
     if (!a || me->home)
         return -EINVAL;
     rest(me, a);
@@ -168,6 +170,7 @@ int rp_stash(rp_self *me, const rp_msg *msg)
     struct rp__actor *a = me->actor;
     struct rp_loop *l = me->loop;
     rp_msg *m = (rp_msg *)(uintptr_t)msg;
+    rp__must_live(me, m, "rp_stash");
     if (!a || me->home)
         return -EINVAL;
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr)))

@@ -25,8 +25,10 @@ int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *k)
     unsigned f = rp__flags(s->type);
     if (rp__forked(l))
         return -EPERM;
-    if ((f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) != RP__F_CALL)
+    if ((f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) != RP__F_CALL) {
+        rp__must_live(l->running, m, "rp_reply");
         return -EALREADY;
+    }
     *k = (rp_token){.asker = {l->node, s->from}, .call = *rp__call_of(s)};
     if (f & RP__F_NODE) { /* back by the link it came by, whoever asked at the other end of it */
         k->via = *rp__via_of(s) >> 32;

@@ -5,6 +5,7 @@
 #include "actors/runtime.h"
 #include "reparto/embed.h"
 
+#include "actors/reports.h"
 #include "actors/words.h"
 #include "loop/os.h"
 
@@ -12,17 +13,17 @@
 #include <string.h>
 
 static const struct rp__floor floor_of_actors = {
-    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
+    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
 };
 
 static void start_root(struct rp__post *p, struct rp_loop *l)
 {
     struct rp__runtime *rt = RP__OF(struct rp__runtime, start, p);
-    int rc = rt->cluster_open ? rt->cluster_open(l) : 0;
-    if (rc == 0)
-        rc = rp__endpoint_open(l, rt->opts.inspect, rp__words, &rt->endpoint);
-    if (rc == 0)
-        rc = rp__spawn_root(l, rt->root, rt->root_arg);
+    int rc = rt->cluster_open ? rt->cluster_open(l) : 0; /* what fails in it is reported there */
+    if (rc == 0 && (rc = rp__endpoint_open(l, rt->opts.inspect, rp__words, &rt->endpoint)) != 0)
+        rp__report_opts(&rt->opts, rc, ".inspect", "is \"%s\": no socket can be opened there", rt->opts.inspect);
+    if (rc == 0 && (rc = rp__spawn_root(l, rt->root, rt->root_arg)) != 0)
+        rp__report_opts(&rt->opts, rc, "The root", "could not be made, or its init has returned that");
     if (rc != 0)
         rp__root_ended(l, rc);
 }
@@ -79,11 +80,35 @@ static bool asked_for_sites(void)
     return asked && strcmp(asked, "1") == 0;
 }
 
+/* Whoever calls rp_run or its like gets a number alone. */
+static int refuse_root(const rp_actor *root, const rp_system_opts *o)
+{
+    const char *wrong = !root ? "is NULL" : root->run ? "has both .run and .handle: exactly one is wanted"
+                                                      : "has neither .run nor .handle: exactly one is wanted";
+    rp__report_opts(o, -EINVAL, "The root's rp_actor", "%s", wrong);
+    return -EINVAL;
+}
+
+static void report_refused(const rp_system_opts *o, int rc)
+{
+    if (rc == -EINVAL && o->loops > RP__LOOPS_MAX)
+        rp__report_opts(o, rc, ".loops", "is %u: at most %d", o->loops, RP__LOOPS_MAX);
+    else if (rc == -EINVAL || rc == -EBUSY)
+        rp__report_opts(o, rc, ".stall_signal", "is %d: a real-time signal is wanted that nothing else has a handler for",
+                        o->stall_signal);
+    else
+        rp__report_opts(o, rc, "The kernel", "has no memory, thread or descriptor for %u loops", o->loops);
+}
+
 int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, const struct rp__world *world,
                     void *world_ud, struct rp__runtime **ret)
 {
-    if (!root || (root->run != 0) == (root->handle != 0) || !rp__stack_allowed(0, root, o->stack, 0))
+    if (!root || (root->run != 0) == (root->handle != 0))
+        return refuse_root(root, o);
+    if (!rp__stack_allowed(0, root, o->stack, 0)) {
+        rp__report_opts(o, -EINVAL, ".stack", "is %zu: more than a stack can have", o->stack);
         return -EINVAL;
+    }
     struct rp__system_opts so = {
         .loops = o->loops,
         .mem = o->mem,
@@ -112,6 +137,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     int rc = rp__system_new(&so, &rt->sys);
     if (rc != 0) {
         mem->free(mem->ud, rt, sizeof *rt);
+        report_refused(o, rc);
         return rc;
     }
     rt->root = root;

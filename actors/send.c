@@ -11,6 +11,7 @@
 #include "actors/runtime.h"
 #include "actors/token.h"
 #include "actors/trace.h"
+#include "loop/here.h"
 
 #include "loop/rest.h"
 
@@ -91,6 +92,7 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
                                                              enum effort effort)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here_debug(me);
     struct rp__types *types = &l->actors->types;
     const struct rp__shape *shape = effort == PLAIN ? rp__shape_at(types, t) : rp__shape(types, t);
     __asm__("" : "+r"(shape)); /* gcc would keep what it is worked out from, in registers that it saves for that */
@@ -424,6 +426,7 @@ static int failed(rp_self *me, int rc)
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (!o->to.node)
@@ -510,6 +513,7 @@ int rp_send(rp_self *me, rp_ref to, rp_msg **m)
 {
     struct rp_loop *l = me->loop;
     struct rp__slot *s = &(*m)->slot;
+    rp__must_live(me, *m, "rp_send");
     struct rp__out o = out_of(me, to, rp__type(s->type), rp__body_of(s));
     o.msg = *m;
     int rc = rp__send(me, &o, true, RP_FOREVER);
@@ -553,12 +557,14 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
 
 int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
 {
+    rp__must_live(me, m, "rp_forward");
     return rp__forward(me, (struct rp__slot *)(uintptr_t)&m->slot, to, true);
 }
 
 int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
 {
     struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
+    rp__must_live(me, m, "rp_keep");
     if (rp__flags(s->type) & RP__F_TAKEN)
         return -EALREADY;
     rp__pay(me->loop, s);

@@ -12,6 +12,7 @@
 #include "actors/trace.h"
 
 #include "loop/held.h"
+#include "loop/here.h"
 #include "loop/rest.h"
 #include "loop/scope.h"
 
@@ -39,7 +40,7 @@ static void actor_main(rp_self *me)
     int rc = a->kind->run(me, me->arg);
     rp__abandon_held(me);
     if (me->scope)
-        __builtin_trap(); /* an actor returned over an open scope: its tasks use a stack that is gone */
+        rp__returned_over_scope(me, "run");
     a->co = 0;
     me->actor = 0;
     rp__actor_end(me->loop, a, rc);
@@ -421,6 +422,7 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
 {
     static const rp_spawn_opts defaults;
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (!o)
         o = &defaults;
     if (rp__forked(l))

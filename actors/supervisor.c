@@ -15,9 +15,12 @@
  * It traps: being stopped is a message too, and the children are stopped in order by the same step().
  */
 #include "actors/supervisor.h"
+#include "actors/reports.h"
 #include "actors/trace.h"
+#include "loop/scope.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { RESTARTS = 3, WITHIN_MS = 5000, STOP_MS = 5000, LONGEST = 1000, RESTARTS_MAX = 100000 };
@@ -94,6 +97,25 @@ static void tell(rp_self *me, const struct sup *s, const struct ward *w, rp_supe
     me->nowait++;
     s->spec.event(me, s->spec.event_arg, &e);
     me->nowait--;
+    if (me->scope)
+        rp__returned_over_scope(me, "event");
+}
+
+/* What nobody may be there to hear: that it ends, or cannot begin, because of a child. */
+static void report(rp_self *me, const struct sup *s, const struct ward *w, int rc, const char *why, bool starting)
+{
+    const char *kind = w->c.actor ? w->c.actor->name : w->c.supervisor->name, *own = s->spec.name ? s->spec.name : "without a name";
+    char name[64] = "", text[RP__WHY_TEXT];
+    if (w->c.opts.name)
+        snprintf(name, sizeof name, " \"%.55s\"", w->c.opts.name);
+    if (starting)
+        rp__report_of(me->loop, me->actor, RP_REPORT_FAILURE, rc, "(%s) cannot start its child %s%s: %d, %s. rp_supervise returns that",
+                      own, kind ? kind : "without a name", name, rc, rp_strerror(rc));
+    else
+        rp__report_of(me->loop, me->actor, RP_REPORT_FAILURE, rc, "(%s) gives up and ends: its child %s%s %u.%u.%u ended with %d, %s%s. "
+                      "More than %u restarts in %u ms", own, kind ? kind : "without a name", name, rp__loop_of(w->ref.local),
+                      rp__slot_of(w->ref.local), (unsigned)(w->ref.local & 0xffffff), rc, rp_strerror(rc), rp__why_text(text, why),
+                      s->spec.restarts, s->spec.within_ms);
 }
 
 /* ---- wards --------------------------------------------------------------------------------------- */
@@ -256,6 +278,7 @@ static void failed(rp_self *me, struct sup *s, size_t i, int reason, const char 
     if (!within_intensity(me, s)) {
         tell(me, s, w, RP_CHILD_FELL, reason, why, 0);
         tell(me, s, w, RP_GAVE_UP, reason, why, 0);
+        report(me, s, w, reason, why, false);
         shut_down(s, reason < 0 ? reason : -ECONNABORTED);
         return;
     }
@@ -338,6 +361,8 @@ static bool start_wanted(rp_self *me, struct sup *s)
         int rc = start_one(me, s, w);
         if (rc == 0)
             continue;
+        if (first && s->starter.call != 0 && w->c.actor && rc != -ECANCELED)
+            report(me, s, w, rc, 0, true); /* a supervisor has said so itself */
         if (first && s->starter.call != 0)
             shut_down(s, rc);
         else

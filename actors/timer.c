@@ -16,6 +16,7 @@
 #include "actors/runtime.h"
 #include "actors/token.h"
 #include "actors/trace.h"
+#include "loop/here.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -123,6 +124,7 @@ static int start(rp_self *me, rp_time when, rp_time period, const rp_type *t, co
 {
     struct rp_loop *l = me->loop;
     struct rp__delayed *d;
+    rp__must_be_here(me);
     int rc = make(me, t, body, period ? EVERY : 0, &d);
     if (rc != 0)
         return rc;
@@ -199,6 +201,7 @@ static struct rp__delayed *brought_with(const struct rp__actor *a, uint64_t id)
 int rp_timer_stop(rp_self *me, rp_timer t)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     struct rp__delayed *d = rp__id_find(&l->actors->timers, t.id);

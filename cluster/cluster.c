@@ -2,6 +2,7 @@
 #include "cluster/cluster.h"
 #include "cluster/url.h"
 
+#include "actors/reports.h"
 #include "loop/scope.h"
 #include "loop/sim.h"
 
@@ -242,17 +243,43 @@ static void init_loops(struct rp__cluster *c)
     }
 }
 
+/* Whoever calls rp_run gets the number alone. */
+static int check_opts(const rp_system_opts *o)
+{
+    if (o->listen && !rp__url_good(o->listen)) {
+        rp__report_opts(o, -EINVAL, ".listen", "is \"%s\": it must be as \"tcp://127.0.0.1:7000\", \"ipc:///run/x\" or \"abstract://x\", "
+                        "with \"uv+\" before it or not", o->listen);
+        return -EINVAL;
+    }
+    if (o->listen && rp__url_beyond_loopback(o->listen) && !o->secret) {
+        rp__report_opts(o, -EACCES, ".secret", "is missing: to listen at \"%s\", which others can reach, needs one", o->listen);
+        return -EACCES;
+    }
+    for (const rp_type *const *t = o->types; t && *t; t++)
+        if (rp_type_check(*t) != 0 || (*t)->drop) {
+            rp__report_opts(o, -EINVAL, ".types", "holds \"%s\", which %s", (*t)->name ? (*t)->name : "", (*t)->drop ?
+                            "has a drop function: such a type cannot cross a link" : "is not sound: rp_type_check says so too");
+            return -EINVAL;
+        }
+    return 0;
+}
+
+static int listen_at(struct rp__cluster *c, const rp_system_opts *o)
+{
+    c->listens = carrier_of(c, o->listen);
+    int rc = c->listens->listen(c, o->listen);
+    if (rc != 0)
+        rp__report_opts(o, rc, ".listen", "is \"%s\": it cannot be listened at", o->listen);
+    return rc;
+}
+
 int rp__cluster_open(struct rp_loop *l)
 {
     struct rp__runtime *rt = rp__runtime(l);
     const rp_system_opts *o = &rt->opts;
-    if (o->listen && !rp__url_good(o->listen))
-        return -EINVAL;
-    if (o->listen && rp__url_beyond_loopback(o->listen) && !o->secret)
-        return -EACCES;
-    for (const rp_type *const *t = o->types; t && *t; t++)
-        if (rp_type_check(*t) != 0 || (*t)->drop)
-            return -EINVAL;
+    int rc = check_opts(o);
+    if (rc != 0)
+        return rc;
     struct rp__cluster *c = rp__alloc(rt->sys, sizeof *c);
     size_t size = rt->sys->nloops * sizeof *c->loops;
     struct rp__cluster_loop *loops = c ? rp__alloc(rt->sys, size) : 0;
@@ -278,10 +305,7 @@ int rp__cluster_open(struct rp_loop *l)
     init_loops(c);
     rt->cluster = c;
     rt->route = &rp__route_links;
-    if (!o->listen)
-        return 0;
-    c->listens = carrier_of(c, o->listen);
-    return c->listens->listen(c, o->listen);
+    return o->listen ? listen_at(c, o) : 0;
 }
 
 static void finish(struct rp__cluster *c)

@@ -4,6 +4,7 @@
  */
 #include "reparto/embed.h"
 
+#include "actors/reports.h"
 #include "cluster/cluster.h"
 #include "loop/host.h"
 
@@ -57,8 +58,10 @@ static int begin(struct embedded *e, const rp_actor *root, void *arg, const rp_s
 static int embed(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp_system_opts *given, struct embedded **ret)
 {
     rp_system_opts o = given ? *given : (rp_system_opts){0};
-    if (o.sim_seed)
+    if (o.sim_seed) {
+        rp__report_opts(&o, -EINVAL, ".sim_seed", "is set: a host's system is no simulation; rp_run and rp_sim_add make those");
         return -EINVAL;
+    }
     if (o.loops == 0)
         o.loops = 1;
     const rp_alloc *mem = o.mem ? o.mem : &rp__libc_alloc;
@@ -81,7 +84,11 @@ int rp_attach(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp_sy
               void *ud, rp_system **ret)
 {
     struct embedded *e;
-    int rc = uv ? embed(uv, root, arg, o, &e) : -EINVAL;
+    if (!uv) {
+        rp__report_opts(o ? o : &(rp_system_opts){0}, -EINVAL, "The uv_loop_t", "is NULL: rp_attach wants the host's, rp_open wants none");
+        return -EINVAL;
+    }
+    int rc = embed(uv, root, arg, o, &e);
     if (rc != 0)
         return rc;
     e->ended = ended; /* its loop 0 has not run yet: that is this thread's */

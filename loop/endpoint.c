@@ -490,7 +490,7 @@ int rp__endpoint_open(struct rp_loop *l, const char *path, const struct rp__word
     if (rc == 0 || path)
         return rc;
     /* who has set it wants to know; the program knows nothing of it, and goes on */
-    fprintf(stderr, "reparto: RP_INSPECT=%s: %s\n", dir, rp_strerror(rc));
+    rp__report(l->sys, &(rp_report){.kind = RP_REPORT_FAILURE, .err = rc}, "RP_INSPECT=%s: %s", dir, rp_strerror(rc));
     return 0;
 }
 

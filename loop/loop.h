@@ -75,6 +75,9 @@ struct rp_loop {
     int32_t quantum;           /* what is left of the round's messages; 0: it has not come to them yet */
     bool more;                 /* the turn ended with work left */
     bool stopping, stopped;
+    /* That runs it now, or did last (here.h). Written by it, compared by any that may have strayed: relaxed, it orders
+     * nothing. 0: none has. */
+    _Atomic uintptr_t thread;
     struct rp__hook ready;     /* rp_self, by their `ready` link */
     struct rp__hook yielded;   /* the same: who has yielded before the round came to its messages, and waits for those */
     struct rp__hook due;       /* timers of the floor above that have fired: dispatch takes them */

@@ -40,15 +40,28 @@ struct rp__reports { /* a system's */
 void rp__reports_open(struct rp__reports *r, rp_report_fn *tell, void *ud);
 void rp__reports_close(struct rp__reports *r);
 
-/* Tells *about, whose `text` and `skipped` are filled in here. From any thread of the system. `sys` NULL: there is none
- * yet, or none any more; then it goes to standard error. */
+/* Tells *about, whose `text` and `skipped` are filled in here. From any thread of the system. What a text holds that is
+ * no printable character (a peer may have made it up) is shown as '?'. `sys` NULL: there is none yet, or none any
+ * more; then it goes to standard error. */
 void rp__report(rp_system *sys, const rp_report *about, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same for a mistake after which going on would break memory: tells it, without a limit, and ends the process. */
+/* The same where there is no system yet: to `tell`, or standard error. Not kept, not limited. */
+void rp__report_by(rp_report_fn *tell, void *ud, const rp_report *about, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The same for a mistake after which going on would break memory: tells it, without a limit, on standard error and to
+ * the hook, and ends the process. */
 void rp__report_fatal(rp_system *sys, const rp_report *about, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
 
 /* Copies the last reports, at most `max` of them, the oldest first; returns how many. From any thread. */
 unsigned rp__reports_last(rp_system *sys, struct rp__report_kept *to, unsigned max);
+
+/* "failure", "message", ... : a kind in a word. */
+const char *rp__report_word(rp_report_kind kind);
+
+/* A mistake of whose code `me` runs, after which going on would break memory: "actor shop 0.3.1 (spawned at ...) " and the
+ * text. Ends the process. */
+void rp__misuse(const rp_self *me, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn, cold));
 
 #endif

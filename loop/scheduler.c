@@ -12,6 +12,7 @@
  */
 #include "loop/fork.h"
 #include "loop/held.h"
+#include "loop/here.h"
 #include "loop/rest.h"
 #include "loop/scope.h"
 #include "loop/system.h"
@@ -156,6 +157,7 @@ bool rp__work_left(struct rp_loop *l)
 static void begin_turn(struct rp_loop *l)
 {
     l->now = l->world->now(l);
+    atomic_store_explicit(&l->thread, rp__thread(), memory_order_relaxed);
     rp__stint_turn(&l->stint, l->sys->chaos ? (int32_t)(1 + rp__random_of(l) % 64) : RP__TURN_BUDGET);
     rp__load_note(&l->load, l->now, true);
     if (l->now >= l->sampler.look_at)
@@ -229,8 +231,14 @@ RP__NOIPA bool rp__turn(struct rp_loop *l)
 
 /* ---- waiting ------------------------------------------------------------------------------------- */
 
+void rp__strayed(const rp_self *me)
+{
+    rp__misuse(me, "has its `me` used on another thread: an rp_self is for its loop's thread alone. From others use rp_post, rp_try_put or rp_quit");
+}
+
 int rp__may_wait(const rp_self *me)
 {
+    rp__must_be_here(me);
     if (rp__forked(me->loop))
         return -EPERM;
     if (me->nowait)
@@ -273,6 +281,7 @@ int rp__may_park(rp_self *me, rp_time deadline)
 RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline)
 {
     struct rp_loop *l = me->loop;
+    rp__scope_sound(me, __builtin_frame_address(0));
     int rc = cancel ? rp__may_wait(me) : 0;
     if (rc == 0 && cancel && deadline <= l->now && deadline <= l->world->now(l))
         rc = -ETIMEDOUT;

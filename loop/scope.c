@@ -3,6 +3,7 @@
 
 #include "loop/fork.h"
 #include "loop/held.h"
+#include "loop/here.h"
 #include "loop/rest.h"
 #include "loop/system.h"
 
@@ -11,18 +12,44 @@
 #include <string.h>
 
 enum {
-    MAGIC = 0x53434f50,
     DEEP = 32, /* tasks that are still to be looked at, */
     FUEL = 256 /* and of all of them, when a rp_join has lasted */
 };
 
 const char rp__for_task[] = "join", rp__for_scope[] = "scope";
 
-static struct rp__scope *scope_of(rp_scope *s)
+/* ---- what a program gets wrong -------------------------------------------------------------------
+ * A scope that is left open has tasks, a timer and a place in a list that are on a stack which somebody else uses by now.
+ * It is found when its function returns from an actor, a task or a handler; else when the next scope or wait is begun.
+ */
+
+static const char CLOSE_IT[] = "rp_scope_close it on every path out of the function that opened it, also where that fails";
+
+void rp__scope_lost(const rp_self *me)
+{
+    rp__misuse(me, "has a scope that was left open: the function that opened it has returned. %s", CLOSE_IT);
+}
+
+void rp__returned_over_scope(const rp_self *me, const char *what)
+{
+    rp__misuse(me, "returned from its %s over an open scope. %s", what, CLOSE_IT);
+}
+
+static struct rp__scope *scope_of(rp_scope *s, const char *call)
 {
     struct rp__scope *in = (struct rp__scope *)(void *)s;
-    assert(in->magic == MAGIC && "this rp_scope is not open");
+    if (in->magic != RP__SCOPE_OPEN)
+        rp__report_fatal(0, &(rp_report){.kind = RP_REPORT_MISUSE}, "%s of an rp_scope that is not open: it was closed before, or never opened",
+                         call);
     return in;
+}
+
+/* Neither the innermost one again, nor one whose memory that has. */
+static void check_new(const rp_self *me, const struct rp__scope *s)
+{
+    uintptr_t at = (uintptr_t)s, up = (uintptr_t)me->scope;
+    if (up && (at > up ? at - up : up - at) < sizeof(rp_scope))
+        rp__misuse(me, "opens a scope where one is open already: the function that opened it has returned, or opens it twice. %s", CLOSE_IT);
 }
 
 static void cancel(struct rp__scope *s, enum rp__cause cause, const char *why);
@@ -33,12 +60,15 @@ static void deadline_fired(struct rp__timer *t, struct rp__wheel *w)
     cancel(RP__OF(struct rp__scope, deadline, t), RP__BY_DEADLINE, "deadline");
 }
 
-static void open_scope(rp_self *me, rp_scope *s, rp_time deadline, bool shield)
+static void open_scope(rp_self *me, rp_scope *s, rp_time deadline, bool shield, const void *frame)
 {
     struct rp__scope *in = (struct rp__scope *)(void *)s;
     struct rp__scope *up = me->scope;
+    rp__must_be_here(me);
+    check_new(me, in);
+    rp__scope_sound(me, frame);
     memset(in, 0, sizeof *in);
-    in->magic = MAGIC;
+    in->magic = RP__SCOPE_OPEN;
     in->owner = me;
     in->parent = up;
     rp__list_init(&in->tasks);
@@ -58,14 +88,14 @@ static void open_scope(rp_self *me, rp_scope *s, rp_time deadline, bool shield)
     me->scope = in;
 }
 
-void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline)
+RP__NOIPA void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline)
 {
-    open_scope(me, s, deadline, false);
+    open_scope(me, s, deadline, false, __builtin_frame_address(0));
 }
 
-void rp_scope_open_shielded(rp_self *me, rp_scope *s, rp_time deadline)
+RP__NOIPA void rp_scope_open_shielded(rp_self *me, rp_scope *s, rp_time deadline)
 {
-    open_scope(me, s, deadline, true);
+    open_scope(me, s, deadline, true, __builtin_frame_address(0));
 }
 
 /* ---- tasks --------------------------------------------------------------------------------------- */
@@ -73,7 +103,10 @@ void rp_scope_open_shielded(rp_self *me, rp_scope *s, rp_time deadline)
 static void task_ended(rp_self *me, int rc)
 {
     struct rp__scope *s = me->home;
-    assert(me->scope == s && "a task returned over an open scope");
+    if (me->scope != s)
+        rp__returned_over_scope(me, "function");
+    if (s->magic != RP__SCOPE_OPEN)
+        rp__scope_lost(me);
     rp__unlink(&me->sibling);
     if (me->task) {
         me->task->self = 0;
@@ -102,13 +135,16 @@ static void task_main(rp_self *me)
     task_ended(me, rc);
 }
 
-int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret)
+RP__NOIPA int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret)
 {
-    struct rp__scope *s = scope_of(scope);
+    struct rp__scope *s = scope_of(scope, "rp_go");
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
+    rp__scope_sound(me, __builtin_frame_address(0));
     if (rp__forked(l))
         return -EPERM;
-    assert(s->owner->loop == l && "a scope belongs to its loop");
+    if (s->owner->loop != l)
+        rp__misuse(me, "starts a task in a scope of another loop: a scope's tasks live where its opener does");
     if (s->cause != RP__NOT_CANCELLED)
         return -ECANCELED;
     if (me->nowait && s->owner == me) /* closing it would have to wait */
@@ -198,6 +234,7 @@ static void look_into_join(rp_self *me)
 
 int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline)
 {
+    rp__must_be_here(me);
     int rc = rp_check(me);
     if (rc == 0 && task->self && in_a_ring(task->self, me))
         rc = rp__waits_for_itself(me);
@@ -226,6 +263,7 @@ int rp_task_result(const rp_task *task, int *result)
 
 void rp_task_cancel(rp_task *task, const char *why)
 {
+    rp__must_be_here(task->scope->owner);
     if (task->self)
         rp__stop_self(task->self, why);
 }
@@ -247,10 +285,14 @@ static int result_of(const struct rp__scope *s, int rc)
     return rc;
 }
 
-int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
+RP__NOIPA int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
 {
-    struct rp__scope *s = scope_of(scope);
-    assert(me->scope == s && "scopes close in the reverse order of opening");
+    struct rp__scope *s = scope_of(scope, "rp_scope_close");
+    rp__must_be_here(me);
+    rp__scope_sound(me, __builtin_frame_address(0));
+    if (me->scope != s || s->owner != me)
+        rp__misuse(me, s->owner == me ? "closes a scope while one is open that it opened later: they close in reverse order, and %s"
+                                      : "closes a scope that another coroutine has opened: %s", CLOSE_IT);
     if (rp__forked(me->loop)) { /* its tasks are the parent's business */
         me->scope = s->parent;
         return -EPERM;
@@ -289,12 +331,15 @@ static void mark(struct rp__scope *s, enum rp__cause cause, const char *why, str
     *work = s;
 }
 
-/* The outermost shield from `s` outward, before `end`; NULL: none. */
-static struct rp__scope *shield_of(struct rp__scope *s, const struct rp__scope *end)
+/* The outermost shield of `self`, before `end`; NULL: none. */
+static struct rp__scope *shield_of(const rp_self *self, const struct rp__scope *end)
 {
     struct rp__scope *shield = 0;
-    for (; s != end; s = s->parent)
+    for (struct rp__scope *s = self->scope; s != end; s = s->parent) {
+        if (s->magic != RP__SCOPE_OPEN)
+            rp__scope_lost(self);
         shield = s->shield ? s : shield;
+    }
     return shield;
 }
 
@@ -302,7 +347,7 @@ static struct rp__scope *shield_of(struct rp__scope *s, const struct rp__scope *
  * them on the work list. Where there is none, its wait ends too. */
 static void cancel_chain(rp_self *self, const struct rp__scope *end, const char *why, struct rp__scope **work)
 {
-    struct rp__scope *shield = shield_of(self->scope, end);
+    struct rp__scope *shield = shield_of(self, end);
     for (struct rp__scope *s = shield ? shield->parent : self->scope; s != end; s = s->parent)
         mark(s, RP__FROM_OUTSIDE, why, work);
     if (!shield)
@@ -334,12 +379,14 @@ static void cancel(struct rp__scope *s, enum rp__cause cause, const char *why)
 
 void rp_scope_cancel(rp_scope *s, const char *why)
 {
-    cancel(scope_of(s), RP__BY_OWNER, why);
+    struct rp__scope *in = scope_of(s, "rp_scope_cancel");
+    rp__must_be_here(in->owner);
+    cancel(in, RP__BY_OWNER, why);
 }
 
 void rp__stop_self(rp_self *self, const char *why)
 {
-    struct rp__scope *shield = shield_of(self->scope, self->home), *work = 0;
+    struct rp__scope *shield = shield_of(self, self->home), *work = 0;
     bool *stopped = shield ? &shield->hides : &self->stopped;
     if (*stopped)
         return;

@@ -17,8 +17,10 @@
 
 enum rp__cause { RP__NOT_CANCELLED, RP__BY_FAILURE, RP__BY_DEADLINE, RP__BY_OWNER, RP__FROM_OUTSIDE };
 
+enum { RP__SCOPE_OPEN = 0x53434f50 }; /* else it was never opened, or has been closed, or its memory is used otherwise */
+
 struct rp__scope {
-    uint32_t magic;
+    uint32_t magic;            /* RP__SCOPE_OPEN */
     uint8_t cause;             /* enum rp__cause: 0, it goes on */
     int rc;                    /* the first failure */
     unsigned live;             /* tasks that have not ended */
@@ -37,9 +39,29 @@ struct rp__scope {
 
 _Static_assert(sizeof(struct rp__scope) <= sizeof(rp_scope), "the public struct holds it");
 
+void rp__returned_over_scope(const rp_self *me, const char *what) __attribute__((noreturn, cold)); /* "handler" */
+
+/* The innermost scope is not open: a function has returned without closing it, and its memory is another's. */
+void rp__scope_lost(const rp_self *me) __attribute__((noreturn, cold));
+
 static inline bool rp__cancelled(const rp_self *me)
 {
-    return me->stopped || (me->scope && me->scope->cause != RP__NOT_CANCELLED);
+    const struct rp__scope *s = me->scope;
+    if (!s)
+        return me->stopped;
+    if (__builtin_expect(s->magic != RP__SCOPE_OPEN, 0))
+        rp__scope_lost(me);
+    return me->stopped || s->cause != RP__NOT_CANCELLED;
+}
+
+/* A scope lies on its opener's stack, which grows down: one below the frame of who is called now belongs to a function that
+ * has returned. `frame`: __builtin_frame_address(0), of a function that is not inlined. */
+static inline void rp__scope_sound(const rp_self *me, const void *frame)
+{
+    const char *s = (const char *)me->scope;
+    bool left = s && s >= me->low && s < (const char *)frame && s < (const char *)me;
+    if (__builtin_expect(left || (s && me->scope->magic != RP__SCOPE_OPEN), 0))
+        rp__scope_lost(me);
 }
 
 struct rp_task {

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LOOPS = 1023 }; /* ten bits of an address, less one */
-
 static void *libc_alloc(void *ud, size_t size)
 {
     (void)ud;
@@ -80,7 +78,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
     unsigned cpus = rp__os_cpus();
     unsigned n = o->loops ? o->loops : cpus;
-    if (n > MAX_LOOPS)
+    if (n > RP__LOOPS_MAX)
         return -EINVAL;
     rp_system *sys = mem->alloc(mem->ud, sizeof *sys);
     if (!sys)

@@ -9,6 +9,8 @@
 #include "loop/report.h"
 #include "loop/stall.h"
 
+enum { RP__LOOPS_MAX = 1023 }; /* ten bits of an address, less one */
+
 /* What the floors above do for a loop. Set before the first turn; never changes. */
 struct rp__floor {
     int  (*open)(struct rp_loop *l);
@@ -17,6 +19,7 @@ struct rp__floor {
     void (*suspended)(rp_self *me);       /* a handler is about to wait: it keeps this stack */
     void (*discard)(struct rp_loop *l, struct rp__slot *s); /* nobody will read it any more */
     const char *(*name)(const rp_self *me); /* of its actor, for reports */
+    void (*about)(const rp_self *me, rp_report *about, char *to, size_t size); /* the same in words, for a report that fills in the rest */
     void (*overdue)(rp_self *me);         /* it has waited long for what somebody holds, or for a task. NULL: nobody looks into it */
     void (*at)(const rp_self *me, struct rp_stall *ret); /* who it is, and at what; of a thread that stands still */
     void (*overran)(struct rp_loop *l, rp_time took); /* one thing has, more than the budget; whose it was runs, or has run last on the scheduler's stack */

@@ -2,6 +2,7 @@
 #include "mailbox/message.h"
 
 #include "loop/os.h"
+#include "loop/system.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -122,6 +123,31 @@ void rp__msg_end(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
     rp__msg_release(l, s);
 }
 
+/* ---- what is no message any more ----------------------------------------------------------------- */
+
+const rp_type rp__gone_type = {.name = "rp.gone"};
+
+static const char *type_name(const rp_msg *m)
+{
+    const rp_type *t = rp__type(rp__msg_gone(m) ? m->slot.from : m->slot.type);
+    return t && t->name ? t->name : "?";
+}
+
+void rp__used_gone(const rp_self *me, const rp_msg *m, const char *call)
+{
+    static const char what[] = "of a message that it has dropped or sent before: whoever gives it away must not touch it again";
+    if (me)
+        rp__misuse(me, "calls %s (%s) %s", call, type_name(m), what);
+    rp__report_fatal(0, &(rp_report){.kind = RP_REPORT_MISUSE}, "an actor calls %s (%s) %s", call, type_name(m), what);
+}
+
+void rp__not_to_drop(const rp_self *me, const rp_msg *m)
+{
+    rp__must_live(me, m, "rp_msg_drop");
+    rp__misuse(me, "drops the message that its handler was called with (%s): that one is the runtime's, and ends when the handler returns. "
+               "rp_keep makes it the actor's", type_name(m));
+}
+
 /* ---- for users ----------------------------------------------------------------------------------- */
 
 rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
@@ -151,6 +177,7 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
 
 void *rp_msg_fill(rp_msg *m)
 {
+    rp__must_live(0, m, "rp_msg_fill");
     struct rp__big *b = rp__flags(m->slot.type) & RP__F_BIG ? rp__big_of(slot_of(m)) : 0;
     assert(!(b && rp__big_shared(b)) && "others read this body too");
     if (b && b->fixed)
@@ -160,7 +187,10 @@ void *rp_msg_fill(rp_msg *m)
 
 const void *rp_body(const rp_msg *m, const rp_type *t)
 {
-    return rp__type(m->slot.type) == t ? rp__body_of(slot_of(m)) : 0;
+    if (__builtin_expect(rp__type(m->slot.type) == t, 1))
+        return rp__body_of(slot_of(m));
+    rp__must_live(0, m, "rp_body");
+    return 0;
 }
 
 const rp_type *rp_type_of(const rp_msg *m)

@@ -56,6 +56,8 @@ enum {
 
 _Static_assert(_Alignof(rp_type) >= 8, "the low bits of a type's address are ours");
 
+extern const rp_type rp__gone_type; /* of a block that is no message any more */
+
 enum {
     RP__HEAD = 24,
     RP__EXT_MAX = 48,
@@ -215,7 +217,27 @@ static inline rp_msg *rp__msg_hold(struct rp_loop *l, struct rp__slot *s)
 /* Frees an owned message's block and nothing else: its contents have moved on. */
 static inline void rp__msg_shell_free(struct rp_loop *l, struct rp__slot *s)
 {
-    rp__pool_free(&l->pool, s, (size_t)rp__slots(s->type) * RP__SLOT);
+    size_t size = (size_t)rp__slots(s->type) * RP__SLOT;
+    s->from = s->type; /* for who looks what it was */
+    s->type = rp__word(&rp__gone_type, RP__F_SYSTEM | RP__F_TAKEN);
+    rp__pool_free(&l->pool, s, size);
+}
+
+/* Whoever uses a message that has been dropped or sent finds this in it, until its block is another's: no message
+ * that a user has is of RP__F_SYSTEM. */
+static inline bool rp__msg_gone(const rp_msg *m)
+{
+    return __builtin_expect((m->slot.type & RP__FLAG(RP__F_SYSTEM)) != 0, 0);
+}
+
+/* The process ends, with a line. `me` NULL: it is not known. */
+void rp__used_gone(const rp_self *me, const rp_msg *m, const char *call) __attribute__((noreturn, cold));
+void rp__not_to_drop(const rp_self *me, const rp_msg *m) __attribute__((noreturn, cold)); /* it is gone, or a handler's */
+
+static inline void rp__must_live(const rp_self *me, const rp_msg *m, const char *call)
+{
+    if (rp__msg_gone(m))
+        rp__used_gone(me, m, call);
 }
 
 /* Releases what a message owns, and the block of an owned one, without counting anything. */

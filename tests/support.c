@@ -6,8 +6,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <uv.h>
 
 static const rp_field num_fields[] = {
@@ -142,6 +146,74 @@ void everywhere(root_fn *fn, void *arg)
         rp_system_opts sim = {.loops = (unsigned)(1 + i % 3), .sim_seed = seed + i};
         check_eq(run_with(fn, arg, &sim), 0);
     }
+}
+
+/* ---- reports ------------------------------------------------------------------------------------- */
+
+void reports_init(struct reports *r)
+{
+    memset(r, 0, sizeof *r);
+    pthread_mutex_init(&r->lock, 0);
+}
+
+void reported(const rp_report *r, void *ud)
+{
+    struct reports *all = ud;
+    pthread_mutex_lock(&all->lock);
+    unsigned i = all->n++;
+    all->skipped += r->skipped;
+    if (i < 64) {
+        all->r[i] = *r;
+        snprintf(all->text[i], sizeof all->text[i], "%s", r->text);
+        all->r[i].text = all->text[i];
+    }
+    pthread_mutex_unlock(&all->lock);
+}
+
+const rp_report *report_with(struct reports *r, const char *part)
+{
+    const rp_report *found = 0;
+    pthread_mutex_lock(&r->lock);
+    for (unsigned i = 0; !found && i < r->n && i < 64; i++)
+        if (strstr(r->text[i], part))
+            found = &r->r[i];
+    pthread_mutex_unlock(&r->lock);
+    return found;
+}
+
+static void run_to_death(root_fn *fn, void *arg, int fd)
+{
+    rp_actor root = {.name = "root", .run = fn};
+    rp_system_opts o = {.loops = 1};
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    signal(SIGABRT, SIG_DFL); /* a test's runner may have one of its own */
+    dup2(fd, STDERR_FILENO);
+    alarm(60);
+    _exit(rp_run(&root, arg, &o) == 0 ? 0 : 1);
+}
+
+void dies_saying(root_fn *fn, void *arg, const char *part)
+{
+    char said[8192];
+    size_t n = 0;
+    int ends[2], status = 0;
+    check(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        run_to_death(fn, arg, ends[1]);
+    close(ends[1]);
+    for (ssize_t got; n < sizeof said - 1 && (got = read(ends[0], said + n, sizeof said - 1 - n)) > 0;)
+        n += (size_t)got;
+    said[n] = 0;
+    close(ends[0]);
+    check(waitpid(pid, &status, 0) == pid);
+#if defined(__SANITIZE_ADDRESS__)
+    check(!WIFEXITED(status) || WEXITSTATUS(status) != 0, "it goes on");
+#else
+    check(strstr(said, part) != NULL, "it said \"%s\", not \"%s\"", said, part);
+    check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x, having said \"%s\"", (unsigned)status, said);
+#endif
 }
 
 /* ---- messages ------------------------------------------------------------------------------------ */

@@ -9,6 +9,8 @@
 #include "reparto/reparto.h"
 #include "tests/test.h"
 
+#include <pthread.h>
+
 typedef int root_fn(rp_self *me, void *arg);
 
 /* Runs `fn` as the root with the given options (NULL: defaults); its result. Checks the books; simulated, after
@@ -22,6 +24,22 @@ run_fn run_attached, run_ticked;
 /* Runs `fn` on one loop, on three, on three under a chaotic scheduler, inside a host that runs libuv, ticked by
  * a host that runs poll, and simulated with several seeds. Each must return 0. */
 void everywhere(root_fn *fn, void *arg);
+
+/* What has been reported: rp_system_opts.on_report is `reported`, and report_ud one of these. From any thread. */
+struct reports {
+    pthread_mutex_t lock;
+    unsigned n;         /* all of them; the first are kept */
+    uint64_t skipped;
+    rp_report r[64];
+    char text[64][512];
+};
+void reports_init(struct reports *r);
+void reported(const rp_report *r, void *ud);
+const rp_report *report_with(struct reports *r, const char *part); /* the first whose text has that; NULL: none has */
+
+/* Runs `fn` as the root of one loop, in a child. It must die of abort(), having said that on standard error. Under
+ * AddressSanitizer that may be found earlier, and said otherwise. */
+void dies_saying(root_fn *fn, void *arg, const char *part);
 
 /* An allocator that counts, and fails the `fail_at`-th call (and all after it, if `from_then_on`). */
 struct test_mem {

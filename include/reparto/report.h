@@ -8,7 +8,10 @@
  * error in words, and what to do about it.
  *
  * At most 20 reports of a kind are told in a second, by each system; the next one says how many were left out. The
- * last 64 are kept, and `reparto failures PID` lists them.
+ * last 64 are kept, also those that were left out, and `reparto failures PID` lists them.
+ *
+ * A mistake after which going on would break memory (a scope that was left open, a message that was dropped twice, `me`
+ * on another thread) is told on standard error and to the hook, and then the process ends by abort().
  */
 #ifndef REPARTO_REPORT_H
 #define REPARTO_REPORT_H
@@ -37,7 +40,8 @@ typedef struct rp_report {
     uint64_t skipped; /* reports of this kind that were left out since the last one that was told */
 } rp_report;
 
-/* Called on the thread where it happened, in the middle of what goes on there: must not wait, nor call reparto. */
+/* Called on the thread where it happened, in the middle of what goes on there: must not wait, nor call reparto. Several
+ * loops may call it at once. `ud`: rp_system_opts.report_ud. */
 typedef void rp_report_fn(const rp_report *r, void *ud);
 
 #ifdef __cplusplus
