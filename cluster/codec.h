@@ -58,6 +58,7 @@ struct rp__plan { /* what to do with each announced field */
     char name[RP__WIRE_NAME + 1];
     uint16_t nfields;
     bool carries_tokens;
+    uint8_t told; /* what has been reported of it (refused.c) */
     uint64_t peer, link; /* who announced it: what it lends it hears of again */
     struct rp__step {
         uint8_t kind;    /* as announced */

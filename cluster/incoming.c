@@ -54,7 +54,7 @@ struct arrival {
     rp_time deadline;
     unsigned flags;      /* RP__F_ */
     uint32_t wire_bytes; /* of the target's credit */
-    const struct rp__plan *plan;
+    struct rp__plan *plan;
     struct rp__in body;
 };
 
@@ -71,6 +71,7 @@ static void break_tokens(struct rp__link *k, const struct arrival *a, bool all)
 static void refuse(struct rp__link *k, const struct arrival *a, int err)
 {
     struct rp_loop *l = k->home;
+    rp__message_refused(k, a->plan, err);
     rp__tally(l, RP__DROPPED_WHY + RP_DROPPED_REFUSED, 1);
     rp__tally(l, RP__DROPPED, 1);
     break_tokens(k, a, true);
@@ -196,6 +197,8 @@ static void relay_reply(struct rp__link *k, const struct arrival *a, const struc
         rp__pool_free(&l->pool, body, t->size + outside + 1);
     }
     break_tokens(k, a, rc != 0);
+    if (rc != 0)
+        rp__message_refused(k, a->plan, rc);
     if (rc != 0)
         (void)!rp__remote_no_reply(l, who->via, who->call, rc);
 }

@@ -213,6 +213,7 @@ static void go_down(struct rp__link *k, int reason)
     bool known = k->state >= RP__L_JOINING;
     rp__unlink(&k->strange);
     rp__pulse_remove(k);
+    rp__link_refused(k, known, reason);
     k->state = RP__L_DOWN;
     k->reason = reason;
     if (rp__traces(k->home, RP__T_LINK))

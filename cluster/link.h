@@ -190,6 +190,10 @@ int  rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f);
 void rp__remote_end(struct rp__link *k, int reason);     /* under no lock; `down` is set */
 void rp__remote_free(struct rp__link *k);
 
+/* refused.c: what is reported. It goes down before it is up, or (`known`) when it was. */
+void rp__link_refused(const struct rp__link *k, bool known, int reason);
+void rp__message_refused(struct rp__link *k, struct rp__plan *p, int err); /* it cannot be made here */
+
 /* Gives the link up: something that must not be lost could not be said, for want of memory, or because so much waits that the
  * peer does not read (-ENOBUFS). Any thread. */
 void rp__link_lose(struct rp__link *k, int rc);

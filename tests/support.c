@@ -170,6 +170,11 @@ void reported(const rp_report *r, void *ud)
     pthread_mutex_unlock(&all->lock);
 }
 
+void unreported(const rp_report *r, void *ud)
+{
+    (void)r, (void)ud;
+}
+
 const rp_report *report_with(struct reports *r, const char *part)
 {
     const rp_report *found = 0;

@@ -35,6 +35,7 @@ struct reports {
 };
 void reports_init(struct reports *r);
 void reported(const rp_report *r, void *ud);
+void unreported(const rp_report *r, void *ud); /* for who fails on purpose: nothing is said */
 const rp_report *report_with(struct reports *r, const char *part); /* the first whose text has that; NULL: none has */
 
 /* Runs `fn` as the root of one loop, in a child. It must die of abort(), having said that on standard error. Under
