@@ -51,6 +51,7 @@ const struct rp__word rp__words[] = {
     {"dump", "loops and actors, for people", rp__say_dump, rp__say_dump_alone},
     {"ledger", "how the messages so far have ended", say_ledger, say_ledger_alone},
     {"dead", "messages that ended unread, the last first", rp__say_dead, 0},
+    {"failures", "the last reports: failures, refusals, mistakes", rp__say_failures, rp__say_failures_alone},
     {"metrics", "counters and times, for Prometheus", rp__say_metrics, rp__say_metrics_alone},
     {0, 0, 0, 0},
 };

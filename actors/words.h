@@ -13,6 +13,8 @@ int rp__inject(rp_self *me, struct rp__text *t, const char *rest);      /* injec
 int rp__say_profile(rp_self *me, struct rp__text *t, const char *rest); /* profile.c */
 int rp__say_trace(rp_self *me, struct rp__text *t, const char *rest);   /* tracer.c */
 int rp__say_dead(rp_self *me, struct rp__text *t, const char *rest);    /* dead.c */
+int rp__say_failures(rp_self *me, struct rp__text *t, const char *rest); /* failures.c */
+int rp__say_failures_alone(rp_system *sys, struct rp__text *t, const char *rest);
 int rp__say_metrics(rp_self *me, struct rp__text *t, const char *rest); /* metrics.c */
 int rp__say_metrics_alone(rp_system *sys, struct rp__text *t, const char *rest); /* but for what has to be counted */
 

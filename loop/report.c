@@ -74,17 +74,18 @@ static bool admit(rp_system *sys, rp_report *about)
     return told;
 }
 
-unsigned rp__reports_last(rp_system *sys, struct rp__report_kept *to, unsigned max)
+bool rp__reports_next(rp_system *sys, uint64_t *number, struct rp__report_kept *to)
 {
     struct rp__reports *r = &sys->reports;
     pthread_mutex_lock(&r->lock);
-    uint64_t n = r->count < RP__REPORT_LAST ? r->count : RP__REPORT_LAST;
-    if (n > max)
-        n = max;
-    for (uint64_t i = 0; i < n; i++)
-        to[i] = r->kept[(r->count - n + i) % RP__REPORT_LAST];
+    uint64_t oldest = r->count < RP__REPORT_LAST ? 0 : r->count - RP__REPORT_LAST;
+    if (*number < oldest)
+        *number = oldest;
+    bool there = *number < r->count;
+    if (there)
+        *to = r->kept[*number % RP__REPORT_LAST];
     pthread_mutex_unlock(&r->lock);
-    return (unsigned)n;
+    return there;
 }
 
 /* ---- telling ------------------------------------------------------------------------------------- */

@@ -54,8 +54,9 @@ void rp__report_by(rp_report_fn *tell, void *ud, const rp_report *about, const c
 void rp__report_fatal(rp_system *sys, const rp_report *about, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
 
-/* Copies the last reports, at most `max` of them, the oldest first; returns how many. From any thread. */
-unsigned rp__reports_last(rp_system *sys, struct rp__report_kept *to, unsigned max);
+/* The oldest report that is kept and whose number is at least *number, which becomes its number; they count from 0. False:
+ * there is none. From any thread. */
+bool rp__reports_next(rp_system *sys, uint64_t *number, struct rp__report_kept *to);
 
 /* "failure", "message", ... : a kind in a word. */
 const char *rp__report_word(rp_report_kind kind);

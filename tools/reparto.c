@@ -27,6 +27,7 @@ static const char usage[] =
     "  trace WHERE CATEGORY,... [MS]   what happens, as it happens, for 10,000 ms\n"
     "  stop WHERE REF|NAME     ends an actor, as rp_stop does\n"
     "  send WHERE REF|NAME 'TYPE{FIELD=VALUE ...}'   a message to an actor, written as traces print it\n"
+    "  failures WHERE          the last reports: what failed and nobody took, who was refused, what was done wrong\n"
     "  dump WHERE              all of it, as the program itself would write it\n"
     "  ask WHERE WORD [...]    whatever it answers; `ask WHERE help` says what\n"
     "\n"
@@ -111,6 +112,8 @@ int main(int argc, char **argv)
         return read_along(&t, rest);
     if (strcmp(command, "send") == 0 && *rest)
         return print_answer(&t, "send", rest);
+    if (strcmp(command, "failures") == 0)
+        return print_answer(&t, "failures", "");
     if (strcmp(command, "dump") == 0)
         return print_answer(&t, "dump", "");
     if (strcmp(command, "ask") == 0 && *rest) {

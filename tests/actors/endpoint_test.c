@@ -73,6 +73,32 @@ TEST(endpoint, answers_within_hosts)
     check_eq(access(path, F_OK), -1);
 }
 
+static int fails(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_fail(me, -EPROTO, "no such order");
+}
+
+static int asks_who_failed(rp_self *me, void *arg)
+{
+    static const rp_actor shop = {.name = "shop", .run = fails};
+    struct ask a;
+    check_str(ask(me, &a, arg, "failures\n"), "ago_ms kind report\nok\n");
+    check_eq(rp_spawn(me, &shop, NULL, NULL), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    ask(me, &a, arg, "failures\n");
+    const char *line = strstr(a.answer, " failure actor shop ");
+    check(line && strstr(line, "failed: -71, ") && strstr(line, "why: no such order") && ends_with(a.answer, "\nok\n"), "%s", a.answer);
+    return 0;
+}
+
+TEST(endpoint, says_who_failed)
+{
+    const char *path = socket_path("failed");
+    rp_system_opts o = {.loops = 1, .inspect = path, .on_report = unreported};
+    check_eq(run_with(asks_who_failed, (void *)(uintptr_t)path, &o), -EPROTO);
+}
+
 static int asks_by_http(rp_self *me, void *arg)
 {
     struct ask a;

@@ -131,6 +131,16 @@ ok nobody nobody
 
 dump() { show dump "$pid" && has "$work/shown" '^loop load%' '^0\.3\.1 +full +waiting +[0-9]+ in its mailbox, the oldest.* - 100% asleep$'; }
 ok dump dump
+failures() {
+    local n
+    printf f >&7
+    for n in $(seq 50); do
+        show failures "$pid" && grep -q loser "$work/shown" && break
+        sleep 0.1
+    done
+    has "$work/shown" '^ago_ms kind report$' '^[0-9]+ failure actor loser [0-9.]+ failed: -71, protocol error.*; why: as planted\. '
+}
+ok failures failures
 words() { show ask "$pid" help && has "$work/shown" '^actors ' '^stack ' && ! show ask "$pid" nonsense; }
 ok words words
 
@@ -256,7 +266,7 @@ sends() {
 }
 ok sends sends
 sends_no_nonsense() {
-    { ! show send "$pid" full 'planted.num{n=-1}'; } && has "$work/shown" 'error: Numerical result out of range' &&
+    { ! show send "$pid" full 'planted.num{n=-1}'; } && has "$work/shown" 'error: a number is too large' &&
         { ! show send "$pid" full 'planted.num{m=1}'; } && has "$work/shown" 'error: an argument' &&
         { ! show send "$pid" post-office 'planted.num{n=1}'; } && has "$work/shown" 'error: no such actor' &&
         { ! show send "$pid" full "planted.num{$(printf '%5000s')}"; } && has "$work/shown" 'longer than 4095 bytes' &&

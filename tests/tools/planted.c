@@ -317,9 +317,16 @@ static int read_one(void *arg) /* off the loop: 1, or 0 at the end */
     return read(STDIN_FILENO, arg, 1) > 0;
 }
 
+static int lose(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_fail(me, -EPROTO, "as planted");
+}
+static const rp_actor loser = {.name = "loser", .run = lose};
+
 static int obey(rp_self *me)
 {
-    rp_ref h[2], b;
+    rp_ref h[2], b, lost;
     char c;
     int rc = rp_spawn(me, &hog, &(rp_spawn_opts){.on = RP_LOOP(0)}, &h[0]);
     if (rc == 0)
@@ -327,7 +334,7 @@ static int obey(rp_self *me)
     if (rc == 0)
         rc = rp_spawn(me, &burner, &(rp_spawn_opts){.on = RP_LOOP(1)}, &b);
     while (rc == 0 && (rc = rp_offload(me, read_one, &c, RP_FOREVER)) > 0) {
-        rc = c == 'h' || c == 'a' ? tell(me, h[1], 0) : c == 'b' ? tell(me, b, 1) : 0;
+        rc = c == 'f' ? rp_spawn(me, &loser, NULL, &lost) : c == 'h' || c == 'a' ? tell(me, h[1], 0) : c == 'b' ? tell(me, b, 1) : 0;
         if (rc == 0)
             rc = rp_yield(me); /* before our own loop is held it has gone out */
         if (rc == 0 && c == 'a')
