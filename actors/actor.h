@@ -334,14 +334,15 @@ struct rp__errand { /* one of these is called, once, by whoever has it then */
 /* Never fails: what can be sent at no other time. Takes from the reserve when memory is out; dispatch
  * stops taking messages while the reserve is short. */
 void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, uint64_t a, uint64_t b);
-void rp__post_sure(struct rp_loop *l, const struct rp__slot *s); /* of one slot, to where `to` is */
+enum { RP__SURE_SLOTS = 2 }; /* of what may not be lost, RP__F_SURE, at most */
+void rp__post_sure(struct rp_loop *l, const struct rp__slot *s); /* of so many slots, to where `to` is */
 void rp__post_made(struct rp_loop *l, struct rp__spill *s);       /* the same, made before: it never fails */
 struct rp__spill *rp__spill_new(struct rp_loop *l); /* of one slot, for later; NULL: no memory */
 bool rp__reserve_ready(struct rp_loop *l);
 struct rp__spill *rp__reserve_take(struct rp_loop *l); /* NULL: it is spent, and a signal lost */
 void rp__reserve_fini(struct rp_loop *l);
 bool rp__hold_over(struct rp_loop *l, struct rp__slot *s); /* a message nobody may lose, and no memory: later. False: it is lost */
-bool rp__held_take(struct rp_loop *l, struct rp__slot *ret); /* the next of those; false: none */
+bool rp__held_take(struct rp_loop *l, struct rp__slot ret[RP__SURE_SLOTS]); /* the next of those; false: none */
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
 void rp__signal_undone(struct rp_loop *l, struct rp__slot *s); /* its system has ended: what it brought is freed */
 

@@ -19,10 +19,11 @@ static void look_again(struct rp__timer *t, struct rp__wheel *w)
 bool rp__hold_over(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__actors *t = l->actors;
-    if (!(rp__flags(s->type) & RP__F_SURE) || rp__slots(s->type) > 1 || t->nreserve <= FOR_SIGNALS)
+    if (!(rp__flags(s->type) & RP__F_SURE) || rp__slots(s->type) > RP__SURE_SLOTS || t->nreserve <= FOR_SIGNALS)
         return false;
     struct rp__spill *record = rp__reserve_take(l);
-    record->slot[0] = *s;
+    record->n = rp__slots(s->type);
+    memcpy(record->slot, s, record->n * sizeof *s);
     record->slot[0].type &= ~RP__FLAG(RP__F_OWNED);
     rp__list_push(&t->held, &record->link);
     t->nheld++;
@@ -35,14 +36,14 @@ bool rp__hold_over(struct rp_loop *l, struct rp__slot *s)
     return true;
 }
 
-bool rp__held_take(struct rp_loop *l, struct rp__slot *ret)
+bool rp__held_take(struct rp_loop *l, struct rp__slot ret[RP__SURE_SLOTS])
 {
     struct rp__actors *t = l->actors;
     struct rp__hook *at = t->nheld ? rp__list_pop(&t->held) : 0;
     if (!at)
         return false;
     struct rp__spill *record = RP__OF(struct rp__spill, link, at);
-    *ret = record->slot[0];
+    memcpy(ret, record->slot, record->n * sizeof *ret);
     rp__list_push(&t->reserve, at);
     t->nreserve++;
     t->nheld--;

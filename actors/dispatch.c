@@ -267,7 +267,7 @@ __attribute__((noinline)) static void call_with_copy(struct rp_loop *l, rp_self 
     if (rp__slots(s->type) > 1) {
         rp_msg *m = rp__msg_hold(l, s);
         if (!m)
-            rp__drop(l, s, RP_DROPPED_MEMORY);
+            rp__no_memory(l, s);
         else
             call_handler(l, me, a, &m->slot);
         return;
@@ -445,7 +445,7 @@ RP__NOIPA static void dispatch_due(struct rp_loop *l, rp_self *me)
 /* What there was no memory to keep; once each. A handler that waits leaves the rest to another round. */
 RP__NOIPA static void dispatch_held(struct rp_loop *l, rp_self *me)
 {
-    struct rp__slot one, *s = &one;
+    struct rp__slot held[RP__SURE_SLOTS], *s = held;
     __asm__("" : "+r"(s)); /* gcc does not see that none is longer, and warns */
     l->source = l->index;
     for (uint32_t n = l->actors->nheld; n > 0 && rp__stint_goes_on(&l->stint) && rp__held_take(l, s); n--) {

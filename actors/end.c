@@ -67,7 +67,7 @@ void rp__actor_remains(struct rp_loop *l, struct rp__actor *a)
     if (a->state)
         rp__pool_free(&l->pool, a->state, a->kind->state_size);
     if (a->farewell)
-        rp__pool_free(&l->pool, a->farewell, sizeof *a->farewell + sizeof *a->farewell->slot);
+        rp__spill_free(l, a->farewell);
     if (a->flags & RP__A_GUEST)
         rp__guest_gone(l, a);
     rp__actor_free(l, a);

@@ -55,7 +55,7 @@ void rp__kept_free(struct rp_loop *l, struct rp__actor *a)
     if (k->left)
         rp__msg_cancel(l, &k->left->slot);
     if (k->fell)
-        rp__pool_free(&l->pool, k->fell, sizeof *k->fell + sizeof *k->fell->slot);
+        rp__spill_free(l, k->fell);
     rp__pool_free(&l->pool, k, sizeof *k);
     a->extra->kept = 0;
 }

@@ -46,7 +46,7 @@ static void bond_free(struct rp_loop *l, struct rp__bond *b)
         return;
     rp__unlink(&b->link);
     if (b->exit)
-        rp__pool_free(&l->pool, b->exit, sizeof *b->exit + sizeof *b->exit->slot);
+        rp__spill_free(l, b->exit);
     rp__pool_free(&l->pool, b, sizeof *b);
 }
 

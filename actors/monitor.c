@@ -16,6 +16,7 @@ static const rp_field down_fields[] = {
     RP_FIELD(struct rp_down, who, RP_REF),
     RP_FIELD(struct rp_down, reason, RP_I32),
     RP_FIELD(struct rp_down, name, RP_CHARS),
+    RP_FIELD(struct rp_down, why, RP_CHARS),
 };
 const rp_type rp_down_type = RP_TYPE("rp.down", struct rp_down, down_fields);
 
@@ -27,7 +28,7 @@ static const rp_field exit_fields[] = {
 const rp_type rp_exit_type = RP_TYPE("rp.exit", struct rp_exit, exit_fields);
 
 _Static_assert(sizeof(struct rp_exit) <= RP__SLOT - RP__HEAD, "one slot");
-_Static_assert(sizeof(struct rp_down) <= RP__SLOT - RP__HEAD, "one slot");
+_Static_assert(sizeof(struct rp_down) <= RP__SURE_SLOTS * RP__SLOT - RP__HEAD, "what may not be lost");
 
 static struct rp_down down_of(struct rp_loop *l, uint64_t target, const struct rp__actor *a, int reason)
 {
@@ -37,27 +38,27 @@ static struct rp_down down_of(struct rp_loop *l, uint64_t target, const struct r
     return d;
 }
 
-static struct rp__slot down_slot(uint64_t watcher, uint64_t from, const struct rp_down *d)
+static void put_down(struct rp__slot s[RP__SURE_SLOTS], uint64_t watcher, uint64_t from, const struct rp_down *d)
 {
-    struct rp__slot s = {watcher, from, rp__word(&rp_down_type, RP__F_SURE), {0}};
-    memcpy(s.body, d, sizeof *d);
-    return s;
+    s[0] = (struct rp__slot){watcher, from, rp__word(&rp_down_type, RP__F_SURE | (RP__SURE_SLOTS - 1)), {0}};
+    memcpy(rp__body_of(s), d, sizeof *d);
 }
 
 void rp__down_now(struct rp_loop *l, uint64_t watcher, const struct rp_down *d)
 {
-    struct rp__slot s = down_slot(watcher, 0, d);
+    struct rp__slot s[RP__SURE_SLOTS];
+    put_down(s, watcher, 0, d);
     if (rp__traces(l, RP__T_LINK))
         rp__trace_down(l, d->who, d->reason, watcher);
     rp__tally(l, RP__SENT, 1);
-    rp__post_sure(l, &s);
+    rp__post_sure(l, s);
 }
 
 int rp__watch_new(struct rp_loop *l, struct rp__actor *a, uint64_t watcher, uint64_t via, uint64_t id)
 {
     struct rp__extra *x = rp__extra(l, a);
     struct rp__watch *w = x ? rp__pool_get(&l->pool, sizeof *w) : 0;
-    struct rp__spill *down = w ? rp__spill_new(l) : 0;
+    struct rp__spill *down = w ? rp__spill_of(l, RP__SURE_SLOTS) : 0;
     if (!down) {
         if (w)
             rp__pool_free(&l->pool, w, sizeof *w);
@@ -65,7 +66,7 @@ int rp__watch_new(struct rp_loop *l, struct rp__actor *a, uint64_t watcher, uint
     }
     *w = (struct rp__watch){.via = via, .id = id, .down = down};
     struct rp_down d = down_of(l, a->addr, a, 0);
-    down->slot[0] = down_slot(watcher, a->addr, &d);
+    put_down(down->slot, watcher, a->addr, &d);
     rp__list_push(&x->watches, &w->link);
     a->flags |= RP__A_WATCHED;
     if (rp__traces(l, RP__T_LINK))
@@ -92,7 +93,7 @@ void rp__watch_free(struct rp_loop *l, struct rp__watch *w)
     rp__unlink(&w->link);
     rp__unlink(&w->peer);
     if (w->down)
-        rp__pool_free(&l->pool, w->down, sizeof *w->down + sizeof *w->down->slot);
+        rp__spill_free(l, w->down);
     rp__pool_free(&l->pool, w, sizeof *w);
 }
 
@@ -131,12 +132,14 @@ void rp__watches_fire(struct rp_loop *l, struct rp__actor *a)
     for (struct rp__hook *at; (at = rp__list_pop(&a->extra->watches));) {
         struct rp__watch *w = RP__OF(struct rp__watch, link, at);
         struct rp_down d = down_of(l, a->addr, a, a->reason);
+        if (a->why)
+            memcpy(d.why, a->why, strnlen(a->why, sizeof d.why - 1));
         if (rp__traces(l, RP__T_LINK))
             rp__trace_down(l, d.who, d.reason, w->down->slot[0].to);
         if (w->via) {
             rp__runtime(l)->route->down(l, w->via, w->id, &d);
         } else {
-            memcpy(w->down->slot[0].body, &d, sizeof d);
+            memcpy(rp__body_of(w->down->slot), &d, sizeof d);
             rp__tally(l, RP__SENT, 1);
             rp__post_made(l, w->down);
             w->down = 0;

@@ -170,8 +170,8 @@ static void sweep(rp_system *sys)
                     rp__discard(l, s);
             }
         }
-        for (struct rp__slot s; rp__held_take(l, &s);)
-            rp__discard(l, &s);
+        for (struct rp__slot s[RP__SURE_SLOTS]; rp__held_take(l, s);)
+            rp__discard(l, s);
         for (struct rp__spill *s; (s = rp__spill_take(l));) {
             rp__discard(l, s->slot);
             rp__spill_free(l, s);

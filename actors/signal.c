@@ -7,15 +7,13 @@
 #include "actors/trace.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { RESERVE = 256, RESERVE_LOW = 16 };
 
 struct rp__spill *rp__spill_new(struct rp_loop *l)
 {
-    struct rp__spill *s = rp__pool_get(&l->pool, sizeof *s + sizeof *s->slot);
-    if (s)
-        s->n = 1;
-    return s;
+    return rp__spill_of(l, 1);
 }
 
 void rp__reserve_fini(struct rp_loop *l)
@@ -31,7 +29,7 @@ bool rp__reserve_ready(struct rp_loop *l)
     if (!t->reserve.next)
         rp__list_init(&t->reserve);
     while (t->nreserve < RESERVE) {
-        struct rp__spill *s = rp__spill_new(l);
+        struct rp__spill *s = rp__spill_of(l, RP__SURE_SLOTS);
         if (!s)
             break;
         rp__list_push(&t->reserve, &s->link);
@@ -51,7 +49,9 @@ struct rp__spill *rp__reserve_take(struct rp_loop *l)
         return 0;
     }
     t->nreserve--;
-    return RP__OF(struct rp__spill, link, at);
+    struct rp__spill *s = RP__OF(struct rp__spill, link, at);
+    s->n = 1;
+    return s;
 }
 
 void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, uint64_t a, uint64_t b)
@@ -62,13 +62,14 @@ void rp__signal(struct rp_loop *l, uint64_t to, uint64_t from, enum rp__op op, u
 
 void rp__post_sure(struct rp_loop *l, const struct rp__slot *s)
 {
-    unsigned dst = rp__route_of(l, s->to);
-    if (rp__post_slots(l, dst, s, 1) == 0)
+    unsigned dst = rp__route_of(l, s->to), n = rp__slots(s->type);
+    if (rp__post_slots(l, dst, s, n) == 0)
         return;
     struct rp__spill *spill = rp__reserve_take(l);
     if (!spill)
         return;
-    spill->slot[0] = *s;
+    memcpy(spill->slot, s, n * sizeof *s);
+    spill->n = n;
     rp__post_spill(l, dst, spill);
 }
 

@@ -261,7 +261,7 @@ void rp__kid_free(struct rp_loop *l, struct rp__kid *k)
 {
     rp__unlink(&k->link);
     if (k->stop)
-        rp__pool_free(&l->pool, k->stop, sizeof *k->stop + sizeof *k->stop->slot);
+        rp__spill_free(l, k->stop);
     rp__pool_free(&l->pool, k, sizeof *k);
 }
 

@@ -18,15 +18,15 @@
 #include <mbedtls/md.h>
 #include <string.h>
 
-enum { MAGIC = 0x31545052 /* "RPT1" */, VERSION = 1, MAC = 32 };
+enum { MAGIC = 0x31545052 /* "RPT1" */, LOWEST = 1, HIGHEST = 2, MAC = 32 };
 
 static size_t hello_payload(struct rp__link *k, unsigned char *to, size_t size)
 {
     struct rp__w w = {to, 0, size};
     size_t n = strlen(k->c->name);
     rp__put32(&w, MAGIC);
-    rp__put16(&w, VERSION); /* the lowest and the highest we speak */
-    rp__put16(&w, VERSION);
+    rp__put16(&w, LOWEST); /* version that we speak, */
+    rp__put16(&w, HIGHEST);
     rp__put64(&w, k->c->rt->sys->node);
     rp__put_bytes(&w, k->nonce, sizeof k->nonce);
     rp__put32(&w, RP__WINDOW);
@@ -89,8 +89,9 @@ static int on_hello(struct rp__link *k, struct rp__in in)
     if (in.bad || !name || magic != MAGIC || k->peer == 0)
         return -EPROTO; /* what follows is a later version's */
     k->state = RP__L_AUTH; /* it is one of us, and may be told what is wrong */
-    if (low > VERSION || high < VERSION)
+    if (low > HIGHEST || high < LOWEST)
         return -EPROTONOSUPPORT;
+    k->version = high < HIGHEST ? high : HIGHEST;
     if (k->peer_window < 1024 || k->peer == k->c->rt->sys->node)
         return -EPROTO;
     memcpy(k->peer_nonce, nonce, RP__NONCE);

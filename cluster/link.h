@@ -44,7 +44,8 @@ enum {
     RP__GREETING_MS = 3000,
     RP__LINGER_MS = 1000,
     RP__STRANGERS = 128,          /* at a time, */
-    RP__STRANGERS_EACH = 64       /* and of one address */
+    RP__STRANGERS_EACH = 64,      /* and of one address */
+    RP__SAYS_WHY = 2              /* from this version on DOWN carries why */
 };
 
 /* ---- carriers ------------------------------------------------------------------------------------ */
@@ -133,6 +134,7 @@ struct rp__link {
     char name[RP__NODE_NAME];
     unsigned char nonce[RP__NONCE], peer_nonce[RP__NONCE];
     uint32_t peer_window;    /* what the peer grants */
+    uint16_t version;        /* the highest that both speak. Set before the link is up, and then read by any */
     struct rp__reader reader;
     struct rp__plan **plans; /* by the peer's numbers */
     uint32_t nplans, plans_size;

@@ -147,6 +147,8 @@ int rp__read_down(struct rp__link *k, struct rp__in in)
     int32_t reason = (int32_t)rp__get32(&in);
     size_t n = rp__get8(&in);
     const void *name = rp__get_bytes(&in, n);
+    size_t m = k->version >= RP__SAYS_WHY ? rp__get8(&in) : 0;
+    const void *why = rp__get_bytes(&in, m);
     if (!rp__get_end(&in))
         return -EPROTO;
     struct rp__watching w;
@@ -159,6 +161,7 @@ int rp__read_down(struct rp__link *k, struct rp__in in)
         return past ? 0 : -EPROTO;
     struct rp_down d = {.who = {k->peer, w.target}, .reason = reason};
     memcpy(d.name, name, n < sizeof d.name - 1 ? n : sizeof d.name - 1);
+    memcpy(d.why, why, m < sizeof d.why - 1 ? m : sizeof d.why - 1);
     rp__down_now(k->home, w.watcher, &d);
     return 0;
 }
@@ -229,13 +232,17 @@ bool rp__remote_watched(struct rp_loop *l, struct rp__watch *w)
 void rp__remote_down(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *d)
 {
     struct rp__link *k = rp__link_by(l, via);
-    unsigned char p[13 + sizeof d->name];
+    unsigned char p[14 + sizeof d->name + sizeof d->why];
     struct rp__w w = {p, 0, sizeof p};
-    size_t n = strnlen(d->name, sizeof d->name);
+    size_t n = strnlen(d->name, sizeof d->name), m = strnlen(d->why, sizeof d->why);
     rp__put64(&w, id);
     rp__put32(&w, (uint32_t)d->reason);
     rp__put8(&w, (uint8_t)n);
     rp__put_bytes(&w, d->name, n);
+    if (k && k->version >= RP__SAYS_WHY) {
+        rp__put8(&w, (uint8_t)m);
+        rp__put_bytes(&w, d->why, m);
+    }
     if (k)
         atomic_fetch_sub_explicit(&k->watched, 1, memory_order_relaxed);
     if (k) /* without memory for it the peer would wait in vain: the link is given up instead */

@@ -143,9 +143,12 @@ static bool try_post(struct rp_loop *l, unsigned dst, const struct rp__slot *s, 
     return at != 0;
 }
 
-static size_t spill_size(unsigned n)
+struct rp__spill *rp__spill_of(struct rp_loop *l, unsigned n)
 {
-    return sizeof(struct rp__spill) + n * sizeof(struct rp__slot);
+    struct rp__spill *s = rp__pool_get(&l->pool, sizeof *s + n * sizeof *s->slot);
+    if (s)
+        s->n = s->room = n;
+    return s;
 }
 
 int rp__post_slots(struct rp_loop *l, unsigned dst, const struct rp__slot *s, unsigned n)
@@ -154,10 +157,9 @@ int rp__post_slots(struct rp_loop *l, unsigned dst, const struct rp__slot *s, un
         return 0;
     if (dst != l->index && !l->out[dst])
         return -ENOMEM;
-    struct rp__spill *spill = rp__pool_get(&l->pool, spill_size(n));
+    struct rp__spill *spill = rp__spill_of(l, n);
     if (!spill)
         return -ENOMEM;
-    spill->n = n;
     memcpy(spill->slot, s, n * sizeof *s);
     rp__post_spill(l, dst, spill);
     return 0;
@@ -199,7 +201,7 @@ struct rp__spill *rp__spill_take(struct rp_loop *l)
 
 void rp__spill_free(struct rp_loop *l, struct rp__spill *s)
 {
-    rp__pool_free(&l->pool, s, spill_size(s->n));
+    rp__pool_free(&l->pool, s, sizeof *s + s->room * sizeof *s->slot);
 }
 
 bool rp__serve_own(struct rp_loop *l)

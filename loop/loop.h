@@ -302,6 +302,7 @@ bool rp__serve_own(struct rp_loop *l);
 
 /* Any that has not gone out, for who clears up when the loops have stopped. NULL: none. */
 struct rp__spill *rp__spill_take(struct rp_loop *l);
+struct rp__spill *rp__spill_of(struct rp_loop *l, unsigned n); /* of n slots, for later; NULL: no memory */
 void rp__spill_free(struct rp_loop *l, struct rp__spill *s);
 
 void rp__wake_loop(struct rp_loop *l); /* P2 to P4 */

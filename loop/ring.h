@@ -163,7 +163,7 @@ struct rp__spill {
         struct rp__hook link;
         struct rp__post post;
     };
-    unsigned n;
+    unsigned n, room; /* slots of it that are used, and that it has */
     struct rp__slot slot[];
 };
 

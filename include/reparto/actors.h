@@ -241,6 +241,7 @@ struct rp_down {
     int32_t reason; /* 0: ended normally; its error; -ECANCELED: was stopped; -ESRCH: there was none;
                        -EHOSTUNREACH: its node is lost */
     char name[20];  /* of its kind, cut off */
+    char why[64];   /* what rp_fail, rp_stop, or the end of whom it was linked with has said, cut off. "": nothing */
 };
 RP_EXPORT extern const rp_type rp_down_type;
 #define RP_DOWN (&rp_down_type)

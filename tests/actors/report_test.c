@@ -143,6 +143,38 @@ TEST(report, the_roots_failure)
     check(r && got.n == 1, "%u %s", got.n, got.text[0]);
 }
 
+/* ---- whoever monitors hears why ------------------------------------------------------------------ */
+
+static int falls_when_told(rp_self *me, void *state, const rp_msg *m)
+{
+    const struct num *b = rp_body(m, NUM);
+    (void)state;
+    return b && b->n == 0 ? rp_fail(me, -EPROTO, "an order of more than a thousand pieces, and there are none left, nor will there be") : RP_STOP;
+}
+static const rp_actor teller = {.name = "teller", .handle = falls_when_told};
+
+static int hear_why(rp_self *me, void *arg)
+{
+    struct rp_down d;
+    (void)arg;
+    for (unsigned i = 0; i < 3 * rp_loop_count(me); i++) {
+        rp_ref r;
+        check_eq(rp_spawn(me, &teller, &(rp_spawn_opts){.on = RP_LOOP(i / 3), .monitor = true}, &r), 0);
+        check_eq(i % 3 == 2 ? rp_stop(me, r, "enough") : tell_num(me, r, i % 3), 0);
+        check_eq(recv_down(me, &d), 0);
+        check(rp_ref_eq(d.who, r));
+        check_str(d.name, "teller");
+        check_str(d.why, i % 3 == 2 ? "enough" : i % 3 == 1 ? "" : "an order of more than a thousand pieces, and there are none lef");
+        check_eq(d.reason, i % 3 == 2 ? -ECANCELED : i % 3 == 1 ? 0 : -EPROTO);
+    }
+    return 0;
+}
+
+TEST(report, down_says_why)
+{
+    everywhere(hear_why, 0);
+}
+
 /* ---- a supervisor -------------------------------------------------------------------------------- */
 
 static int always_falls(rp_self *me, void *arg)

@@ -114,6 +114,53 @@ TEST(refused, messages_that_cannot_be_made)
     check_eq(p.server.n, 2); /* each once */
 }
 
+/* ---- whoever monitors over a link hears why too -------------------------------------------------- */
+
+static int fall(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    return rp_fail(me, -ERANGE, "no such order");
+}
+static const rp_actor faller = {.name = "faller", .handle = fall};
+
+static int serve_faller(rp_self *me, void *arg)
+{
+    (void)arg;
+    check_eq(rp_spawn(me, &faller, &(rp_spawn_opts){.name = "faller"}, NULL), 0);
+    return rp_sleep(me, rp_in_ms(me, 3000));
+}
+
+static int watch_faller(rp_self *me, void *arg)
+{
+    rp_node node;
+    rp_ref r;
+    struct rp_down d;
+    (void)arg;
+    check_eq(rp_connect(me, "sim://server", &node, rp_in_ms(me, 1000)), 0);
+    check_eq(rp_lookup(me, node, "faller", &r, rp_in_ms(me, 1000)), 0);
+    check_eq(rp_monitor(me, r), 0);
+    check_eq(tell_num(me, r, 1), 0);
+    check_eq(recv_down(me, &d), 0);
+    check_eq(d.reason, -ERANGE);
+    check_str(d.name, "faller");
+    check_str(d.why, "no such order");
+    return 0;
+}
+
+TEST(refused, down_says_why)
+{
+    const rp_actor server = {.name = "server", .run = serve_faller}, client = {.name = "client", .run = watch_faller};
+    unsigned a, b;
+    rp_sim *s = rp_sim_new(test_seed());
+    rp_system_opts so = {.loops = 2, .listen = "sim://server", .types = types};
+    check_eq(rp_sim_add(s, &server, NULL, &so, &a), 0);
+    check_eq(rp_sim_add(s, &client, NULL, NULL, &b), 0);
+    check_eq(rp_sim_run(s, 60 * RP_S), 0);
+    check_eq(rp_sim_result(s, a), 0); /* somebody monitored it */
+    check_eq(rp_sim_result(s, b), 0);
+    rp_sim_free(s);
+}
+
 /* ---- strangers ----------------------------------------------------------------------------------- */
 
 static int speak_http(void *arg)

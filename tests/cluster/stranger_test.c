@@ -65,7 +65,7 @@ TEST(stranger, of_another_version_or_secret_is_told)
     node_open(&n);
     come(&s, &n);
     say_sp(&s);
-    say_hello(&s, 2);
+    say_hello(&s, 3);
     pass(&n, 100 * RP_MS);
     check(!s.link);
     check_eq(last_bye(&s), RP__BYE_VERSION);

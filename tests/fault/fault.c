@@ -122,7 +122,7 @@ static void run_one(const struct scenario *s)
     rp_actor root = {.name = s->name, .run = s->root};
     rp_ledger l;
     memset(&l, 0, sizeof l);
-    rp_system_opts o = {.loops = s->world == SIM_1 ? 1 : s->world == SIM_3 ? 3 : 2, .mem = &mem.alloc, .ledger = &l,
+    rp_system_opts o = {.on_report = unreported, .loops = s->world == SIM_1 ? 1 : s->world == SIM_3 ? 3 : 2, .mem = &mem.alloc, .ledger = &l,
                         .sim_seed = s->world <= SIM_3 ? 7 : 0, .spin_us = -1, .demote_ms = s->world <= SIM_3};
     if (strstr(s->name, "endpoint"))
         o.inspect = fault_endpoint();
@@ -145,8 +145,8 @@ static void run_pair(const struct scenario *s)
     rp_ledger ls, lc;
     memset(&ls, 0, sizeof ls);
     memset(&lc, 0, sizeof lc);
-    rp_system_opts so = {.loops = 2, .listen = "sim://server", .types = fault_types, .ledger = &ls},
-                   co = {.loops = 2, .types = fault_types, .ledger = &lc};
+    rp_system_opts so = {.on_report = unreported, .loops = 2, .listen = "sim://server", .types = fault_types, .ledger = &ls},
+                   co = {.on_report = unreported, .loops = 2, .types = fault_types, .ledger = &lc};
     if (strcmp(s->name, "far_stranger") == 0)
         so.secret = "open sesame";
     so.mem = server.arm ? &mem.alloc : &sound.alloc;
@@ -180,7 +180,7 @@ static int run_server(const char *listen, int url_to, bool arm)
     rp_actor sr = {.name = "server", .run = fault_server};
     rp_ledger l;
     memset(&l, 0, sizeof l);
-    rp_system_opts o = {.loops = 2, .listen = listen, .types = fault_types, .ledger = &l, .mem = arm ? &mem.alloc : NULL};
+    rp_system_opts o = {.on_report = unreported, .loops = 2, .listen = listen, .types = fault_types, .ledger = &l, .mem = arm ? &mem.alloc : NULL};
     int rc = rp_run(&sr, &server, &o);
     check_books(&l);
     return rc;
@@ -191,7 +191,7 @@ static int run_client(const struct scenario *s, char *url, bool faulty)
     rp_actor root = {.name = s->name, .run = s->root};
     rp_ledger l;
     memset(&l, 0, sizeof l);
-    rp_system_opts o = {.loops = 2, .types = fault_types, .ledger = &l, .mem = faulty ? &mem.alloc : NULL};
+    rp_system_opts o = {.on_report = unreported, .loops = 2, .types = fault_types, .ledger = &l, .mem = faulty ? &mem.alloc : NULL};
     int rc = rp_run(&root, url, &o);
     check_books(&l);
     return rc;

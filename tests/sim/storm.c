@@ -232,7 +232,7 @@ static void start_node(struct storm *st, unsigned n)
     struct life *life = &st->life[st->nlives++];
     *life = (struct life){.node = n, .storm = st};
     snprintf(urls[n], sizeof urls[n], "sim://%u", n);
-    rp_system_opts o = {.loops = 1 + (unsigned)(rp_sim_random(st->sim) % 3), .listen = urls[n], .types = types,
+    rp_system_opts o = {.on_report = unreported, .loops = 1 + (unsigned)(rp_sim_random(st->sim) % 3), .listen = urls[n], .types = types,
                         .ledger = &life->ledger};
     check_eq(rp_sim_add(st->sim, &node_root, life, &o, &life->handle), 0);
     st->up[n] = life;

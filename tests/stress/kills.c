@@ -42,7 +42,7 @@ static int peer_run(rp_self *me, void *arg)
 static int peer_main(const char *url)
 {
     rp_actor root = {.name = "peer", .run = peer_run};
-    rp_system_opts o = {.loops = 1, .listen = url, .types = types, .spin_us = -1};
+    rp_system_opts o = {.on_report = unreported, .loops = 1, .listen = url, .types = types, .spin_us = -1};
     return rp_run(&root, 0, &o);
 }
 
@@ -155,7 +155,7 @@ static void kills_over(const char *scheme)
     close(orders[0]);
     close(pids[1]);
     struct killing k = {.orders = orders[1], .pids = pids[0], .url = url, .times = size_from("RP_KILLS", 200)};
-    rp_system_opts o = {.loops = 2, .types = types, .spin_us = -1};
+    rp_system_opts o = {.on_report = unreported, .loops = 2, .types = types, .spin_us = -1};
     check_eq(run_with(kill_peers, &k, &o), 0);
     close(orders[1]);
     close(pids[0]);

@@ -250,9 +250,9 @@ unsigned stress_kin(void)
         static struct tree t;
         memset(&t, 0, sizeof t);
         t.kills = 60;
-        rp_system_opts o = {.loops = (unsigned)(1 + i % 3), .sim_seed = test_seed() + i};
+        rp_system_opts o = {.on_report = unreported, .loops = (unsigned)(1 + i % 3), .sim_seed = test_seed() + i};
         if (i < 6) { /* on threads */
-            o = (rp_system_opts){.loops = 3, .chaos_seed = i % 2 ? test_seed() + i : 0};
+            o = (rp_system_opts){.on_report = unreported, .loops = 3, .chaos_seed = i % 2 ? test_seed() + i : 0};
             t.kills = 150;
         }
         check_eq(run_with(grow, &t, &o), 0);

@@ -82,7 +82,7 @@ static int visit_all(void *arg)
 {
     struct guests *g = arg;
     for (uint64_t i = 0; i < g->times; i++) {
-        rp_system_opts o = {.loops = 1, .types = types, .spin_us = -1};
+        rp_system_opts o = {.on_report = unreported, .loops = 1, .types = types, .spin_us = -1};
         int rc = run_with(visit, g, &o);
         check(rc == 0, "guest %llu: %d (%s)", (unsigned long long)i, rc, rp_strerror(rc));
     }
@@ -152,7 +152,7 @@ unsigned stress_links(void)
         char url[64];
         snprintf(url, sizeof url, urls[i], (int)getpid());
         struct guests g = {.times = links / 2 / AT_A_TIME};
-        rp_system_opts o = {.loops = 2, .types = types, .listen = url, .spin_us = -1};
+        rp_system_opts o = {.on_report = unreported, .loops = 2, .types = types, .listen = url, .spin_us = -1};
         check_eq(run_with(host_run, &g, &o), 0);
         printf("%.*s: %llu systems came and went\n", (int)strcspn(url, ":"), url, (unsigned long long)links / 2);
     }
