@@ -130,6 +130,13 @@ struct rp__where_table {
     struct rp__where *few[RP__WHERE_BUCKETS];
 };
 
+struct rp__last_error { /* why the last call on a loop failed (cause.c) */
+    const rp_self *whose; /* NULL: nobody's; only compared */
+    uint32_t wait;        /* its waits by then */
+    int rc;
+    char text[224];
+};
+
 struct rp__actors {
     struct rp__actor **chunk; /* RP__CHUNKS pointers, touched as needed */
     uint32_t count;           /* slots ever used */
@@ -160,6 +167,7 @@ struct rp__actors {
     const char *hook;         /* that runs at present (hooks.h); NULL: none */
     const struct rp__actor *hooked; /* whose it is */
     struct rp__hook looks;    /* struct rp__look, that are out */
+    struct rp__last_error cause;
 };
 
 /* For a link, a watch of a name, a token, a request to move: no two in a system have the same. Never 0 or 1. */

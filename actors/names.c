@@ -3,6 +3,7 @@
  * names.c - a process's table of named actors. Behind a mutex: names are for finding each other once,
  * not for every message.
  */
+#include "actors/cause.h"
 #include "actors/runtime.h"
 
 #include <errno.h>
@@ -343,5 +344,6 @@ struct rp__name_wait *rp__name_unwait_of(struct rp__runtime *rt, uint64_t link, 
 
 int rp_whereis(rp_self *me, const char *name, rp_ref *ret)
 {
-    return rp__forked(me->loop) ? -EPERM : rp__name_find(rp__runtime(me->loop), name, ret, 0);
+    int rc = rp__forked(me->loop) ? -EPERM : rp__name_find(rp__runtime(me->loop), name, ret, 0);
+    return rc == -ESRCH ? rp__cause_is(me, rc, "nobody is registered in this process as \"%s\"", name) : rc;
 }

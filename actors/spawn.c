@@ -7,6 +7,7 @@
  * comes back as rp_spawn's result and the address is good when it returns. A kept actor's next
  * incarnation (kept.c) goes the same way.
  */
+#include "actors/cause.h"
 #include "actors/hooks.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
@@ -418,6 +419,25 @@ bool rp__stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *
     return false;
 }
 
+static const char *what_is_wrong(const rp_actor *a, const rp_spawn_opts *o)
+{
+    return !a                                  ? "the rp_actor is NULL"
+           : (a->run != 0) == (a->handle != 0) ? "an rp_actor has exactly one of .run and .handle"
+           : o->overflow > RP_REDIRECT         ? "rp_spawn_opts.overflow is no rp_overflow"
+           : o->stash && o->shed_ms            ? "rp_spawn_opts has .stash and .shed_ms: one of them at most"
+                                               : "only an actor spawns";
+}
+
+/* Its init may have said so too, of something else; the name's owner is named if there is one. */
+static int name_taken(rp_self *me, const char *name)
+{
+    rp_ref r;
+    if (rp__name_find(rp__runtime(me->loop), name, &r, 0) != 0)
+        return -EEXIST;
+    return rp__cause_is(me, -EEXIST, "the name \"%s\" is taken by %u.%u.%u", name, rp__loop_of(r.local), rp__slot_of(r.local),
+                        (unsigned)(r.local & 0xffffff));
+}
+
 static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, const rp_mail *mail, void *site, rp_ref *ret)
 {
     static const rp_spawn_opts defaults;
@@ -427,8 +447,10 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
         o = &defaults;
     if (rp__forked(l))
         return -EPERM;
-    if (!sound(kind, o) || !me->actor || !rp__stack_allowed(l->sys, kind, o->stack, site))
-        return -EINVAL;
+    if (!sound(kind, o) || !me->actor)
+        return rp__cause_is(me, -EINVAL, "%s", what_is_wrong(kind, o));
+    if (!rp__stack_allowed(l->sys, kind, o->stack, site))
+        return rp__cause_is(me, -EINVAL, "rp_spawn_opts.stack is %zu: more than a stack can have", o->stack);
     unsigned loop = l->index;
     int rc = o->on == RP_SAME ? 0 : rp__place(l, o->on, &loop);
     if (rc == 0)
@@ -439,7 +461,8 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
     rc = loop == l->index ? spawn_here(me, &b) : spawn_there(me, &b, loop);
     if (rc == 0 && ret)
         *ret = rp__ref(l, b.addr);
-    return rp__rested(me, rc);
+    rp__rest(me);
+    return __builtin_expect(rc == -EEXIST && o->name, 0) ? name_taken(me, o->name) : rc;
 }
 
 /* Inlined into another it would say who called that one. */

@@ -2,6 +2,7 @@
 #include "cluster/cluster.h"
 #include "cluster/url.h"
 
+#include "actors/cause.h"
 #include "actors/reports.h"
 #include "loop/scope.h"
 #include "loop/sim.h"
@@ -202,13 +203,17 @@ static bool give_up(rp_self *me)
 int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
 {
     struct rp__cluster *c = rp__cluster_of(me->loop);
-    int rc = rp__url_good(url) ? rp__may_park(me, deadline) : -EINVAL;
+    if (!rp__url_good(url))
+        return rp__cause_is(me, -EINVAL, "\"%s\" is no URL as \"tcp://127.0.0.1:7000\", \"ipc:///run/x\" or \"abstract://x\"", url ? url : "");
+    int rc = rp__may_park(me, deadline);
     if (rc != 0)
         return rc;
     struct request r = {.post.fn = on_request, .me = me, .c = c, .url = url, .ret = ret};
     me->got = &r;
     rc = rp__inbox_push(c->home, &r.post);
-    return rc != 0 ? rc : rp__park(me, "connection", url, give_up, deadline);
+    if (rc == 0)
+        rc = rp__park(me, "connection", url, give_up, deadline);
+    return rp__cause_is(me, rc, "no link with %s: %s", url, rp_strerror(rc));
 }
 
 /* ---- which of two links stays --------------------------------------------------------------------- */

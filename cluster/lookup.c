@@ -4,6 +4,7 @@
  */
 #include "cluster/remote.h"
 
+#include "actors/cause.h"
 #include "loop/rest.h"
 
 #include <errno.h>
@@ -93,7 +94,8 @@ int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time 
         rc = rp__park(me, "name", name, leave_search, wait ? deadline : RP_FOREVER);
     }
     me->got = 0;
-    return rp__rested(me, rc);
+    rc = rp__rested(me, rc);
+    return rc == -ESRCH || rc == -ETIMEDOUT ? rp__cause_is(me, rc, "nobody is registered there as \"%s\"", name) : rc;
 }
 
 int rp__read_found(struct rp__link *k, struct rp__in in)

@@ -115,6 +115,8 @@ static int meet(rp_self *me, struct producer *p)
     int rc = rp_connect(me, o->sink, &p->sink_node, rp_in_ms(me, 10000));
     if (rc == 0)
         rc = rp_lookup(me, p->sink_node, "sink", &p->sink, rp_in_ms(me, 10000));
+    if (rc != 0)
+        fprintf(stderr, "pipeline: %s\n", rp_cause(me, rc)); /* with the names: right after the call */
     if (rc == 0)
         rc = rp_node_monitor(me, p->sink_node);
     for (int i = 0; i < o->nworkers && rc == 0; i++) {

@@ -90,6 +90,8 @@ int worker_root(rp_self *me, void *options)
     int rc = rp_connect(me, a.o->sink, &sink, rp_in_ms(me, 10000));
     if (rc == 0)
         rc = rp_lookup(me, sink, "sink", &a.sink, rp_in_ms(me, 10000));
+    if (rc != 0)
+        fprintf(stderr, "pipeline: %s\n", rp_cause(me, rc)); /* with the names: right after the call */
     if (rc == 0)
         rc = rp_node_monitor(me, sink);
     for (int i = 0; i < ACTORS && rc == 0; i++) {

@@ -170,6 +170,10 @@ RP_EXPORT void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n); /* the repli
  * "a > b > a". Else "". Until the next wait. */
 RP_EXPORT const char *rp_blame(const rp_self *me);
 
+/* After a call has failed with `rc`: why, in one sentence with the names: whose reply is missing, which name is taken, which
+ * URL cannot be linked with. rp_strerror(rc) where no more is known. Valid until the caller's next call; does not suspend. */
+RP_EXPORT const char *rp_cause(rp_self *me, int rc);
+
 /* After -EPIPE or -ESRCH of rp_call: where that actor was spawned. NULL: it is not known: without rp_system_opts.sites, of
  * the root, of one of another process. Until the next wait. */
 RP_EXPORT void *rp_blame_site(const rp_self *me);

@@ -374,6 +374,48 @@ TEST(report, errors_in_words)
     check_str(rp_strerror(INT_MIN), "unknown error");
 }
 
+/* ---- why a call has failed ----------------------------------------------------------------------- */
+
+static int ends_it(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return 0;
+}
+static const rp_actor deaf = {.name = "deaf", .handle = ends_it};
+
+static int asks_why(rp_self *me, void *arg)
+{
+    rp_ref r, other;
+    rp_msg *m;
+    char part[64];
+    (void)arg;
+    check_eq(rp_spawn(me, &deaf, &(rp_spawn_opts){.name = "one"}, &r), 0);
+    int rc = rp_call(me, r, NUM, &(struct num){1}, &m, RP_FOREVER);
+    check_eq(rc, -EPIPE);
+    check(strncmp(rp_cause(me, rc), "deaf, spawned at ", 17) == 0, "%s", rp_cause(me, rc));
+    rc = rp_spawn(me, &deaf, &(rp_spawn_opts){.name = "one", .on = RP_LOOP(rp_loop_count(me) - 1)}, &other);
+    check_eq(rc, -EEXIST);
+    snprintf(part, sizeof part, "the name \"one\" is taken by %u.", (unsigned)(r.local >> 54));
+    check(strncmp(rp_cause(me, rc), part, strlen(part)) == 0, "%s", rp_cause(me, rc));
+    rc = rp_whereis(me, "two", &other);
+    check_str(rp_cause(me, rc), "nobody is registered in this process as \"two\"");
+    check_str(rp_cause(me, -EBUSY), rp_strerror(-EBUSY)); /* of that nothing is known */
+    check_eq(rp_yield(me), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    check_str(rp_cause(me, -ETIMEDOUT), rp_strerror(-ETIMEDOUT));
+    rc = rp_spawn(me, &(rp_actor){.name = "neither"}, NULL, &other);
+    check_str(rp_cause(me, rc), "an rp_actor has exactly one of .run and .handle");
+    return 0;
+}
+
+TEST(report, the_cause_of_a_failed_call)
+{
+    rp_system_opts one = {.loops = 1, .sites = true}, two = {.loops = 2, .sites = true}, sim = {.loops = 2, .sites = true, .sim_seed = 1};
+    check_eq(run_with(asks_why, 0, &one), 0);
+    check_eq(run_with(asks_why, 0, &two), 0);
+    check_eq(run_with(asks_why, 0, &sim), 0);
+}
+
 /* Without a hook it is a line on standard error. */
 TEST(report, a_line_on_standard_error)
 {
