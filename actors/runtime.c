@@ -8,6 +8,7 @@
 #include "actors/reports.h"
 #include "actors/words.h"
 #include "loop/os.h"
+#include "loop/visit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -38,15 +39,24 @@ static void quit(struct rp__post *p, struct rp_loop *l)
         rp__signal(l, rt->root_addr, 0, RP__OP_STOP, (uintptr_t)why, 0);
 }
 
-/* Safe in a signal handler: two exchanges and a write, and errno is as it was. */
-void rp_quit(rp_system *sys, const char *why)
+static void tell_to_quit(rp_system *sys, const char *why)
 {
     struct rp__runtime *rt = sys->up;
-    int before = errno;
     if (sys->forked || atomic_exchange_explicit(&rt->quitting, true, memory_order_acquire))
         return;
     rt->quit_why = why ? why : "told to quit";
     (void)rp__inbox_push(sys->loops[0], &rt->quit); /* it has ended: so be it */
+}
+
+/* Safe in a signal handler: some atomics and a write, and errno is as it was. */
+void rp_quit(rp_system *sys, const char *why)
+{
+    int before = errno;
+    struct rp__door *d = rp__visit(sys);
+    if (!d)
+        return;
+    tell_to_quit(sys, why);
+    rp__visit_end(d);
     errno = before;
 }
 
@@ -133,6 +143,10 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     memset(rt, 0, sizeof *rt);
     rt->opts = *o;
     rt->opts.sites = o->sites || asked_for_sites();
+    rt->root = root;
+    rt->root_arg = arg;
+    rt->start.fn = start_root;
+    rt->quit.fn = quit;
     so.up = rt;
     int rc = rp__system_new(&so, &rt->sys);
     if (rc != 0) {
@@ -140,10 +154,6 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         report_refused(o, rc);
         return rc;
     }
-    rt->root = root;
-    rt->root_arg = arg;
-    rt->start.fn = start_root;
-    rt->quit.fn = quit;
     pthread_mutex_init(&rt->names_lock, 0);
     rp__list_init(&rt->name_waits);
     rp__list_init(&rt->name_watches);

@@ -92,14 +92,18 @@ static void no_spinning(struct rp__cluster *c)
 
 /* ---- receiving ------------------------------------------------------------------------------------ */
 
-/* The lock is held, and let go of before the home loop is woken, which would run into it. */
+/* The lock is held, and let go of before the home loop is woken, which would run into it. A home loop that has ended
+ * reads nothing: then who closes frees it, once nng_aio_stop says that this has returned. */
 static void unlock_and_post(struct wire *w)
 {
     bool first = !w->posted && !w->closing;
     w->posted |= first;
     pthread_mutex_unlock(&w->lock);
-    if (first)
-        (void)!rp__inbox_push(w->k->home, &w->post);
+    if (!first || rp__inbox_push(w->k->home, &w->post) == 0)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->posted = false;
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void on_rx(void *arg)
@@ -407,10 +411,8 @@ static void on_accept(void *arg)
         return;
     pthread_mutex_lock(&ln->lock);
     ln->come = rc == 0 ? nng_aio_get_output(ln->aio, 0) : 0;
-    if (!ln->closing && !ln->posted) {
-        ln->posted = true;
-        (void)!rp__inbox_push(ln->c->home, &ln->post);
-    }
+    if (!ln->closing && !ln->posted)
+        ln->posted = rp__inbox_push(ln->c->home, &ln->post) == 0; /* it has ended: who closes frees all */
     pthread_mutex_unlock(&ln->lock);
 }
 

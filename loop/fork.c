@@ -3,6 +3,7 @@
 
 #include "loop/host.h"
 #include "loop/inherit.h"
+#include "loop/visit.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ static void mark_all(void)
         for (unsigned i = 0; i < sys->nloops; i++)
             sys->loops[i]->slow |= RP__SLOW_FORKED;
     }
+    rp__visits_forget();
     if (!hosted) /* else libuv may poll them in the child, where the host runs its loop on, and would end the process */
         rp__inherit_none();
     release();

@@ -112,7 +112,7 @@ struct rp_loop {
     struct rp__inbox inbox;
     /* Threads of no loop of ours that are about to wake somebody here: after its post the coroutine may
      * run, and the system end, before they have done with `sleeping` and the world. Whoever frees the loop
-     * waits for 0. Released by the visitor, acquired by the freer; going up needs no order of its own: the
+     * waits for 0. (Who comes with nothing but the system in hand is counted by visit.h.) Released by the visitor, acquired by the freer; going up needs no order of its own: the
      * post that follows carries it to whoever runs because of it. */
     _Atomic uint32_t visitors;
     /* Rings toward this loop, by source; set once by the source. seq_cst there (P0 of ring.h) and where the consumer is

@@ -5,6 +5,7 @@
 #include "loop/os.h"
 #include "loop/overflow.h"
 #include "loop/trace.h"
+#include "loop/visit.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -105,7 +106,11 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     }
     rp__overflow_watch(sys, o->in_host);
     rp__fork_watch(sys);
-    if (sys->world == &rp__world_uv && (rc = look_out(sys, o)) != 0) {
+    if (sys->world == &rp__world_uv)
+        rc = look_out(sys, o);
+    if (rc == 0)
+        rc = rp__visit_open(sys); /* last: who calls it finds all of it */
+    if (rc != 0) {
         rp__system_free(sys);
         return rc;
     }
@@ -117,6 +122,7 @@ void rp__system_free(rp_system *sys)
 {
     if (!sys)
         return;
+    rp__visit_close(sys);
     rp__stall_stop(sys);
     rp__seats_close(sys);
     rp__fork_unwatch(sys);
@@ -178,11 +184,11 @@ static void run_post(struct rp__post *p, struct rp_loop *l)
     rp__free_mem(post->sys, post, sizeof *post);
 }
 
-int rp_post(rp_system *sys, unsigned loop, void (*fn)(void *arg), void *arg)
+static int post(rp_system *sys, unsigned loop, void (*fn)(void *arg), void *arg)
 {
     if (sys->forked)
         return -EPERM;
-    if (loop >= sys->nloops || !fn)
+    if (loop >= sys->nloops)
         return -EINVAL;
     struct post *p = rp__alloc(sys, sizeof *p);
     if (!p)
@@ -191,6 +197,15 @@ int rp_post(rp_system *sys, unsigned loop, void (*fn)(void *arg), void *arg)
     int rc = rp__inbox_push(sys->loops[loop], &p->post);
     if (rc != 0)
         rp__free_mem(sys, p, sizeof *p);
+    return rc;
+}
+
+int rp_post(rp_system *sys, unsigned loop, void (*fn)(void *arg), void *arg)
+{
+    struct rp__door *d = rp__visit(sys);
+    int rc = !sys || !fn ? -EINVAL : d ? post(sys, loop, fn, arg) : -ESHUTDOWN;
+    if (d)
+        rp__visit_end(d);
     return rc;
 }
 

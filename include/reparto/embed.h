@@ -69,7 +69,9 @@ RP_EXPORT int rp_close(rp_system *sys);
 
 /* Stops the root, as rp_stop would: its waits fail and the result is -ECANCELED, or it gets RP_EXIT if it
  * traps and the result is its own; so the system ends. Also one that rp_run runs. From any thread and, outside
- * simulations, from a signal handler too; while the system lives. `why` is a literal. */
+ * simulations, from a signal handler too. Of a system that has ended, or ends meanwhile, nothing: `sys` may be used
+ * until rp_run has returned, `ended` has been called, or rp_close has returned, and is refused after that unless
+ * another system has been made at its address. NULL too. `why` is a literal. */
 RP_EXPORT void rp_quit(rp_system *sys, const char *why);
 
 #ifdef __cplusplus

@@ -141,7 +141,8 @@ RP_EXPORT void rp_task_cancel(rp_task *task, const char *why);
 RP_EXPORT RP_NODISCARD int rp_offload(rp_self *me, int (*fn)(void *arg), void *arg, rp_time deadline);
 
 /* Runs fn(arg) soon on a loop of `sys`, from any thread. FIFO per posting thread.
- * -EINVAL: no such loop. -ESHUTDOWN: the system has stopped; fn will not run. -ENOMEM. */
+ * -EINVAL: no such loop, or NULL. -ESHUTDOWN: the system has stopped; fn will not run. -ENOMEM.
+ * `sys` is good as long as for rp_quit (embed.h), which says what comes after. */
 RP_EXPORT RP_NODISCARD int rp_post(rp_system *sys, unsigned loop, void (*fn)(void *arg), void *arg);
 
 /* ---- who am I ----------------------------------------------------------------------------------- */

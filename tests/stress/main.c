@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- *     stress mesh|races|cancel|kills|links|rings|tokens|kin|move
+ *     stress mesh|races|cancel|kills|links|rings|tokens|kin|move|ends
  */
 #include "tests/stress/stress.h"
 
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
         const char *name;
         unsigned (*run)(void);
     } parts[] = {{"mesh", stress_mesh}, {"races", stress_races}, {"cancel", stress_cancel}, {"kills", stress_kills}, {"links", stress_links},
-      {"rings", stress_rings}, {"tokens", stress_tokens}, {"kin", stress_kin}, {"move", stress_move}};
+      {"rings", stress_rings}, {"tokens", stress_tokens}, {"kin", stress_kin}, {"move", stress_move}, {"ends", stress_ends}};
     for (unsigned i = 0; argc == 2 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[1], parts[i].name) == 0) {
             alarm((unsigned)size_from("RP_LIMIT", LIMIT_S));
@@ -69,6 +69,6 @@ int main(int argc, char **argv)
             printf("%u passed, 0 failed\n", passed);
             return 0;
         }
-    fprintf(stderr, "stress mesh|races|cancel|kills|links|rings|tokens|kin|move\n");
+    fprintf(stderr, "stress mesh|races|cancel|kills|links|rings|tokens|kin|move|ends\n");
     return 2;
 }

@@ -32,5 +32,6 @@ unsigned stress_rings(void);
 unsigned stress_tokens(void);
 unsigned stress_kin(void);
 unsigned stress_move(void);
+unsigned stress_ends(void);
 
 #endif
