@@ -2,12 +2,7 @@
  *
  * actor.h - the 128 bytes of an actor, and a loop's tables of them.
  *
- *   address  63        54 53                     24 23              0
- *           +------------+-------------------------+-----------------+
- *           | loop       | slot                    | generation      |
- *           +------------+-------------------------+-----------------+
- *
- * Whoever routes a message looks at the address alone. Actors stand in chunks that are never unmapped;
+ * An address (address.h) has the loop, a slot there, and a generation. Actors stand in chunks that are never unmapped;
  * a slot's generation grows with each use, so an old address finds nobody. A slot whose generations
  * are used up is not used again (128 bytes lost every 16 million ends).
  *
@@ -16,6 +11,7 @@
 #ifndef RP__ACTOR_H
 #define RP__ACTOR_H
 
+#include "actors/address.h"
 #include "loop/ids.h"
 #include "loop/map.h"
 #include "loop/stack.h"
@@ -177,21 +173,6 @@ static inline uint64_t rp__new_number(struct rp_loop *l)
 }
 
 /* ---- addresses ----------------------------------------------------------------------------------- */
-
-static inline uint32_t rp__loop_of(uint64_t addr)
-{
-    return (uint32_t)(addr >> 54);
-}
-
-static inline uint32_t rp__slot_of(uint64_t addr)
-{
-    return (uint32_t)(addr >> 24) & 0x3fffffff;
-}
-
-static inline uint64_t rp__loop_addr(unsigned loop) /* the loop itself: for what is not an actor's */
-{
-    return (uint64_t)loop << 54;
-}
 
 static inline struct rp__actor *rp__actor_at(struct rp__actors *t, uint32_t slot)
 {

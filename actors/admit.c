@@ -43,8 +43,10 @@ void rp__box_tell(struct rp__actor *a, struct rp__slot *s)
         tell_waiter(a, true);
 }
 
+/* One comes and one goes: that is no burst. */
 static void redirect(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
 {
+    l->sched->sent_mark = rp__sent(l);
     if (!a->extra || rp__forward(l->sched, s, a->extra->redirect, false) != 0)
         rp__drop(l, s, RP_DROPPED_NEW);
     else

@@ -16,6 +16,7 @@
 #include "actors/talk.h"
 #include "actors/token.h"
 #include "actors/trace.h"
+#include "actors/window.h"
 
 #include "loop/held.h"
 #include "loop/here.h"
@@ -376,6 +377,8 @@ static void on_signal(struct rp_loop *l, rp_self *me, struct rp__slot *s)
 __attribute__((noinline)) static rp_self *deliver_rest(struct rp_loop *l, rp_self *me, struct rp__actor *a,
                                                        struct rp__slot *s, enum place place)
 {
+    if (place != OWNED && s->type & RP__FLAG(RP__F_HEAVY))
+        rp__window_left(l, s, place == RING);
     unsigned f = rp__flags(s->type);
     if (f & RP__F_SYSTEM && rp__op_of(s->type) == RP__OP_DRAIN)
         return a && (a->flags & (RP__A_DRAINS | RP__A_ENDING)) == RP__A_DRAINS ? on_drain(l, me, a) : 0;
@@ -399,7 +402,7 @@ __attribute__((noinline)) static rp_self *deliver_rest(struct rp_loop *l, rp_sel
 __attribute__((always_inline)) static inline void deliver(struct rp_loop *l, rp_self *me, struct rp__slot *s, enum place place)
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
-    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE) | RP__STAMP;
+    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE | (place == OWNED ? 0 : RP__F_HEAVY)) | RP__STAMP;
     const uint32_t plain = RP__A_WATCHED | RP__A_NOWAIT | RP__A_INIT | RP__A_KEPT | RP__A_TRAP | RP__A_GUEST |
                            RP__A_PLACED_MASK | RP__A_STACK_MASK;
     if (__builtin_expect(!a || s->type & special || a->flags & ~plain, 0))

@@ -35,7 +35,7 @@ const char *rp__ref_text(char *to, const rp_self *me, rp_ref r)
     if (rp_ref_none(r))
         return "-";
     int n = snprintf(to, RP__REF_TEXT, "%u.%u.%u", rp__loop_of(r.local), rp__slot_of(r.local),
-                     (unsigned)(r.local & 0xffffff));
+                     rp__number_of(r.local));
     if (r.node != me->loop->node)
         snprintf(to + n, (size_t)(RP__REF_TEXT - n), "@%" PRIx64, r.node);
     return to;
@@ -185,11 +185,11 @@ int rp__say_actors_alone(rp_system *sys, struct rp__text *t, const char *rest)
 
 static bool parse_ref(rp_system *sys, const char *text, rp_ref *ret)
 {
-    unsigned loop, slot, generation;
+    unsigned loop, slot, number;
     char more;
-    if (sscanf(text, "%u.%u.%u%c", &loop, &slot, &generation, &more) != 3 || loop >= sys->nloops)
+    if (sscanf(text, "%u.%u.%u%c", &loop, &slot, &number, &more) != 3 || loop >= sys->nloops)
         return false;
-    *ret = rp__ref(sys->loops[0], rp__loop_addr(loop) | (uint64_t)(slot & 0x3fffffff) << 24 | (generation & 0xffffff));
+    *ret = rp__ref(sys->loops[0], rp__address(loop, slot, number));
     return true;
 }
 

@@ -39,7 +39,7 @@ static bool leave_recv(rp_self *me)
 static inline struct rp__actor *next_receiver(struct rp_loop *l, rp_msg **held)
 {
     struct rp__events *e = &l->events;
-    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE | RP__F_NODE) | RP__STAMP;
+    const uint64_t special = RP__FLAG(RP__F_SYSTEM | RP__F_REPLY | RP__F_DEADLINE | RP__F_NODE | RP__F_HEAVY) | RP__STAMP;
     if (l->quantum <= 1 || l->stint.left <= 0)
         return 0; /* the round is over or has not come to messages yet, or the clock is to be looked at */
     struct rp__slot *s = rp__events_peek(e);

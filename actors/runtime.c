@@ -169,6 +169,7 @@ static void sweep(rp_system *sys)
         struct rp_loop *l = sys->loops[i];
         for (struct rp__slot *s; (s = rp__events_peek(&l->events));) {
             rp__events_pop(&l->events, rp__slots(s->type));
+            s->type &= ~RP__FLAG(RP__F_HEAVY);
             rp__discard(l, s);
         }
         for (unsigned k = 0; k < sys->nloops; k++) {
@@ -176,6 +177,7 @@ static void sweep(rp_system *sys)
             for (unsigned n; r && r->chead != r->ptail; rp__ring_done(r, n)) {
                 struct rp__slot *s = rp__ring_at(r);
                 n = s->type == RP__PAD ? (unsigned)s->to : rp__slots(s->type);
+                s->type &= ~RP__FLAG(RP__F_HEAVY);
                 if (s->type != RP__PAD)
                     rp__discard(l, s);
             }

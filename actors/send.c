@@ -3,14 +3,15 @@
  * send.c - a message on its way: the short way of a small one, and every reason to wait.
  *
  * The short way writes a slot at a ring's tail and touches nothing of the target. It is left when the
- * target is known to be full, when the way there is full, when it is in another process, when the
- * body is not small, or when the sender has sent a burst to its own loop that is not dispatched yet.
+ * target is known to be full, when its mailbox is small (its address says so), when the way there is full, when it is in
+ * another process, when the body is not small, or when the sender has sent a burst to its own loop that is not dispatched yet.
  */
 #include "actors/meter.h"
 #include "reparto/dead.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
 #include "actors/trace.h"
+#include "actors/window.h"
 #include "loop/here.h"
 
 #include "loop/rest.h"
@@ -21,7 +22,7 @@
 
 enum {
     BURST_AWAY = 512,      /* to other loops, before it looks whether they have sent something back */
-    BACKLOG_MAX = 1 << 22  /* beyond which nobody adds to them */
+    BACKLOG_MAX = 1 << 22  /* on its own loop, beyond which nobody adds to them */
 };
 
 enum { GONE_ON = 1 }; /* it has waited: things are to be looked at again */
@@ -87,6 +88,13 @@ static inline void gone_short(struct rp_loop *l, struct rp__ring *r)
     rp__tally(l, RP__SENT, 1);
 }
 
+/* As rp__route_of; none for a small mailbox, which is for the long way to see to. */
+static inline uint32_t way_of(const struct rp_loop *l, uint64_t to)
+{
+    bool moved = l->slow & RP__SLOW_MOVED;
+    return __builtin_expect(moved, 0) && !rp__is_narrow(to) ? rp__where_of(l, to) : (uint32_t)(to >> 54);
+}
+
 /* `moved`: some actor does not live where its address says, and that is all that makes it slow. */
 __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref to, const rp_type *t, const void *body, bool moved,
                                                              enum effort effort)
@@ -101,7 +109,7 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
         return false;
     if (__builtin_expect(shape->type != t || shape->word & not_short, 0))
         return false;
-    uint32_t dst = moved ? rp__where_of(l, to.local) : rp__loop_of(to.local);
+    uint32_t dst = moved ? way_of(l, to.local) : (uint32_t)(to.local >> 54);
     struct rp__ring *r = 0;
     struct rp__slot *s = place_short(me, l, dst, false, effort, &r);
     if (__builtin_expect(!s, 0))
@@ -124,7 +132,8 @@ __attribute__((always_inline)) static inline bool words_short(rp_self *me, struc
     struct rp__slot *s;
     if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body || !to)
         return false;
-    if (__builtin_expect(!(s = place_short(me, l, rp__route_of(l, to), flags & RP__F_REPLY, SHORT, &r)), 0))
+    uint32_t dst = flags & RP__F_REPLY ? rp__route_of(l, to) : way_of(l, to);
+    if (__builtin_expect(!(s = place_short(me, l, dst, flags & RP__F_REPLY, SHORT, &r)), 0))
         return false;
     s->to = to;
     s->from = from;
@@ -301,9 +310,11 @@ static int place_here(rp_self *me, unsigned n, bool wait, rp_time until, struct 
     if (!may_burst(me, l) || l->events.count >= BACKLOG_MAX) {
         int rc = !wait ? -EAGAIN : l->events.count < RP__CROWDED ? rp_yield(me) : wait_in_line(me, until);
         if (rc == 0)
+            me->sent_mark = rp__sent(l); /* another burst, also where rp_yield has left it what it had of this one */
+        if (rc == 0)
             return GONE_ON;
-        if (rc != -EAGAIN || l->events.count >= BACKLOG_MAX)
-            return rc; /* else it may not step aside: as much as fits */
+        if (rc != -EAGAIN || l->events.count >= RP__CROWDED)
+            return rc; /* else it may not step aside: what a crowd may have on its way, and no more */
     }
     if (__builtin_expect(l->slow & RP__SLOW_SPILT, 0) && !rp__serve_own(l))
         return -ENOMEM;
@@ -324,7 +335,8 @@ static int place_there(rp_self *me, uint32_t dst, unsigned n, bool wait, rp_time
         if (yielded)
             return GONE_ON;
     }
-    if ((!r->waiting || in_line) && (*ret = rp__ring_push(r, n, RP__RING_RESERVE)))
+    bool first = rp__list_empty(&r->spills) && rp__waitlist_empty(&r->waiters);
+    if ((first || in_line) && (*ret = rp__ring_push(r, n, RP__RING_RESERVE)))
         return 0;
     int rc = wait ? wait_for_ring(me, r, until) : -EAGAIN;
     return rc != 0 ? rc : GONE_ON;
@@ -373,26 +385,53 @@ static void put_local(struct rp_loop *l, uint32_t dst, struct rp__slot *s, const
         rp__tally(l, RP__SENT, 1);
 }
 
-static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+static bool is_heavy(struct rp_loop *l, const struct rp__out *o)
+{
+    bool big = o->share || (o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG) || rp__flags(rp__shape(&l->actors->types, o->type)->word) & RP__F_BIG;
+    return big || rp__is_narrow(o->to.local);
+}
+
+/* It is made, and goes. What it weighs counts from here on, wherever it has to wait for a place. */
+static int send_made(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
-    uint32_t dst;
-    if (rp__loop_of(o->to.local) >= l->sys->nloops || !o->to.local)
-        return -EINVAL;
     struct form f;
     int rc = form_new(l, o, &f, rp__choose(&l->sampler));
     if (rc != 0)
         return rc;
-    struct rp__slot *s = 0;
-    bool waited = false;
-    if (l->slow & RP__SLOW_FULL)
-        rc = wait_for_box(me, o->to.local, o->type, wait, until, &waited);
-    if (rc == 0)
-        rc = place_for(me, o->to.local, f.slots, wait, until, &s, &dst);
-    if (rc == 0)
-        put_local(l, dst, s, o, &f);
-    else
+    uint64_t weight = rp__heaviness(o->to.local, f.big);
+    uint32_t way = rp__route_of(l, o->to.local), dst;
+    struct rp__slot *s;
+    if (weight)
+        rp__window_take(l, way, weight);
+    rc = place_for(me, o->to.local, f.slots, wait, until, &s, &dst);
+    if (weight && (rc != 0 || dst != way))
+        rp__window_undo(l, way, weight);
+    if (rc != 0) {
         form_drop(l, o, &f);
+        return rc;
+    }
+    if (weight && dst != way)
+        rp__window_take(l, dst, weight);
+    f.word |= weight ? RP__FLAG(RP__F_HEAVY) : 0;
+    put_local(l, dst, s, o, &f);
+    return 0;
+}
+
+static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+{
+    struct rp_loop *l = me->loop;
+    if (rp__loop_of(o->to.local) >= l->sys->nloops || !o->to.local)
+        return -EINVAL;
+    int rc = GONE_ON;
+    bool waited = false, heavy = is_heavy(l, o);
+    for (bool in_line = false; rc == GONE_ON; in_line = true) { /* unbounded: until there is room, or an end to waiting */
+        rc = l->slow & RP__SLOW_FULL && !waited ? wait_for_box(me, o->to.local, o->type, wait, until, &waited) : 0;
+        if (rc == 0 && heavy)
+            rc = rp__window_enter(me, o->to.local, in_line, wait, until);
+    }
+    if (rc == 0)
+        rc = send_made(me, o, wait, until);
     if (waited)
         rp__full_sent(l, o->to.local);
     return rc;
@@ -524,55 +563,5 @@ int rp_send(rp_self *me, rp_ref to, rp_msg **m)
         rp__no_reply(l, s, -EPIPE);
     rp__msg_shell_free(l, s);
     *m = 0;
-    return 0;
-}
-
-int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
-{
-    unsigned f = rp__flags(s->type);
-    if (f & RP__F_TAKEN)
-        return -EALREADY;
-    struct rp__out o = {.to = to, .from = s->from, .type = rp__type(s->type), .body = rp__body_of(s)};
-    o.msg = (rp_msg *)s;
-    o.flags = f & (RP__F_NODE | RP__F_DEADLINE | (f & RP__F_SPENT ? 0 : RP__F_CALL));
-    if (f & RP__F_NODE) {
-        o.node = *rp__node_of(s);
-        o.via = *rp__via_of(s);
-    }
-    o.call = f & RP__F_CALL ? *rp__call_of(s) : 0;
-    o.bounce = s->type & RP__BOUNCE && to.node == me->loop->node;
-    o.cookie = o.bounce ? *rp__cookie_of(s) : 0;
-    o.deadline = f & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(s) : 0;
-    rp__pay(me->loop, s);
-    o.flags |= f & RP__F_NODE || o.flags & RP__F_CALL ? RP__F_PAID : 0;
-    int rc = rp__send(me, &o, wait, RP_FOREVER);
-    if (rc != 0)
-        return rc;
-    if (o.call)
-        rp__served(me->loop, s);
-    rp__done(me->loop, s);
-    s->type |= RP__FLAG(RP__F_TAKEN);
-    return 0;
-}
-
-int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
-{
-    rp__must_live(me, m, "rp_forward");
-    return rp__forward(me, (struct rp__slot *)(uintptr_t)&m->slot, to, true);
-}
-
-int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
-{
-    struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
-    rp__must_live(me, m, "rp_keep");
-    if (rp__flags(s->type) & RP__F_TAKEN)
-        return -EALREADY;
-    rp__pay(me->loop, s);
-    rp_msg *held = rp__msg_hold(me->loop, s);
-    if (!held)
-        return -ENOMEM;
-    if (me->actor)
-        rp__owe(me->loop, me->actor, &held->slot);
-    *ret = held;
     return 0;
 }

@@ -170,11 +170,12 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
     if (!a)
         return -ENOMEM;
     a->kind = b->kind;
-    rp__site_note(l, a, b->site);
     a->limit = o->mailbox ? o->mailbox : MAILBOX;
     a->limit_bytes = o->mailbox_bytes == 0           ? MAILBOX_BYTES
                      : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
                                                      : (uint32_t)o->mailbox_bytes;
+    a->addr |= a->limit < MAILBOX || a->limit_bytes < MAILBOX_BYTES ? RP__NARROW : 0; /* for all its incarnations */
+    rp__site_note(l, a, b->site);
     a->overflow = o->overflow ? o->overflow : RP_WAIT;
     a->flags = flags_of(b->kind);
     rp__trace_actor(l, a);

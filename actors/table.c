@@ -108,9 +108,9 @@ void rp__actor_free(struct rp_loop *l, struct rp__actor *a)
     rp__tally(l, RP__ENDED, 1);
     a->addr = 0;
     a->flags = 0;
-    if ((addr & 0xffffff) == 0xffffff)
+    if ((addr & RP__GENERATIONS) == RP__GENERATIONS)
         return; /* its generations are used up */
-    a->parent = addr + 1;
+    a->parent = (addr & ~RP__NARROW) + 1;
     a->next = t->free;
     t->free = rp__slot_of(addr);
 }

@@ -13,7 +13,7 @@ static const char *address(char *to, uint64_t addr)
 {
     if (addr == 0)
         return "-";
-    snprintf(to, WHO, "#%u.%u.%u", rp__loop_of(addr), rp__slot_of(addr), (unsigned)(addr & 0xffffff));
+    snprintf(to, WHO, "#%u.%u.%u", rp__loop_of(addr), rp__slot_of(addr), rp__number_of(addr));
     return to;
 }
 

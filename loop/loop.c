@@ -38,6 +38,7 @@ int rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index)
     l->trim_at = RP_FOREVER;
     rp__stint_init(&l->stint, sys->budget);
     rp__waitlist_init(&l->in_line);
+    rp__waitlist_init(&l->window.waiters);
     rp__list_init(&l->spills);
     rp__stacks_init(&l->stacks, &sys->mem);
     l->home.loop = l;
@@ -249,7 +250,9 @@ static void look_for_room(struct rp_loop *l)
         atomic_store_explicit(&r->want, 1, memory_order_seq_cst);
         r->head_seen = atomic_load_explicit(&r->head, memory_order_seq_cst);
         serve_waiting(l, r);
-        if (!rp__list_empty(&r->spills) || !rp__waitlist_empty(&r->waiters))
+        if (rp__ring_window_open(l, r))
+            rp__window_serve(&r->window, l->now);
+        if (!rp__list_empty(&r->spills) || !rp__waitlist_empty(&r->waiters) || !rp__waitlist_empty(&r->window.waiters))
             rp__ring_wait(l, r);
     }
 }
@@ -262,6 +265,17 @@ void rp__release_rings(struct rp_loop *l)
             r->released = r->ptail;
             atomic_store_explicit(&r->tail, r->ptail, memory_order_release);
         }
+}
+
+/* What is heavy and has been dispatched: not before what has been said of it since is on its way. True: there was some. */
+static bool return_taken(struct rp_loop *l, struct rp__ring *r)
+{
+    const struct rp__ring *out = l->out[r->src->index];
+    if (r->taken == r->told || (out && !rp__list_empty(&out->spills)))
+        return false;
+    r->told = r->taken;
+    atomic_store_explicit(&r->returned, r->taken, memory_order_release);
+    return true;
 }
 
 void rp__publish(struct rp_loop *l)
@@ -280,7 +294,7 @@ void rp__publish(struct rp_loop *l)
     }
     for (unsigned i = 0; i < l->sys->nloops; i++) {
         struct rp__ring *r = atomic_load_explicit(&l->in[i], memory_order_acquire);
-        if (!r || r->chead == r->csettled)
+        if (!r || (!return_taken(l, r) && r->chead == r->csettled))
             continue;
         r->cpublished = r->csettled = r->chead;
         atomic_store_explicit(&r->head, r->chead, memory_order_seq_cst);

@@ -87,6 +87,7 @@ struct rp_loop {
     struct rp__round_end *round_end;
     struct rp__ring *waiting;  /* rings that somebody waits to have room in */
     struct rp__waitlist in_line; /* who has sent its burst to this loop, its own; */
+    struct rp__window window;  /* of what is heavy, to this loop from itself */
     uint32_t in_line_credit;   /* and how many have been dispatched that nobody of them was woken for */
     struct rp__hook spills;    /* struct rp__spill, for this loop itself: memory was out */
     rp_time now;               /* when it last looked: at least once in a round */

@@ -167,6 +167,7 @@ struct rp__ring *rp__ring_new(const rp_alloc *mem, struct rp_loop *src, struct r
     rp__ring_sample_after(r, rp__draw(sampler, &r->stream));
     rp__list_init(&r->spills);
     rp__waitlist_init(&r->waiters);
+    rp__waitlist_init(&r->window.waiters);
     return r;
 }
 

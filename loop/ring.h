@@ -42,6 +42,7 @@
 #include "loop/os.h"
 #include "loop/sample.h"
 #include "loop/waitlist.h"
+#include "loop/window.h"
 #include "loop/pool.h"
 
 #include <stdatomic.h>
@@ -191,6 +192,10 @@ struct rp__ring {
     struct rp__waitlist waiters;
     bool waiting;             /* on its loop's list of rings with spills or waiters */
     struct rp__ring *waiting_next;
+    struct rp__window window; /* of what is heavy */
+    uint64_t back, back_next; /* of `returned`: as far as `window` has it; and as far as it may have it */
+    uint32_t news;            /* when what the other loop has written is read up to here, */
+    bool back_comes;          /* if there is such */
 
     /* Stored by the producer: release every RP__RELEASE_EVERY slots, and when RP__RELEASE_AFTER messages have been
      * handled, which hands the slots over to a consumer that looks; seq_cst once per round (P1). Loaded by the
@@ -200,6 +205,9 @@ struct rp__ring {
      * seq_cst at the end of a drain, paired with `want`. Loaded by the producer with acquire when the
      * ring looks full, with seq_cst after it has set `want`. */
     _Alignas(128) _Atomic uint32_t head;
+    /* Bytes of what is heavy that have been dispatched. Stored by the consumer with release, behind its own tail toward
+     * the producer and before `head`; loaded by the producer with acquire, before that tail. */
+    _Atomic uint64_t returned;
     /* Set by a producer that waits for room (seq_cst, before it re-reads head); taken by the consumer
      * after it has stored head (seq_cst). Weaker, and both may miss: a full ring never empties. */
     _Alignas(128) _Atomic uint32_t want;
@@ -208,6 +216,7 @@ struct rp__ring {
     _Alignas(128) uint32_t chead;
     uint32_t cpublished;      /* handed back */
     uint32_t csettled;        /* and a waiting producer looked for */
+    uint64_t taken, told;     /* what is heavy: dispatched; and `returned` */
 };
 
 extern uint32_t rp__ring_begin; /* Tests only: where the positions of a new ring begin */

@@ -206,6 +206,8 @@ RP__NOIPA static void sched_main(rp_self *me)
                 rp__fork_strayed();
             if (!rp__waitlist_empty(&l->in_line))
                 serve_line(l, (uint32_t)(RP__QUANTUM - l->quantum));
+            if (!rp__waitlist_empty(&l->window.waiters))
+                rp__window_serve(&l->window, l->now);
             l->quantum = 0;
             rp__publish(l);
             l->more = rp__work_left(l);
@@ -304,7 +306,10 @@ int rp_yield(rp_self *me)
         rc = rp__keep_stack(me);
     if (rc != 0)
         return rp__rested(me, rc);
+    uint64_t sent = rp__sent(me->loop) - me->sent_mark;
     rp__yield_sure(me);
+    if (me->loop->events.count >= RP__BACKLOG)
+        me->sent_mark -= sent; /* its burst goes on: or many who yield in the middle of one would pile up messages */
     return 0;
 }
 

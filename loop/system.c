@@ -78,7 +78,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
 {
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
     unsigned cpus = rp__os_cpus();
-    unsigned n = o->loops ? o->loops : cpus;
+    unsigned n = o->loops ? o->loops : cpus < RP__LOOPS_MAX ? cpus : RP__LOOPS_MAX;
     if (n > RP__LOOPS_MAX)
         return -EINVAL;
     rp_system *sys = mem->alloc(mem->ud, sizeof *sys);

@@ -9,7 +9,7 @@
 #include "loop/report.h"
 #include "loop/stall.h"
 
-enum { RP__LOOPS_MAX = 1023 }; /* ten bits of an address, less one */
+enum { RP__LOOPS_MAX = 511 }; /* nine bits of an address, less one */
 
 /* What the floors above do for a loop. Set before the first turn; never changes. */
 struct rp__floor {

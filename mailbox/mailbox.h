@@ -4,7 +4,8 @@
  *
  * An actor that is idle has none: its messages go from the ring to its handler. The bound holds here,
  * where a message meets a busy actor; what is on its way in the rings comes on top of it, at most
- * RP__RING_SLOTS for each other loop and a burst for each sender on this one (docs/contract.md).
+ * a window for each loop where it is small or they are large (loop/window.h); else what a ring holds, and a
+ * burst for each sender on this loop (docs/contract.md).
  *
  * Messages of urgent types are taken before the others, but of eight in a row one is a normal one. What
  * an actor has stashed is out of line until it is unstashed, and counts toward the bound all the time.

@@ -41,6 +41,7 @@ enum {
     RP__F_BIG = 1 << 9,
     RP__F_DROP = 1 << 10,    /* its type has a drop function */
     RP__F_OWNED = 1 << 11,   /* in a block of its own */
+    RP__F_HEAVY = RP__F_OWNED, /* of one that is on its way, and so has none: it takes room there (loop/window.h) */
     RP__F_SPENT = 1 << 12,   /* its right to reply has been used or taken */
     RP__F_TAKEN = 1 << 13,   /* moved away: the slot is an empty shell */
     RP__F_SURE = 1 << 14,    /* needs no room in the mailbox */

@@ -105,7 +105,7 @@ def loops():
 
 
 def ref_text(addr):
-    return "%d.%d.%d" % (addr >> 54, addr >> 24 & 0x3FFFFFFF, addr & 0xFFFFFF)
+    return "%d.%d.%d" % (addr >> 54 & 0x1FF, addr >> 24 & 0x3FFFFFFF, addr & 0xFFFFFF | addr >> 63 << 24)
 
 
 class Actor:

@@ -59,7 +59,7 @@ typedef struct rp_spawn_opts { /* all zero: the defaults */
     void       *arg;      /* to init, or to run when there is no init */
     const char *name;     /* registers it in this process; copied */
     unsigned    on;
-    uint32_t    mailbox;  /* messages that may wait for it; 0: 1024 */
+    uint32_t    mailbox;  /* messages that may wait for it; 0: 1024. Where it is less, at most 64 more are on their way from each loop */
     size_t      mailbox_bytes; /* and their bytes; 0: 1 MiB */
     rp_overflow overflow; /* what happens when it is full */
     rp_ref      redirect; /* RP_REDIRECT: to whom */
@@ -289,7 +289,7 @@ RP_EXPORT int rp_unwatch_name(rp_self *me, const char *name); /* -ESRCH. What is
 /* ---- the system ---------------------------------------------------------------------------------- */
 
 typedef struct rp_system_opts { /* all zero: the defaults */
-    unsigned loops;       /* 0: one per core */
+    unsigned loops;       /* 0: one per core. At most 511 */
     const rp_alloc *mem;  /* NULL: malloc and free. For all that reparto allocates, not libuv or nng */
     int64_t spin_us;      /* longest wait for work before a loop blocks; 0: 50; < 0: none */
     uint64_t sim_seed;    /* not 0: one thread, virtual time, repeatable; see sim.h */

@@ -157,6 +157,44 @@ TEST(flow, a_crowd_on_one_loop_is_held_back)
     everywhere(crowded, 0);
 }
 
+/* Nor does it help to rest in the middle of a burst, each time. */
+static int crowd_rests(rp_self *me, void *arg)
+{
+    struct crowd *c = arg;
+    int rc = 0;
+    for (uint32_t i = 0; i < c->each && rc == 0; i++) {
+        rc = tell_num(me, c->to, i);
+        if (rc == 0 && i % (RP__BURST - 1) == 0)
+            rc = rp_yield(me);
+    }
+    return rc;
+}
+static const rp_actor crowd_that_rests = {.name = "source", .run = crowd_rests};
+
+static int crowded_at_rest(rp_self *me, void *arg)
+{
+    enum { N = 60, EACH_OF = 1000 };
+    struct crowd c = {.each = EACH_OF};
+    struct rp_down d;
+    (void)arg;
+    check_eq(rp_spawn(me, &crowd_sink, &(rp_spawn_opts){.arg = &c, .on = RP_SAME}, &c.to), 0);
+    for (unsigned i = 0; i < N; i++)
+        check_eq(rp_spawn(me, &crowd_that_rests, &(rp_spawn_opts){.arg = &c, .on = RP_SAME, .monitor = true}, NULL), 0);
+    for (unsigned i = 0; i < N; i++) {
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    while (c.seen < N * EACH_OF)
+        check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
+    check(c.most <= (N + 8) * RP__BURST + RP__CROWDED, "%u waited to be dispatched", c.most);
+    return 0;
+}
+
+TEST(flow, a_crowd_that_rests_is_held_back_too)
+{
+    everywhere(crowded_at_rest, 0);
+}
+
 /* Where more messages go round than a round dispatches, those who send much still have their turn. */
 static int pass_on(rp_self *me, void *state, const rp_msg *m)
 {

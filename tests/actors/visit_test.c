@@ -36,11 +36,13 @@ static int tells(rp_self *me, void *arg)
     return 0;
 }
 
+static const rp_actor teller = {.name = "root", .run = tells};
+
 TEST(visit, a_system_that_has_run_is_refused)
 {
     rp_system *sys = NULL;
     rp_system_opts o = {.loops = 2};
-    check_eq(rp_run(&(rp_actor){.name = "root", .run = tells}, &sys, &o), 0);
+    check_eq(rp_run(&teller, &sys, &o), 0);
     check_eq(refused(sys), 0);
     check_eq(rp_post(NULL, 0, nothing, NULL), -EINVAL);
     rp_quit(NULL, "nobody");
@@ -49,7 +51,7 @@ TEST(visit, a_system_that_has_run_is_refused)
 TEST(visit, one_that_is_ticked_is_refused_from_its_end_on)
 {
     rp_system *sys, *same = NULL;
-    check_eq(rp_open(&(rp_actor){.name = "root", .run = tells}, &same, NULL, &sys), 0);
+    check_eq(rp_open(&teller, &same, NULL, &sys), 0);
     check_eq(rp_post(sys, 0, nothing, NULL), 0);
     int rc;
     while ((rc = rp_tick(sys, RP_MS)) >= 0)
@@ -80,7 +82,7 @@ TEST(visit, one_that_is_attached_is_refused_when_its_end_is_told)
     rp_system *same;
     struct end e = {0};
     uv_loop_init(&uv);
-    check_eq(rp_attach(&uv, &(rp_actor){.name = "root", .run = tells}, &same, NULL, on_end, &e, &e.sys), 0);
+    check_eq(rp_attach(&uv, &teller, &same, NULL, on_end, &e, &e.sys), 0);
     check_eq(rp_post(e.sys, 0, nothing, NULL), 0);
     check_eq(uv_run(&uv, UV_RUN_DEFAULT), 0);
     check_eq(e.times, 1);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * forward.c - a message that was received goes on to another actor, or is kept.
+ */
+#include "actors/meter.h"
+#include "actors/runtime.h"
+
+#include <errno.h>
+
+int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
+{
+    unsigned f = rp__flags(s->type);
+    if (f & RP__F_TAKEN)
+        return -EALREADY;
+    struct rp__out o = {.to = to, .from = s->from, .type = rp__type(s->type), .body = rp__body_of(s)};
+    o.msg = (rp_msg *)s;
+    o.flags = f & (RP__F_NODE | RP__F_DEADLINE | (f & RP__F_SPENT ? 0 : RP__F_CALL));
+    if (f & RP__F_NODE) {
+        o.node = *rp__node_of(s);
+        o.via = *rp__via_of(s);
+    }
+    o.call = f & RP__F_CALL ? *rp__call_of(s) : 0;
+    o.bounce = s->type & RP__BOUNCE && to.node == me->loop->node;
+    o.cookie = o.bounce ? *rp__cookie_of(s) : 0;
+    o.deadline = f & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(s) : 0;
+    rp__pay(me->loop, s);
+    o.flags |= f & RP__F_NODE || o.flags & RP__F_CALL ? RP__F_PAID : 0;
+    int rc = rp__send(me, &o, wait, RP_FOREVER);
+    if (rc != 0)
+        return rc;
+    if (o.call)
+        rp__served(me->loop, s);
+    rp__done(me->loop, s);
+    s->type |= RP__FLAG(RP__F_TAKEN);
+    return 0;
+}
+
+int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
+{
+    rp__must_live(me, m, "rp_forward");
+    return rp__forward(me, (struct rp__slot *)(uintptr_t)&m->slot, to, true);
+}
+
+int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
+{
+    struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
+    rp__must_live(me, m, "rp_keep");
+    if (rp__flags(s->type) & RP__F_TAKEN)
+        return -EALREADY;
+    rp__pay(me->loop, s);
+    rp_msg *held = rp__msg_hold(me->loop, s);
+    if (!held)
+        return -ENOMEM;
+    if (me->actor)
+        rp__owe(me->loop, me->actor, &held->slot);
+    *ret = held;
+    return 0;
+}
