@@ -106,7 +106,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     me->cancel = leave_recv;
     me->since = l->now;
     me->state = RP__PARKED;
-    rp__switch(l, me, next);
+    rp__switch_away(l, me, next);
     if (me->rc == 0)
         *ret = me->got;
     return me->rc;

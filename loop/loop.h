@@ -23,6 +23,7 @@
 #include "loop/ring.h"
 #include "loop/self.h"
 #include "loop/stack.h"
+#include "loop/state.h"
 #include "loop/stint.h"
 #include "loop/times.h"
 #include "loop/wheel.h"
@@ -71,6 +72,7 @@ struct rp_loop {
     uint32_t index;
     uint32_t sched_class;      /* of the stack that the scheduler, and so every handler, is to run on; it may have a smaller one yet */
     struct rp__stint stint;    /* what may be done before the clock is looked at, and of the turn */
+    struct rp__usual usual;    /* the thread's state that everybody finds (state.h) */
     uint32_t source;           /* the loop that the messages now dispatched came from */
     int32_t quantum;           /* what is left of the round's messages; 0: it has not come to them yet */
     bool more;                 /* the turn ended with work left */
@@ -216,6 +218,17 @@ __attribute__((always_inline)) static inline void rp__switch(struct rp_loop *l, 
     rp__fiber_arrive(&from->fiber);
 }
 
+void rp__switch_with_own(struct rp_loop *l, rp_self *from, rp_self *to);
+
+/* The same by an actor's code, which takes along what of the thread's state is its own. */
+__attribute__((always_inline)) static inline void rp__switch_away(struct rp_loop *l, rp_self *from, rp_self *to)
+{
+    if (rp__has_own(&l->usual))
+        rp__switch_with_own(l, from, to);
+    else
+        rp__switch(l, from, to);
+}
+
 /* From the scheduler to one that is parked, past the ready list. */
 __attribute__((always_inline)) static inline void rp__resume(rp_self *from, rp_self *to)
 {
@@ -236,7 +249,7 @@ __attribute__((always_inline)) static inline int rp__park_now(struct rp_loop *l,
     me->state = RP__PARKED;
     me->wait++;
     rp__wait_until(l, me, deadline);
-    rp__switch(l, me, rp__next(l));
+    rp__switch_away(l, me, rp__next(l));
     rp__unlink(&me->young);
     me->waits = 0;
     me->overdue = 0;

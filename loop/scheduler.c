@@ -32,6 +32,9 @@ RP__UNNOTED static void gone(rp_self *me)
 {
     struct rp_loop *l = me->loop;
     rp__abandon_held(me); /* what a fini has taken on this stack */
+    struct rp__own left;
+    if (rp__has_own(&l->usual))
+        rp__own_take(&l->usual, &left); /* nobody's any more */
     rp_self *next = rp__next(l);
     rp__stack_put(l, me);
     next->state = RP__RUNNING;
@@ -66,6 +69,14 @@ rp_self *rp__co_new(struct rp_loop *l, unsigned class, void (*main)(rp_self *))
     self->state = RP__PARKED;
     rp__cx_make(&self->cx, self, co_main, self);
     return self;
+}
+
+RP__NOIPA void rp__switch_with_own(struct rp_loop *l, rp_self *from, rp_self *to)
+{
+    struct rp__own own;
+    rp__own_take(&l->usual, &own);
+    rp__switch(l, from, to);
+    rp__own_give(&l->usual, &own);
 }
 
 void rp__ready(rp_self *self)
@@ -227,7 +238,10 @@ RP__NOIPA bool rp__turn(struct rp_loop *l)
 {
     rp__count(&l->turns, 1);
     begin_turn(l);
+    struct rp__own outside;
+    rp__state_begin(&l->usual, &outside);
     rp__switch(l, &l->home, l->sched);
+    rp__own_give(&l->usual, &outside);
     return l->more;
 }
 
@@ -319,7 +333,7 @@ RP__NOIPA void rp__yield_sure(rp_self *me)
     me->cancel = 0;
     me->state = RP__READY;
     rp__list_push(l->quantum > 0 ? &l->ready : &l->yielded, &me->ready);
-    rp__switch(l, me, l->sched); /* not to the next one: messages and posts have their turn too */
+    rp__switch_away(l, me, l->sched); /* not to the next one: messages and posts have their turn too */
 }
 
 static void arrived(struct rp__post *p, struct rp_loop *l)

@@ -253,7 +253,10 @@ void rp__sim_busy(rp_self *me, rp_time span)
     assert(l->running == me);
     of(l)->held = me;
     of(l)->held_until = rp__after(now, span);
+    struct rp__own own;
+    rp__own_take(&l->usual, &own);
     step_over(me, &l->home);
+    rp__own_give(&l->usual, &own);
 }
 
 /* A turn, or the rest of one. */
