@@ -39,9 +39,18 @@ struct seen { /* of one loop, from `slot` on */
 
 /* ---- who has something to do ------------------------------------------------------------------------- */
 
+/* In rp_drain itself, and nobody waits for its answer: several may drain at once, and none of them is work for the others.
+ * What it does between two of its looks is not seen from outside. */
+static bool drains(const rp_self *co)
+{
+    return co->drains && !co->serving && !(co->msg && rp_wants_reply((const rp_msg *)co->msg));
+}
+
 /* Waits for nothing that is in progress. */
 static bool rests(const rp_self *co)
 {
+    if (drains(co))
+        return true;
     static const char *const peaceful[] = {"message", "message of a type", "sleep", "scope", "join", "name"};
     if (co->state != RP__PARKED || co->serving || co->waits_node || !co->waits)
         return false;
@@ -65,7 +74,8 @@ static bool has_work(const struct rp__actor *a)
         return true;
     if (!a->co || a->flags & RP__A_ENDING)
         return false; /* an idle handler; or its children will tell */
-    return !(a->flags & RP__A_COROUTINE) || !rests(a->co) || !tasks_rest(a->co);
+    bool rest = a->flags & RP__A_COROUTINE ? rests(a->co) : drains(a->co);
+    return !rest || !tasks_rest(a->co);
 }
 
 static void copy_name(char *to, size_t size, const char *from)
@@ -242,7 +252,9 @@ int rp_drain(rp_self *me, rp_time deadline, rp_undone *left, unsigned *n)
     atomic_store_explicit(&rp__runtime(me->loop)->draining, true, memory_order_relaxed);
     struct drain d = {.me = me, .self = me->actor->addr, .deadline = deadline, .left = left, .room = left ? *n : 0};
     me->blame[0] = 0;
+    me->drains = true;
     rc = drain(&d);
+    me->drains = false;
     if (n)
         *n = d.n;
     return rc;

@@ -34,6 +34,7 @@ struct rp_self {
     uint8_t state;            /* enum rp__state */
     bool stopped;             /* its actor is to end: every wait in it is cancelled */
     bool is_actor;            /* the actor's own coroutine or handler, not a task of it */
+    bool drains;              /* it is in rp_drain */
     uint8_t nowait;           /* > 0: what would wait returns -EAGAIN */
     uint8_t class;            /* of its stack, */
     uint8_t tasks_class;      /* and of those of the tasks that it starts */

@@ -57,6 +57,53 @@ TEST(drain, a_pipeline_runs_empty)
     everywhere(pipeline, 0);
 }
 
+/* ---- several at once -------------------------------------------------------------------------------- */
+
+static int drains(rp_self *me, void *arg)
+{
+    (void)arg;
+    return rp_drain(me, RP_FOREVER, NULL, NULL);
+}
+
+static int drains_when_told(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)state, (void)m;
+    int rc = rp_drain(me, RP_FOREVER, NULL, NULL);
+    return rc == 0 ? RP_STOP : rc;
+}
+
+/* Coroutines, their tasks and handlers, on every loop: none of them is work for the others. */
+static int many_drain(rp_self *me, void *arg)
+{
+    enum { MANY = 9 };
+    static const rp_actor co = {.name = "drains", .run = drains}, handler = {.name = "drains when told", .handle = drains_when_told};
+    (void)arg;
+    struct rp_down d;
+    rp_scope s;
+    for (unsigned i = 0; i < MANY; i++) {
+        rp_ref r;
+        rp_spawn_opts o = {.on = RP_LOOP(i % rp_loop_count(me)), .monitor = true};
+        check_eq(rp_spawn(me, i % 3 ? &co : &handler, &o, &r), 0);
+        if (i % 3 == 0)
+            check_eq(tell_num(me, r, i), 0);
+    }
+    rp_scope_open(me, &s, RP_FOREVER);
+    check_eq(rp_go(me, &s, drains, NULL, NULL), 0);
+    check_eq(rp_scope_close(me, &s, 0), 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        check_eq(recv_down(me, &d), 0);
+        check_eq(d.reason, 0);
+    }
+    return 0;
+}
+
+TEST(drain, several_at_once)
+{
+    everywhere(many_drain, 0);
+}
+
+/* ---- what is on its way ------------------------------------------------------------------------------ */
+
 struct hop {
     uint64_t left;
     rp_ref crowd[CROWD];
