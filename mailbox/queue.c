@@ -60,7 +60,7 @@ static bool idle(const rp_queue *q) /* all that was put has found its end */
 static bool something(const rp_queue *q) /* to get, or to learn */
 {
     return q->store.count > 0 || q->returned || (q->store.capacity == 0 && q->putters.first) ||
-           (q->put_closed && q->leased == 0);
+           q->get_closed || (q->put_closed && q->leased == 0);
 }
 
 /* The descriptor goes up when there is something, and down when a call has found nothing: one system call
@@ -352,6 +352,7 @@ void rp_queue_close_get(rp_queue *q)
     rp__latch(&q->latch);
     q->put_closed = q->get_closed = true;
     q->plain = false;
+    raise_flag(q); /* for good: what a call finds from now on is -EPIPE, whatever is leased */
     struct rp__waiter *putters = rp__line_take_all(&q->putters);
     struct rp__waiter *getters = rp__line_take_all(&q->getters);
     rp__unlatch(&q->latch);

@@ -101,7 +101,8 @@ RP_EXPORT void rp_queue_close_put(rp_queue *q);
 RP_EXPORT void rp_queue_close_get(rp_queue *q);
 
 /* A descriptor for a foreign event loop, readable while there is something to get, or -EPIPE. It stays
- * readable until a call has found the queue empty: get until -EAGAIN. The queue's; only to be polled.
+ * readable until a call has found the queue empty: get until -EAGAIN; after rp_queue_close_get, for good. The queue's;
+ * only to be polled.
  * -EMFILE: none to be had. */
 RP_EXPORT RP_NODISCARD int rp_queue_fd(rp_queue *q);
 

@@ -978,6 +978,37 @@ TEST(queue, f_descriptor)
     everywhere(descriptor, 0);
 }
 
+/* Closed while an item is leased: there is -EPIPE to learn, at once and for good, whenever it is asked for. */
+static int descriptor_of_a_closed_one(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (int asked_before = 0; asked_before < 2; asked_before++) {
+        rp_queue *q = fifo(2);
+        rp_lease lease = {0};
+        int n = 0;
+        if (asked_before)
+            check(!readable(q));
+        check_eq(put(me, q, 1), 0);
+        check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+        check_eq(rp_try_get(q, &n), -EAGAIN);
+        rp_queue_close_get(q);
+        for (int i = 0; i < 2; i++) {
+            check(readable(q));
+            check_eq(rp_try_get(q, &n), -EPIPE);
+        }
+        check_eq(asked_before ? rp_lease_done(me, &lease) : rp_lease_return(me, &lease), 0);
+        check(readable(q));
+        check_eq(rp_try_get(q, &n), -EPIPE);
+        rp_queue_free(q);
+    }
+    return 0;
+}
+
+TEST(queue, f_descriptor_of_a_closed_one)
+{
+    everywhere(descriptor_of_a_closed_one, 0);
+}
+
 /* A foreign thread wakes the last actor of a system, which is then freed: not under the waker. */
 static void *thread_puts_one(void *arg)
 {
