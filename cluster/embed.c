@@ -128,7 +128,10 @@ int rp_poll_ms(const rp_system *sys)
 
 int rp_close(rp_system *sys)
 {
+    int rc = rp__host_may(sys);
+    if (rc != 0)
+        return rc;
     rp_quit(sys, "it is closed");
-    int rc = rp__host_wait(sys);
+    rc = rp__host_wait(sys);
     return rc != 0 ? rc : finish(of(sys));
 }

@@ -23,6 +23,8 @@ static int run_simulated(const rp_actor *root, void *arg, const rp_system_opts *
 int rp_run(const rp_actor *root, void *arg, const rp_system_opts *o)
 {
     static const rp_system_opts defaults;
+    if (rp__within("rp_run"))
+        return -EDEADLK;
     if (o && o->sim_seed)
         return run_simulated(root, arg, o);
     struct rp__runtime *rt;

@@ -32,14 +32,23 @@ static bool over(const struct rp__uv *w)
     return w->l->stopped && w->handles == 0;
 }
 
-static int may_tick(rp_system *sys)
+int rp__host_may(rp_system *sys)
 {
     struct rp__host *h = sys->world_ud;
     if (sys->forked || (h->ticked && !pthread_equal(h->thread, pthread_self())))
         return -EPERM;
     h->thread = pthread_self();
     h->ticked = true;
-    return over(first(sys)) ? -ESHUTDOWN : 0;
+    return h->ticking ? -EDEADLK : 0;
+}
+
+static int run(rp_system *sys, uv_run_mode mode)
+{
+    struct rp__host *h = sys->world_ud;
+    h->ticking = true;
+    int rc = uv_run(first(sys)->loop, mode);
+    h->ticking = false;
+    return rc;
 }
 
 /* A callback of the poll may have made something ready, after the turn that found nothing to do. */
@@ -51,14 +60,16 @@ static bool more_to_do(struct rp__uv *w)
 int rp__host_tick(rp_system *sys, rp_time budget)
 {
     struct rp__uv *w = first(sys);
-    int rc = may_tick(sys);
+    int rc = rp__host_may(sys);
+    if (rc == 0 && over(w))
+        rc = -ESHUTDOWN;
     if (rc != 0)
         return rc;
     w->l->stint.slice = budget < RP__TURN_NS ? budget : RP__TURN_NS;
     rp_time end = rp__after(rp__os_now(), budget);
     bool more;
     do {
-        uv_run(w->loop, UV_RUN_NOWAIT);
+        run(sys, UV_RUN_NOWAIT);
         if (over(w))
             return -ESHUTDOWN;
         more = more_to_do(w);
@@ -69,11 +80,11 @@ int rp__host_tick(rp_system *sys, rp_time budget)
 int rp__host_wait(rp_system *sys)
 {
     struct rp__uv *w = first(sys);
-    int rc = may_tick(sys);
-    if (rc == -EPERM)
+    int rc = rp__host_may(sys);
+    if (rc != 0)
         return rc;
     w->l->stint.slice = RP__TURN_NS;
-    uv_run(w->loop, UV_RUN_DEFAULT);
+    run(sys, UV_RUN_DEFAULT);
     return 0;
 }
 

@@ -169,6 +169,7 @@ void rp__publish_gauges(struct rp_loop *l);
 bool rp__turn(struct rp_loop *l);          /* true: work is left */
 bool rp__sleep_begin(struct rp_loop *l);   /* false: something came in, take a turn instead */
 void rp__sleep_end(struct rp_loop *l);
+bool rp__within(const char *call); /* this thread is in the middle of a turn, where `call` is a mistake: that is reported */
 int  rp__sched_open(struct rp_loop *l);
 void rp__release_rings(struct rp_loop *l); /* what is written so far may be read; wakes nobody: the round's end does */
 void rp__publish(struct rp_loop *l);      /* rings, freed blocks; at the end of a round */

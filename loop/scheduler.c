@@ -234,15 +234,33 @@ int rp__sched_open(struct rp_loop *l)
     return l->sched ? 0 : -ENOMEM;
 }
 
+static _Thread_local struct rp_loop *turning; /* whose turn this thread is in */
+
 RP__NOIPA bool rp__turn(struct rp_loop *l)
 {
+    struct rp_loop *outer = turning; /* an actor of another system ticks this one */
     rp__count(&l->turns, 1);
     begin_turn(l);
     struct rp__own outside;
     rp__state_begin(&l->usual, &outside);
+    turning = l;
     rp__switch(l, &l->home, l->sched);
+    turning = outer;
     rp__own_give(&l->usual, &outside);
     return l->more;
+}
+
+bool rp__within(const char *call)
+{
+    struct rp_loop *l = turning;
+    if (!l || l->sys->forked)
+        return false;
+    const char *name = l->running->actor ? l->sys->floor->name(l->running) : 0;
+    rp_report about = {.kind = RP_REPORT_MISUSE, .err = -EDEADLK, .name = name};
+    rp__report(l->sys, &about,
+               "%s was called by code of %s: loop %u would stand still until it returns; "
+               "call it in a thread of its own, or by rp_offload", call, name ? name : "a loop", l->index);
+    return true;
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct rp__sim {
     size_t nheap, heap_size;
     void (*watch)(void *ud, struct rp__sim_node *n); /* NULL: nobody does */
     void *watch_ud;
+    bool running;
 };
 
 struct rp__sim_block {
@@ -340,7 +341,6 @@ static void fire_due(struct rp__sim *s)
 
 static int run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until)
 {
-    until = until < RP__SIM_END ? until : RP__SIM_END;
     while (!goal(ud)) { /* unbounded: until the goal, the end of time, or nothing is left to happen */
         if (s->now >= until)
             return -ETIMEDOUT;
@@ -357,10 +357,14 @@ static int run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time unti
 
 int rp__sim_run(struct rp__sim *s, bool (*goal)(void *ud), void *ud, rp_time until)
 {
+    if (s->running)
+        return -EDEADLK; /* from within */
+    s->running = true;
     bool has = rp__handler_stack_in() == 0; /* else an overflow is not told */
-    int rc = run(s, goal, ud, until);
+    int rc = run(s, goal, ud, until < RP__SIM_END ? until : RP__SIM_END);
     if (has)
         rp__handler_stack_out();
+    s->running = false;
     return rc;
 }
 

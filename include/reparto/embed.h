@@ -53,7 +53,7 @@ RP_EXPORT RP_NODISCARD int rp_open(const rp_actor *root, void *arg, const rp_sys
 
 /* Runs what there is to be done, for about `budget` ns at most; 0: one round. Does not block. 1: there is more to do.
  * 0: nothing before rp_poll_fd is readable or rp_poll_ms have passed. -ESHUTDOWN: it has ended, rp_close it.
- * -EPERM: another thread ticked it before, or this is a forked child. */
+ * -EPERM: another thread ticked it before, or this is a forked child. -EDEADLK: it is called from within the system. */
 RP_EXPORT RP_NODISCARD int rp_tick(rp_system *sys, rp_time budget);
 
 /* A descriptor that is readable when rp_tick has something to do. The system's; only to be polled. */
@@ -63,8 +63,8 @@ RP_EXPORT int rp_poll_fd(const rp_system *sys);
 RP_EXPORT int rp_poll_ms(const rp_system *sys);
 
 /* Frees a system of rp_open and returns its result. One that has not ended yet is told to (rp_quit), and runs here
- * until it has: who would bound that drains it before. Not from within it. -EPERM, as rp_tick, and then it
- * is not freed. */
+ * until it has: who would bound that drains it before. -EPERM, -EDEADLK: as rp_tick, and then it
+ * is neither told to end nor freed. */
 RP_EXPORT int rp_close(rp_system *sys);
 
 /* Stops the root, as rp_stop would: its waits fail and the result is -ECANCELED, or it gets RP_EXIT if it

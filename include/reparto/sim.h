@@ -34,7 +34,7 @@ RP_EXPORT void rp_sim_free(rp_sim *s);       /* NULL too; nodes that still run a
 RP_EXPORT RP_NODISCARD int rp_sim_add(rp_sim *s, const rp_actor *root, void *arg, const rp_system_opts *o, unsigned *node);
 
 /* Goes on for so much virtual time, or until every node has ended (0). -ETIMEDOUT: the time has passed, or it is the end
- * of virtual time, after 146 years; -EDEADLK: nothing will ever happen any more. */
+ * of virtual time, after 146 years; -EDEADLK: nothing will ever happen any more; or it is called from within. */
 RP_EXPORT RP_NODISCARD int rp_sim_run(rp_sim *s, rp_time span);
 
 /* What the node's rp_run would have returned. -EBUSY: it runs still. */
