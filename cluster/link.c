@@ -135,6 +135,21 @@ static void tell_loops(struct rp__link *k)
 
 static void go_down(struct rp__link *k, int reason);
 
+/* It left in peace, and the peer has not said that it has read all: what was told may be lost, and no call says so. */
+static void say_unread(struct rp__link *k)
+{
+    pthread_mutex_lock(&k->lock);
+    uint64_t unread = k->out > k->box.queued ? k->out : k->box.queued;
+    pthread_mutex_unlock(&k->lock);
+    if (k->reason != 0 || k->peer_left || unread == 0)
+        return;
+    rp__report(rp__link_sys(k), &(rp_report){.kind = RP_REPORT_LINK, .err = -EHOSTUNREACH, .name = k->name},
+               "node %llx \"%s\" had not read all that was told to it when this one ended, and %d ms later: %llu bytes may be lost; "
+               "who must know asks for a reply, and then ends", (unsigned long long)k->peer, k->name, RP__LINGER_MS,
+               (unsigned long long)unread);
+    rp__failure_noted(k->home, -EHOSTUNREACH);
+}
+
 /* Down, and every loop knows: freed once its last bytes are gone and the peer's BYE has come (to close
  * with bytes of its unread could make the kernel throw ours away), or after a while. */
 static void try_free(struct rp__link *k)
@@ -144,6 +159,7 @@ static void try_free(struct rp__link *k)
     rp_time now = k->home->world->now(k->home);
     bool said = rp__outbox_gone(k) && (k->peer_left || k->reason != 0);
     if ((k->closed || said || now >= k->lost_at) && k->lost == (k->losing != 0)) {
+        say_unread(k);
         rp__link_free(k);
         return;
     }

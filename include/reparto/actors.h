@@ -319,8 +319,9 @@ typedef struct rp_system_opts { /* all zero: the defaults */
 
 /* Runs `root` with `arg` as the first actor, on this thread and as many more as needed, until it and
  * so every actor has ended. Returns the root's result; when that is 0, the first failure of an actor
- * that nobody monitored. -EDEADLK: it is called by code of an actor, whose loop would stand still meanwhile; there
- * rp_offload may call it. */
+ * that nobody monitored; or -EHOSTUNREACH: another node did not read all that had been told to it within a second of
+ * the end (a report says which). -EDEADLK: it is called by code of an actor, whose loop would stand still meanwhile;
+ * there rp_offload may call it. */
 RP_EXPORT RP_NODISCARD int rp_run(const rp_actor *root, void *arg, const rp_system_opts *o);
 
 /* The sum over all loops, a moment ago each: balanced only when nothing moves. */

@@ -157,3 +157,69 @@ TEST(beat, one_that_stands_still_is_lost_in_time)
     for (unsigned i = 0; i < seeds(7); i++)
         stand_still(test_seed() + i, false);
 }
+
+/* ---- one that ends while the other stands still ------------------------------------------------------------------- */
+
+static int take(rp_self *me, void *state, const rp_msg *m)
+{
+    (void)me, (void)state, (void)m;
+    return 0;
+}
+static const rp_actor taker = {.name = "taker", .handle = take};
+
+static int serve_taker(rp_self *me, void *arg)
+{
+    (void)arg;
+    check_eq(rp_spawn(me, &taker, &(rp_spawn_opts){.name = "taker"}, NULL), 0);
+    return rp_sleep(me, RP_FOREVER);
+}
+
+static int tell_and_end(rp_self *me, void *arg)
+{
+    rp_node node;
+    rp_ref r;
+    (void)arg;
+    check_eq(rp_connect(me, "sim://end", &node, RP_FOREVER), 0);
+    check_eq(rp_lookup(me, node, "taker", &r, RP_FOREVER), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 2000)), 0);
+    for (unsigned i = 0; i < 10; i++)
+        check_eq(tell_num(me, r, i), 0);
+    return 0;
+}
+
+static unsigned reports;
+
+static void hear(const rp_report *r, void *ud)
+{
+    (void)ud;
+    reports += r->kind == RP_REPORT_LINK && strstr(r->text, "may be lost") != NULL;
+}
+
+static int tell_one_that_stands(uint64_t seed, bool stands)
+{
+    rp_actor server = {.name = "server", .run = serve_taker}, client = {.name = "client", .run = tell_and_end};
+    rp_system_opts os = {.loops = 1, .listen = "sim://end", .types = types};
+    rp_system_opts oc = {.loops = 1, .types = types, .on_report = hear};
+    unsigned s, c;
+    rp_sim *sim = rp_sim_new(seed);
+    check_eq(rp_sim_add(sim, &server, NULL, &os, &s), 0);
+    check_eq(rp_sim_add(sim, &client, NULL, &oc, &c), 0);
+    check_eq(rp_sim_run(sim, 1500 * RP_MS), -ETIMEDOUT);
+    if (stands)
+        rp_sim_pause(sim, s, 3 * RP_S);
+    (void)!rp_sim_run(sim, 10 * RP_S);
+    int rc = rp_sim_result(sim, c);
+    rp_sim_free(sim);
+    return rc;
+}
+
+TEST(beat, what_was_told_at_the_end_and_not_read_is_an_error)
+{
+    for (unsigned i = 0; i < seeds(5); i++) {
+        reports = 0;
+        check_eq(tell_one_that_stands(test_seed() + i, false), 0);
+        check_eq(reports, 0);
+        check_eq(tell_one_that_stands(test_seed() + i, true), -EHOSTUNREACH);
+        check_eq(reports, 1);
+    }
+}
