@@ -139,34 +139,55 @@ static void serve_forks(int orders, int pids, const char *url)
     _exit(0);
 }
 
-static void kills_over(const char *scheme)
-{
+struct forker { /* forks the peers of one carrier: made before this process has any thread */
+    const char *scheme;
     char url[64];
+    int orders, pids;
+    pid_t pid;
+};
+
+static void forker_start(struct forker *f, const char *scheme, const struct forker *before)
+{
     int orders[2], pids[2];
-    snprintf(url, sizeof url, "%s:///tmp/reparto-kills-%d", scheme, (int)getpid());
+    f->scheme = scheme;
+    snprintf(f->url, sizeof f->url, "%s:///tmp/reparto-kills-%d", scheme, (int)getpid());
     check(pipe(orders) == 0 && pipe(pids) == 0);
-    pid_t forker = fork();
-    check(forker >= 0);
-    if (forker == 0) {
+    f->pid = fork();
+    check(f->pid >= 0);
+    if (f->pid == 0) {
         close(orders[1]);
         close(pids[0]);
-        serve_forks(orders[0], pids[1], url);
+        if (before) { /* or that one would never see the end of its orders */
+            close(before->orders);
+            close(before->pids);
+        }
+        serve_forks(orders[0], pids[1], f->url);
     }
     close(orders[0]);
     close(pids[1]);
-    struct killing k = {.orders = orders[1], .pids = pids[0], .url = url, .times = size_from("RP_KILLS", 200)};
+    f->orders = orders[1];
+    f->pids = pids[0];
+}
+
+static void kills_over(struct forker *f)
+{
+    struct killing k = {.orders = f->orders, .pids = f->pids, .url = f->url, .times = size_from("RP_KILLS", 200)};
     rp_system_opts o = {.on_report = unreported, .loops = 2, .types = types, .spin_us = -1};
     check_eq(run_with(kill_peers, &k, &o), 0);
-    close(orders[1]);
-    close(pids[0]);
-    waitpid(forker, 0, 0);
-    unlink(strstr(url, "://") + 3);
-    printf("%s: %llu peers killed, %llu messages came from them\n", scheme, (unsigned long long)k.times, (unsigned long long)k.came);
+    close(f->orders);
+    close(f->pids);
+    waitpid(f->pid, 0, 0);
+    unlink(strstr(f->url, "://") + 3);
+    printf("%s: %llu peers killed, %llu messages came from them\n", f->scheme, (unsigned long long)k.times,
+           (unsigned long long)k.came);
 }
 
 unsigned stress_kills(void)
 {
-    kills_over("uv+ipc"); /* before nng's threads: it forks */
-    kills_over("ipc");
+    struct forker f[2];
+    forker_start(&f[1], "ipc", 0);
+    forker_start(&f[0], "uv+ipc", &f[1]);
+    for (unsigned i = 0; i < 2; i++)
+        kills_over(&f[i]);
     return 2;
 }
