@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cluster/cluster.h"
+#include "cluster/remote.h"
 #include "cluster/url.h"
 
 #include "actors/cause.h"
@@ -213,6 +213,8 @@ int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
     rc = rp__inbox_push(c->home, &r.post);
     if (rc == 0)
         rc = rp__park(me, "connection", url, give_up, deadline);
+    if (rc == 0 && me->actor) /* what it tells from here on it tells by the link it has asked for */
+        rp__hole_told(me->loop, ret->id, 0, me->actor->addr);
     return rp__cause_is(me, rc, "no link with %s: %s", url, rp_strerror(rc));
 }
 
@@ -298,6 +300,7 @@ int rp__cluster_open(struct rp_loop *l)
     c->home = l;
     c->loops = loops;
     c->carrier = rt->sys->world == &rp__world_sim ? &rp__carrier_sim : &rp__carrier_nng;
+    rp__list_init(&c->holes);
     rp__pulse_open(c);
     rp__list_init(&c->links);
     rp__list_init(&c->strangers);
@@ -355,6 +358,7 @@ void rp__cluster_free(struct rp__runtime *rt)
         rp__taken_forget(&c->loops[i]);
     }
     rp__pulse_close(c);
+    rp__holes_free(c);
     pthread_mutex_destroy(&c->lock);
     rp__free_mem(rt->sys, c->loops, rt->sys->nloops * sizeof *c->loops);
     rp__free_mem(rt->sys, c->scratch, RP__SCRATCH);

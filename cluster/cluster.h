@@ -28,11 +28,13 @@ struct rp__cluster {
     struct rp__hook strangers;     /* those that came and have not proved anything, by `strange`, the oldest first */
     struct rp__hook dials;         /* struct rp__dial */
     uint64_t next_link;
+    struct rp__hook holes;         /* hole.c's, under the lock */
+    unsigned nholes;
     bool closing;
     char name[RP__NODE_NAME];
     struct rp__cluster_loop *loops;
     /* Requests to connect stand in a dial's list, on loop 0, and are taken out by whoever waits, on any
-     * loop: this lock is for those lists only. */
+     * loop: this lock is for those lists and the holes. It may be taken under a link's. */
     pthread_mutex_t lock;
 };
 
@@ -72,6 +74,7 @@ bool rp__cluster_has_better(struct rp__link *k);
 struct rp__link *rp__stranger_too_many(const struct rp__link *comer);
 
 void rp__dial_settled(struct rp__link *k, int rc); /* its link is up, or came to nothing */
+void rp__holes_free(struct rp__cluster *c);
 void rp__cluster_link_gone(struct rp__cluster *c);  /* one less: perhaps the last, when closing */
 
 void rp__taken_flush(struct rp__timer *t, struct rp__wheel *w);    /* credit.c: tells the peers what has been taken */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/link.h"
 
-#include "cluster/cluster.h"
+#include "cluster/remote.h"
 #include "loop/os.h"
 #include "loop/report.h"
 #include "loop/trace.h"
@@ -199,6 +199,7 @@ static void answered(struct rp__errand *e, struct rp_loop *l)
 void rp__link_join(struct rp__link *k)
 {
     rp__unlink(&k->strange);
+    rp__holes_before(k);
     k->state = RP__L_JOINING;
     rp__timer_stop(&k->home->wheel, &k->timer);
     rp__timer_start(&k->home->wheel, &k->timer, k->home->now + RP__BEAT_MS * RP_MS);

@@ -91,9 +91,17 @@ struct rp__link_loop { /* what a loop has of a link */
     struct rp__link *k;
 };
 
+enum { RP__TELLERS = 8 };
+
+struct rp__tellers { /* actors, each once; of more than so many the others are not known */
+    unsigned n;
+    uint64_t who[RP__TELLERS];
+};
+
 struct rp__credit { /* toward one actor of the peer */
     uint64_t target, out;    /* bytes sent and not yet reported as taken */
     struct rp__hook waiters; /* rp_self, by `queue` */
+    struct rp__tellers by;   /* whose messages are among those */
 };
 
 struct rp__inflow { /* from the peer toward one actor here: does it keep to its window? */
@@ -163,6 +171,7 @@ struct rp__link {
     uint32_t announces;          /* bytes of our TYPEs */
     struct rp__map credits;      /* target -> struct rp__credit */
     uint64_t out;                /* the sum of theirs */
+    uint64_t holes;              /* in what was told by links before this one: a bit for some targets each; from joining on */
     struct rp__ids asked;        /* struct rp__asked */
     struct rp__ids watching;     /* struct rp__watching, */
     uint32_t nwatching;          /* so many of actors, */

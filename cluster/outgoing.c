@@ -159,15 +159,18 @@ static int try_send(rp_self *me, struct rp__link *k, struct rp__out *o, struct r
 {
     struct rp_loop *l = me->loop;
     pthread_mutex_lock(&k->lock);
-    bool called = rp__room_take(k, t, me);
+    bool called = rp__room_take(k, t, me), own = !(o->flags & RP__F_NODE);
     struct rp__credit *c = k->down ? 0 : rp__credit_of(k, t->target);
-    int rc = k->down ? -EHOSTUNREACH : !c ? -ENOMEM : called || rp__room_ask(k, c, t, me) ? 0 : wait ? 1 : -EAGAIN;
+    bool gap = c && own && rp__hole_ahead(k, t->target, o->from);
+    int rc = k->down || gap ? -EHOSTUNREACH : !c ? -ENOMEM : called || rp__room_ask(k, c, t, me) ? 0 : wait ? 1 : -EAGAIN;
     if (rc == 1) {
         rp__room_wait(k, c, t, me);
     } else if (rc == 0 && (rc = write_message(l, k, o, t->bytes - 16)) == 0 && !called) {
         c->out += t->bytes;
         k->out += t->bytes;
     }
+    if (rc == 0 && own && !(o->flags & RP__F_CALL))
+        rp__teller_note(&c->by, o->from);
     if (called && rc != 0)
         rp__room_refund(k, t, t->target);
     if (called && k->box.promised == 0) /* all have written: the next ones, if there is room */
@@ -176,7 +179,7 @@ static int try_send(rp_self *me, struct rp__link *k, struct rp__out *o, struct r
     return rc;
 }
 
-int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+static int send_or_wait(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 {
     struct rp_loop *l = me->loop;
     if (!can_leave(o->type))
@@ -203,6 +206,14 @@ int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
         if (rc != 0)
             return rc;
     }
+}
+
+int rp__remote_send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
+{
+    int rc = send_or_wait(me, o, wait, until);
+    if (rc == -EHOSTUNREACH && !(o->flags & RP__F_NODE))
+        rp__hole_told(me->loop, o->to.node, o->to.local, o->from);
+    return rc;
 }
 
 /* ---- replies -------------------------------------------------------------------------------------- */

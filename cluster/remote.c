@@ -106,6 +106,7 @@ int rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f)
  * through the same rings. Nobody adds to these tables once `down` is set. */
 void rp__remote_end(struct rp__link *k, int reason)
 {
+    rp__holes_of(k);
     rp__credit_end(k);
     rp__lookups_end(k);
     rp__asked_end(k);

@@ -7,6 +7,7 @@
  *   incoming.c   messages and replies that come
  *   room.c       who waits for room on a link, in order
  *   credit.c     how many bytes may be on their way to one actor
+ *   hole.c       what was told by a link that was lost
  *   asked.c      calls and tokens that went over a link, until they are answered
  *   monitor.c    monitors of actors and nodes
  *   lookup.c     names
@@ -71,6 +72,16 @@ void rp__room_refund(struct rp__link *k, struct rp__turn *t, uint64_t target); /
 /* There is more than before: whoever is next has its turn. The first may drop the credit. */
 void rp__room_in_credit(struct rp__link *k, struct rp__credit *c);
 void rp__room_in_queue(struct rp__link *k, size_t below); /* when less than that is queued */
+
+/* ---- hole.c ---------------------------------------------------------------------------------------- */
+
+void rp__teller_note(struct rp__tellers *t, uint64_t who);
+void rp__holes_of(struct rp__link *k);     /* it is down */
+void rp__holes_before(struct rp__link *k); /* it joins */
+
+/* The lock is held. `who` has told `target` by a link before this one what may be lost, and does not know: true once. */
+bool rp__hole_ahead(struct rp__link *k, uint64_t target, uint64_t who);
+void rp__hole_told(struct rp_loop *l, uint64_t node, uint64_t target, uint64_t who); /* target 0: all there: it knows */
 
 /* ---- asked.c ------------------------------------------------------------------------------------- */
 
