@@ -484,7 +484,7 @@ static bool has_stack(void)
 /* With so little left of a small stack that a signal would not fit there; the clock does. */
 __attribute__((noinline)) static rp_time burn_deep(const rp_self *me, volatile char *above)
 {
-    enum { GUARD = 4096, LEFT = 1200 };
+    enum { GUARD = 65536, LEFT = 1200 };
     volatile char here[256];
     here[0] = *above;
     bool deep = (char *)__builtin_frame_address(0) - me->low < GUARD + LEFT;

@@ -228,7 +228,8 @@ static int handler_stays(rp_self *me, void *arg)
     for (int64_t k = 1; k < 20; k++) { /* another system in this process fails to start */
         test_mem_init(&mem);
         mem.fail_at = k;
-        check_eq(rp_run(&(rp_actor){.name = "none", .run = handler_stays}, 0, &(rp_system_opts){.loops = 2, .mem = &mem.alloc}), -ENOMEM);
+        rp_system *none;
+        check_eq(rp_open(&(rp_actor){.name = "none", .run = handler_stays}, 0, &(rp_system_opts){.loops = 2, .mem = &mem.alloc}, &none), -ENOMEM);
         check_eq(mem.blocks, 0);
     }
     sigaction(SIGSEGV, 0, &after);
