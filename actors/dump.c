@@ -8,6 +8,7 @@
 #include "actors/runtime.h"
 #include "loop/endpoint.h"
 #include "loop/freeze.h"
+#include "loop/offload.h"
 #include "loop/os.h"
 #include "loop/system.h"
 
@@ -313,7 +314,7 @@ static int write_all(void *arg) /* off the loop */
 
 static int give_to_fd(rp_self *me, struct rp__text *t)
 {
-    return rp_offload(me, write_all, t, RP_FOREVER);
+    return rp__offload_apart(me, write_all, t);
 }
 
 int rp_dump(rp_self *me, int fd)

@@ -137,7 +137,10 @@ RP_EXPORT void rp_task_cancel(rp_task *task, const char *why);
 
 /* Suspends while fn(arg) runs on libuv's thread pool, off the loop; returns what it returned.
  * For blocking calls and long computations. Once it has begun it cannot be cancelled: the caller then
- * goes on waiting, past its deadline too, because `arg` may be on its stack. */
+ * goes on waiting, past its deadline too, because `arg` may be on its stack.
+ * The pool has 4 threads for all systems of the process (UV_THREADPOOL_SIZE, before the first use: up to 1,024): so many
+ * calls block at once, and what comes after waits for one of them to end, or for its own deadline. Its threads stay until
+ * the process ends. The runtime itself never waits for one. */
 RP_EXPORT RP_NODISCARD int rp_offload(rp_self *me, int (*fn)(void *arg), void *arg, rp_time deadline);
 
 /* Runs fn(arg) soon on a loop of `sys`, from any thread. FIFO per posting thread.
