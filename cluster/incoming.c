@@ -150,7 +150,7 @@ static int read_arrival(struct rp__link *k, const struct rp__frame *f, struct ar
     a->from = rp__get64(&in);
     if (f->flags & RP__W_NODE)
         a->node = rp__get64(&in);
-    if (a->node == k->home->node) /* a peer does not speak for the actors of this node */
+    if (a->node == k->home->node || a->from == 0) /* a peer does not speak for the actors of this node */
         a->node = a->from = 0;
     if (f->type != RP__SEND) {
         a->call = rp__get64(&in);
@@ -162,7 +162,7 @@ static int read_arrival(struct rp__link *k, const struct rp__frame *f, struct ar
         a->deadline = k->home->now + (rp_time)rp__get32(&in) * RP_MS;
         a->flags |= RP__F_DEADLINE;
     }
-    if (in.bad)
+    if (in.bad || (f->type == RP__CALL && a->call == 0))
         return -EPROTO;
     a->body = in;
     a->wire_bytes = (uint32_t)(in.end - in.at) + 16;

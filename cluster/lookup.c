@@ -150,7 +150,7 @@ int rp__read_lookup(struct rp__link *k, const struct rp__frame *f)
     uint64_t id = rp__get64(&in);
     size_t n = rp__get8(&in);
     const char *p = rp__get_bytes(&in, n);
-    if (!p || n == 0 || memchr(p, 0, n) || !rp__get_end(&in))
+    if (!p || id == 0 || n == 0 || memchr(p, 0, n) || !rp__get_end(&in))
         return -EPROTO;
     rp_ref ref = {0, 0};
     struct asked_name *a = rp__alloc(rp__link_sys(k), sizeof *a);

@@ -191,7 +191,7 @@ void rp__monitors_free(struct rp__link *k)
 int rp__read_monitor(struct rp__link *k, struct rp__in in)
 {
     uint64_t target = rp__get64(&in), id = rp__get64(&in);
-    if (!rp__get_end(&in))
+    if (!rp__get_end(&in) || id == 0)
         return -EPROTO;
     struct rp_down none = {.reason = -ESRCH};
     if (atomic_fetch_add_explicit(&k->watched, 1, memory_order_relaxed) >= RP__PEER_WATCHES)

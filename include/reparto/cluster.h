@@ -12,7 +12,8 @@
  * the process that receives them.
  *
  * URLs: "tcp://127.0.0.1:7000", "tcp://[::1]:7000", "ipc:///run/x", "abstract://name". To listen beyond
- * loopback a secret is required; it authenticates both ends, it does not encrypt.
+ * loopback a secret is required; it authenticates both ends, it does not encrypt. Without one every user of the
+ * machine may come by tcp:// and abstract://, and do what any peer may: also stop the root. By ipc:// only the own user can.
  *
  * A link costs a node a bounded amount of memory, whatever its peer does (docs/contract.md, "Links"). While a handler holds
  * loop 0 a thread of the process says for it that it lives, for up to a minute.

@@ -270,6 +270,31 @@ TEST(stranger, asks_for_no_name)
     node_close(&n);
 }
 
+/* His numbers are never 0, which stands for none. */
+TEST(stranger, numbers_nothing_0)
+{
+    static const unsigned char zeros[64];
+    static const struct {
+        uint8_t type;
+        size_t n;
+    } frames[] = {{RP__LOOKUP, 10}, {RP__MONITOR, 16}, {RP__CALL, 24 + 8 + 16}};
+    struct node n;
+    struct stranger s;
+    node_open(&n);
+    for (unsigned i = 0; i < sizeof frames / sizeof *frames; i++) {
+        unsigned char p[64];
+        memcpy(p, zeros, sizeof p);
+        know(&s, &n, 1000);
+        announce(&s, NUM, 0);
+        if (frames[i].type == RP__LOOKUP)
+            p[8] = 1, p[9] = 'a';
+        say_frame(&s, frames[i].type, 0, 0, p, frames[i].n);
+        check(last_bye(&s) == RP__BYE_PROTO, "type %u", frames[i].type);
+        go(&s);
+    }
+    node_close(&n);
+}
+
 /* ---- his window ------------------------------------------------------------------------------------------------- */
 
 enum { TEXT_BYTES = 4000, WIRE_BYTES = TEXT_BYTES + 4 + 4 + 16, IN_WINDOW = (RP__WINDOW + WIRE_BYTES - 1) / WIRE_BYTES };
@@ -414,6 +439,8 @@ TEST(stranger, speaks_for_nobody_of_the_node)
     announce(&s, NUM, 0);
     send_from(&s, 0, 5);
     check(last_from.node == 1000 && last_from.local == 5);
+    send_from(&s, 0, 0); /* no actor's */
+    check(rp_ref_none(last_from));
     send_from(&s, 2000, 6);
     check(last_from.node == 2000 && last_from.local == 6);
     send_from(&s, n.rt->sys->node, n.sleeper);
