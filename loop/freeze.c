@@ -37,15 +37,15 @@ static bool step(struct rp__seat *s, uint32_t from, uint32_t to)
 
 static struct rp__cx stands_at(const ucontext_t *u)
 {
-#if defined(__x86_64__)
+#if defined(RP__UCONTEXT)
+    (void)u; /* nothing walks such a stack */
+    return (struct rp__cx){.top = 0};
+#elif defined(__x86_64__)
     const greg_t *r = u->uc_mcontext.gregs;
     return (struct rp__cx){.sp = (void *)r[REG_RSP], .ip = (void *)r[REG_RIP], .bp = (void *)r[REG_RBP]};
-#elif defined(__aarch64__)
+#else /* aarch64 */
     return (struct rp__cx){.sp = (void *)u->uc_mcontext.sp, .ip = (void *)u->uc_mcontext.pc,
                            .bp = (void *)u->uc_mcontext.regs[29]};
-#else
-    (void)u;
-    return (struct rp__cx){0};
 #endif
 }
 
@@ -178,7 +178,7 @@ bool rp__seat_taken(const rp_system *sys, unsigned loop)
 /* On a stack [low, high), or the thread's own. */
 static unsigned walk(const struct rp__seat *s, const char *low, const char *high, void **pc)
 {
-    const char *sp = s->cx.sp;
+    const char *sp = rp__cx_sp(&s->cx);
     if (!low || sp < low || sp >= high) {
         low = s->low;
         high = s->high;

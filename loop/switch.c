@@ -1,51 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * switch.c - the first frame of every stack.
- *
- * rp__cx_make leaves {arg, entry} at the top of a fresh stack; the first switch jumps here. The
- * return address is declared undefined, which is how a debugger, `backtrace()` and the sanitizers
- * learn that the stack ends.
+ * switch.c - the switch of stacks where there is no assembly for the machine. Elsewhere: switch.h and start.S.
  */
 #include "loop/switch.h"
 
-#if !defined(RP__UCONTEXT)
-#if defined(__x86_64__)
-__asm__(".text\n"
-        ".p2align 4\n"
-        ".globl rp__cx_start\n"
-        ".hidden rp__cx_start\n"
-        ".type rp__cx_start, @function\n"
-        "rp__cx_start:\n"
-        "\t.cfi_startproc\n"
-        "\t.cfi_undefined rip\n"
-        "\tendbr64\n"
-        "\tmovq 0(%rsp), %rdi\n"
-        "\tmovq 8(%rsp), %rax\n"
-        "\txorl %ebp, %ebp\n"
-        "\tcall *%rax\n"
-        "\tud2\n"
-        "\t.cfi_endproc\n"
-        ".size rp__cx_start, .-rp__cx_start\n");
-#else
-__asm__(".text\n"
-        ".p2align 4\n"
-        ".globl rp__cx_start\n"
-        ".hidden rp__cx_start\n"
-        ".type rp__cx_start, %function\n"
-        "rp__cx_start:\n"
-        "\t.cfi_startproc\n"
-        "\t.cfi_undefined x30\n"
-        "\thint #36\n" /* bti j */
-        "\tldp x0, x1, [sp]\n"
-        "\tmov x29, xzr\n"
-        "\tmov x30, xzr\n"
-        "\tblr x1\n"
-        "\tbrk #1\n"
-        "\t.cfi_endproc\n"
-        ".size rp__cx_start, .-rp__cx_start\n");
-#endif
-
-#else
+#if defined(RP__UCONTEXT)
 
 /* makecontext passes ints only: the pointer travels in two halves. */
 static void start(unsigned hi, unsigned lo)

@@ -32,7 +32,7 @@ struct rp__cx {
     void *sp, *ip, *bp;
 };
 
-void rp__cx_start(void); /* switch.c: the first frame of every stack; unwinders stop at it */
+void rp__cx_start(void); /* start.S: the first frame of every stack; unwinders stop at it */
 
 /* Prepares `cx` so that the first switch to it calls entry(arg) on the stack that ends at `top`. */
 static inline void rp__cx_make(struct rp__cx *cx, void *top, void (*entry)(void *), void *arg)
@@ -43,6 +43,11 @@ static inline void rp__cx_make(struct rp__cx *cx, void *top, void (*entry)(void 
     cx->sp = sp;
     cx->ip = (void *)rp__cx_start;
     cx->bp = 0;
+}
+
+static inline const char *rp__cx_sp(const struct rp__cx *cx) /* where a parked stack ends */
+{
+    return cx->sp;
 }
 
 #if defined(__x86_64__)
@@ -115,6 +120,12 @@ struct rp__cx {
 };
 
 void rp__cx_make(struct rp__cx *cx, void *top, void (*entry)(void *), void *arg);
+
+static inline const char *rp__cx_sp(const struct rp__cx *cx) /* it is not known */
+{
+    (void)cx;
+    return 0;
+}
 
 static inline void rp__cx_switch(struct rp__cx *from, struct rp__cx *to)
 {

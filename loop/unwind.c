@@ -255,9 +255,20 @@ static bool read_fde(uintptr_t pc, struct fde *ret)
 enum where { SAME, UNDEFINED, AT_CFA /* saved at CFA + n */, IS_CFA /* is CFA + n */, IN_REG, ODD /* by an expression */ };
 
 struct rule {
-    int32_t n;
-    uint8_t where;
+    int32_t word; /* n << 4 | where: there are six rows of them on the stack, and it may be a coroutine's */
 };
+
+enum { FARTHEST = (1 << 27) - 1 };
+
+static int32_t n_of(struct rule r)
+{
+    return r.word >> 4;
+}
+
+static enum where where_of(struct rule r)
+{
+    return (enum where)(r.word & 15);
+}
 
 struct row {
     uint64_t cfa_reg;
@@ -277,8 +288,10 @@ struct machine {
 
 static void set(struct machine *m, uint64_t reg, enum where where, int64_t n)
 {
-    if (reg < REGS)
-        m->row.reg[reg] = (struct rule){(int32_t)n, (uint8_t)where};
+    if (n < -FARTHEST || n > FARTHEST)
+        m->bad = true;
+    else if (reg < REGS)
+        m->row.reg[reg] = (struct rule){(int32_t)n * 16 + (int32_t)where};
 }
 
 static struct cursor block(struct cursor *c)
@@ -393,18 +406,19 @@ static bool find_cfa(const struct stack *s, const struct regs *r, const struct r
 
 static bool restore(const struct stack *s, const struct regs *r, struct rule rule, unsigned reg, uintptr_t cfa, uintptr_t *ret)
 {
-    switch ((enum where)rule.where) {
+    int32_t n = n_of(rule);
+    switch (where_of(rule)) {
     case SAME:
         *ret = r->v[reg];
         return r->known >> reg & 1;
     case AT_CFA:
-        return read_stack(s, cfa + (uintptr_t)rule.n, ret);
+        return read_stack(s, cfa + (uintptr_t)n, ret);
     case IS_CFA:
-        *ret = cfa + (uintptr_t)rule.n;
+        *ret = cfa + (uintptr_t)n;
         return true;
     case IN_REG:
-        *ret = rule.n < REGS ? r->v[rule.n] : 0;
-        return rule.n < REGS && r->known >> rule.n & 1;
+        *ret = n >= 0 && n < REGS ? r->v[n] : 0;
+        return n >= 0 && n < REGS && r->known >> n & 1;
     case UNDEFINED:
     case ODD:
         break;
