@@ -3,6 +3,7 @@
 
 #include "loop/host.h"
 #include "loop/inherit.h"
+#include "loop/uv.h"
 #include "loop/visit.h"
 
 #include <pthread.h>
@@ -43,8 +44,15 @@ static void mark_all(void)
     release();
 }
 
+static void at_exit(void)
+{
+    if (rp__forks > 0)
+        rp__uv_end_child();
+}
+
 static void ask_once(void)
 {
+    (void)atexit(at_exit); /* before the destructors of libraries */
     (void)pthread_atfork(hold, release, mark_all); /* without memory for it children are not told */
 }
 

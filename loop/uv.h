@@ -54,4 +54,7 @@ void rp__uv_join(rp_system *sys);      /* waits for their ends */
 int  rp__uv_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time deadline);
 int  rp__uv_wait_fd(rp_self *me, int fd, bool write, rp_time deadline);
 
+/* In a forked child that ends by exit(): makes libuv's destructor end. */
+void rp__uv_end_child(void);
+
 #endif

@@ -49,6 +49,31 @@ int rp__uv_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time deadline)
     return rp__park(me, "offload", (void *)fn, work_cancel, deadline);
 }
 
+/* libuv's destructor joins the threads of its pool. In a forked child those are the parent's, and it would crash: libuv
+ * means to begin a new pool there, but does so only when something is asked of it. So something is. */
+static void nothing(uv_work_t *req)
+{
+    (void)req;
+}
+
+static void done(uv_work_t *req, int status)
+{
+    (void)req, (void)status;
+}
+
+void rp__uv_end_child(void)
+{
+#if !defined(RP__TSAN) /* which ends a child that starts a thread */
+    uv_loop_t loop;
+    uv_work_t work;
+    if (uv_loop_init(&loop) != 0)
+        return;
+    if (uv_queue_work(&loop, &work, nothing, done) == 0)
+        uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+#endif
+}
+
 /* ---- descriptors --------------------------------------------------------------------------------- */
 
 struct readiness {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -215,6 +216,57 @@ TEST(fork, a_child_that_returns_is_ended)
     int told = 0;
     check_eq(run_with(strays, &told, &(rp_system_opts){.loops = 2}), 0);
     check_eq(told, SIGABRT);
+}
+
+/* ---- its end -------------------------------------------------------------------------------------- */
+
+static int ended_at; /* a pipe */
+
+static void note_end(void)
+{
+    (void)!write(ended_at, "x", 1);
+}
+
+static int idles(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* A child that exits in the middle of an actor runs what is to run at its end, and ends. */
+static int child_exits(rp_self *me, void *arg)
+{
+    int fd[2], status;
+    char c;
+    if (arg)
+        check_eq(rp_offload(me, idles, 0, RP_FOREVER), 0); /* libuv has threads now, and the child none */
+    check(pipe(fd) == 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        ended_at = fd[1];
+        exit(atexit(note_end) == 0 ? 3 : 4);
+    }
+    close(fd[1]);
+    check(waitpid(pid, &status, 0) == pid);
+    check(WIFEXITED(status) && WEXITSTATUS(status) == 3, "status %x", status);
+    check(read(fd[0], &c, 1) == 1);
+    close(fd[0]);
+    return rp_sleep(me, rp_in_ms(me, 1));
+}
+
+TEST(fork, a_child_may_exit)
+{
+    static char yes;
+    rp_system_opts opts = {.loops = 2, .listen = "tcp://127.0.0.1:0"};
+    check_eq(run_with(child_exits, 0, &opts), 0);
+#if !defined(__SANITIZE_THREAD__) /* there a child that is to start a thread is ended */
+    check_eq(run_with(child_exits, &yes, &opts), 0);
+    check_eq(run_ticked(&(rp_actor){.name = "root", .run = child_exits}, &yes, NULL), 0);
+#else
+    (void)yes;
+#endif
 }
 
 /* ---- what it inherits ------------------------------------------------------------------------------ */
