@@ -127,6 +127,14 @@ static int rounds_up(rp_self *me, void *arg)
     return 0; /* and leaves it so */
 }
 
+static int leaves_upward(rp_self *me, void *arg)
+{
+    (void)me;
+    check_eq(fegetround(), *(int *)arg);
+    fesetround(FE_UPWARD);
+    return 0;
+}
+
 static int handles_upward(rp_self *me, void *state, const rp_msg *m)
 {
     (void)me, (void)state, (void)m;
@@ -147,6 +155,10 @@ static int others_round(rp_self *me, void *arg)
         check_eq(rp_sleep(me, rp_now(me) + 100 * RP_US), 0);
         check_eq(fegetround(), usual);
     }
+    check_eq(rp_scope_close(me, &s, 0), 0);
+    rp_scope_open(me, &s, RP_FOREVER);
+    for (unsigned i = 0; i < 3; i++) /* one after the other, in one turn */
+        check_eq(rp_go(me, &s, leaves_upward, arg, NULL), 0);
     check_eq(rp_scope_close(me, &s, 0), 0);
     check_eq(fegetround(), usual);
     check_eq(rp_spawn(me, &upward, NULL, &r), 0);
