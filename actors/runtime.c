@@ -115,8 +115,8 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
 {
     if (!root || (root->run != 0) == (root->handle != 0))
         return refuse_root(root, o);
-    if (!rp__stack_allowed(0, root, o->stack, 0)) {
-        rp__report_opts(o, -EINVAL, ".stack", "is %zu: more than a stack can have", o->stack);
+    if (o->stack > RP__STACK_MAX) {
+        rp__report_opts(o, -EINVAL, ".stack", "is %zu: at most %d (64 MiB)", o->stack, RP__STACK_MAX);
         return -EINVAL;
     }
     struct rp__system_opts so = {
