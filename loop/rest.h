@@ -6,7 +6,7 @@
  * So each function whose comment says that it suspends comes here on each of its ways that does not park: where it
  * finds what it wants, and where it fails at once (its deadline is past, its scope is cancelled). It costs a count
  * while the stint lasts (stint.h). It rests when all is done, so that it loses no place in a line and nobody waits for
- * what it has yet to say. tests/actors/rests.c tries them all.
+ * what it has yet to say; but a scope is open until its close returns. tests/actors/rests.c tries them all.
  */
 #ifndef RP__REST_H
 #define RP__REST_H

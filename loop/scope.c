@@ -301,6 +301,8 @@ RP__NOIPA int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
         s->rc = rc;
         cancel(s, RP__BY_FAILURE, "its opener failed");
     }
+    if (s->live == 0)
+        rp__rest(me); /* while it is open: who goes into it now is waited for */
     while (s->live > 0) {
         s->closing = true;
         me->overdue = me->loop->sys->floor->overdue; /* its task may wait for what its actor has */
@@ -316,7 +318,7 @@ RP__NOIPA int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
     me->scope = s->parent;
     me->stopped |= s->hides;
     s->magic = 0;
-    return rp__rested(me, result_of(s, rc));
+    return result_of(s, rc);
 }
 
 /* ---- cancelling ---------------------------------------------------------------------------------- */
