@@ -26,12 +26,14 @@ check() { # check NAME COMMAND...
 }
 
 whole_program() { # COMPILER AR
-    local dir=$work/lto-$1 libs
-    mkdir "$dir"
+    local dir=$work/lto-$1 libs floor
     libs=$(pkg-config --libs libuv)
-    (cd "$dir" && printf '%s\n' "$top"/loop/*.c "$top"/mailbox/*.c "$top"/actors/*.c "$top"/cluster/*.c "$top/loop/start.S" |
-        xargs -P 2 -n 16 "$1" -std=gnu17 -D_GNU_SOURCE -O1 -flto -w -fcf-protection=branch -I"$top" -I"$top/include" -c) &&
-        "$2" rcs "$dir/libreparto.a" "$dir"/*.o &&
+    for floor in loop mailbox actors cluster; do # in a folder each: some files have the same name
+        mkdir -p "$dir/$floor"
+        (cd "$dir/$floor" && printf '%s\n' "$top/$floor"/*.[cS] | xargs -P 2 -n 16 "$1" -std=gnu17 -D_GNU_SOURCE -O1 -flto -w \
+            -fcf-protection=branch -I"$top" -I"$top/include" -c) || return 1
+    done
+    "$2" rcs "$dir/libreparto.a" "$dir"/*/*.o &&
         "$1" -std=gnu17 -O1 -flto -w -I"$top/include" "$top/examples/01_hello.c" "$dir/libreparto.a" $libs -lnng -lmbedtls -lmbedx509 \
             -lmbedcrypto -lpthread -latomic -o "$dir/hello" && "$dir/hello"
 }
