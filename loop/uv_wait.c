@@ -51,6 +51,11 @@ int rp__uv_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time deadline)
 
 /* libuv's destructor joins the threads of its pool. In a forked child those are the parent's, and it would crash: libuv
  * means to begin a new pool there, but does so only when something is asked of it. So something is. */
+#if defined(RP__TSAN) /* it ends a child that starts a thread */
+void rp__uv_end_child(void)
+{
+}
+#else
 static void nothing(uv_work_t *req)
 {
     (void)req;
@@ -63,7 +68,6 @@ static void done(uv_work_t *req, int status)
 
 void rp__uv_end_child(void)
 {
-#if !defined(RP__TSAN) /* which ends a child that starts a thread */
     uv_loop_t loop;
     uv_work_t work;
     if (uv_loop_init(&loop) != 0)
@@ -71,8 +75,8 @@ void rp__uv_end_child(void)
     if (uv_queue_work(&loop, &work, nothing, done) == 0)
         uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-#endif
 }
+#endif
 
 /* ---- descriptors --------------------------------------------------------------------------------- */
 
