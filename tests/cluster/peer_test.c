@@ -88,10 +88,10 @@ static int be_dialler(rp_self *me, void *arg)
     ssize_t n = read(out, url + at, sizeof url - at - 1);
     check(n > 1);
     url[at + (size_t)n - 1] = 0;
-    check_eq(rp_connect(me, url, &node, rp_in_ms(me, 10000)), 0);
-    check_eq(rp_lookup(me, node, "py", &r, rp_in_ms(me, 10000)), 0);
+    check_eq(rp_connect(me, url, &node, rp_in_ms(me, 30000)), 0);
+    check_eq(rp_lookup(me, node, "py", &r, rp_in_ms(me, 30000)), 0);
     for (uint64_t i = 1; i <= 3; i++) {
-        check_eq(rp_call(me, r, NUM, &(struct num){.n = i}, &m, rp_in_ms(me, 10000)), 0);
+        check_eq(rp_call(me, r, NUM, &(struct num){.n = i}, &m, rp_in_ms(me, 30000)), 0);
         check_eq(((const struct num *)rp_body(m, NUM))->n, i + 1);
         rp_msg_drop(me, m);
     }
