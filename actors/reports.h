@@ -36,6 +36,10 @@ void rp__report_failure(struct rp_loop *l, const struct rp__actor *a); /* nobody
 /* It was for an actor that is linked with the one that failed, and has ended too. `kind`: of the one that failed. */
 void rp__report_left_failure(struct rp_loop *l, uint64_t who, const rp_actor *kind, int reason, const char *why);
 
+/* struct rp__floor's, for who looks whether all waits for ever (forever.c) */
+bool rp__expects(struct rp_loop *l);
+unsigned rp__say_waiting(struct rp_loop *l, unsigned most);
+
 /* A system cannot begin, or its options are wrong: `which` of them (rp_system_opts), and what it must be. */
 void rp__report_opts(const rp_system_opts *o, int err, const char *which, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

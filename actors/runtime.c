@@ -14,7 +14,7 @@
 #include <string.h>
 
 static const struct rp__floor floor_of_actors = {
-    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
+    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__expects, rp__say_waiting, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
 };
 
 static void start_root(struct rp__post *p, struct rp_loop *l)

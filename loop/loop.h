@@ -126,6 +126,9 @@ struct rp_loop {
     /* 1: about to block, or blocking (C1 of ring.h's protocol). All accesses but the loop's own reset
      * are seq_cst; see there. */
     _Alignas(128) _Atomic uint32_t sleeping;
+    /* Its present or next sleep ends only if somebody else wakes it (stuck.h). Stored before `sleeping`, read after it by a
+     * loop that has stored both of its own: seq_cst, so that of two that go to sleep the later sees the other's. */
+    _Atomic bool for_ever;
 };
 
 int  rp__loop_open(struct rp_loop *l, rp_system *sys, unsigned index);

@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 #include "loop/report.h"
 #include "loop/stall.h"
+#include "loop/stuck.h"
 
 enum { RP__LOOPS_MAX = 511 }; /* nine bits of an address, less one */
 
@@ -20,6 +21,8 @@ struct rp__floor {
     void (*discard)(struct rp_loop *l, struct rp__slot *s); /* nobody will read it any more */
     const char *(*name)(const rp_self *me); /* of its actor, for reports */
     void (*about)(const rp_self *me, rp_report *about, char *to, size_t size); /* the same in words, for a report that fills in the rest */
+    bool (*expects)(struct rp_loop *l);   /* on loop 0: somebody outside may still come (stuck.h) */
+    unsigned (*say_waiting)(struct rp_loop *l, unsigned most); /* reports who waits, and for what; how many it has told of */
     void (*overdue)(rp_self *me);         /* it has waited long for what somebody holds, or for a task. NULL: nobody looks into it */
     void (*at)(const rp_self *me, struct rp_stall *ret); /* who it is, and at what; of a thread that stands still */
     void (*overran)(struct rp_loop *l, rp_time took); /* one thing has, more than the budget; whose it was runs, or has run last on the scheduler's stack */
@@ -47,6 +50,7 @@ struct rp_system {
     uint32_t trace;        /* see trace.h */
     int trace_fd;
     struct rp__reports reports;
+    struct rp__stuck stuck;
     rp_time began;         /* on its clock */
     bool unmeasured;       /* no message carries its time */
     rp_time budget;        /* what one thing may take; RP_FOREVER: any time */

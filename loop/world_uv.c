@@ -143,6 +143,15 @@ static void arm(struct rp__uv *w)
     uv_timer_start(&w->timer, on_timer, ms, 0);
 }
 
+/* No timer, no request (a call off the loop, a name that is looked up), no handle that is active but our own: the timer may
+ * be armed to trim stacks. */
+static bool nothing_comes(const struct rp__uv *w)
+{
+    unsigned own = 2u + (uv_is_active((const uv_handle_t *)&w->timer) != 0) + (uv_is_active((const uv_handle_t *)&w->idle) != 0);
+    return rp__wheel_next(&w->l->wheel) == RP_FOREVER && w->handles == OWN_HANDLES && w->loop->active_reqs.count == 0 &&
+           w->loop->active_handles <= own;
+}
+
 /* Turns, until it would block or has lasted as long as one may. */
 static void turns(struct rp__uv *w)
 {
@@ -159,10 +168,14 @@ static void turns(struct rp__uv *w)
             end = l->stint.end;
         if (more)
             break;
+        if (l->sys->stuck.looks)
+            atomic_store_explicit(&l->for_ever, nothing_comes(w), memory_order_seq_cst);
         if (!spin(w) && rp__sleep_begin(l)) {
             w->asleep = true;
             uv_idle_stop(&w->idle);
             arm(w);
+            if (l->sys->stuck.looks)
+                rp__stuck_look(l);
             return;
         }
     } while (l->now < end);

@@ -83,7 +83,8 @@ typedef struct rp_scope {
 typedef int rp_task_fn(rp_self *me, void *arg); /* < 0: failed */
 
 /* Opens `s` as the caller's innermost scope. Scopes close in the reverse order of opening, and each
- * must be closed: a function that returns over an open scope is stopped by an assertion. */
+ * must be closed, on every path out of the function that opened it: who returns over an open scope ends the process, with a line
+ * that says so (report.h). */
 RP_EXPORT void rp_scope_open(rp_self *me, rp_scope *s, rp_time deadline);
 
 /* The same, and what is cancelled around it does not reach in: waits in it, and its tasks, go on in a scope that has been

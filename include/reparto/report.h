@@ -12,6 +12,9 @@
  *
  * A mistake after which going on would break memory (a scope that was left open, a message that was dropped twice, `me`
  * on another thread) is told on standard error and to the hook, and then the process ends by abort().
+ *
+ * RP_DEBUG=1 in the environment: when every loop sleeps and nothing inside the program can wake one, that is reported once,
+ * with who waits for what. Not in a host or a simulation.
  */
 #ifndef REPARTO_REPORT_H
 #define REPARTO_REPORT_H

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* ---- failures ------------------------------------------------------------------------------------ */
@@ -372,6 +373,87 @@ TEST(report, errors_in_words)
     check_str(rp_strerror(-EXDEV), strerror(EXDEV));
     check_str(rp_strerror(-100000), "unknown error");
     check_str(rp_strerror(INT_MIN), "unknown error");
+}
+
+/* ---- RP_DEBUG=1: nothing can wake it ------------------------------------------------------------- */
+
+struct asleep {
+    struct reports got;
+    rp_system *_Atomic sys;
+};
+
+static int waits_for_nobody(rp_self *me, void *arg)
+{
+    (void)arg;
+    rp_msg *m;
+    return rp_recv(me, &m, RP_FOREVER);
+}
+static const rp_actor lonely = {.name = "lonely", .run = waits_for_nobody};
+
+static int sleeps_for_ever(rp_self *me, void *arg)
+{
+    struct asleep *a = arg;
+    rp_event never = {0};
+    check_eq(rp_spawn(me, &lonely, &(rp_spawn_opts){.on = RP_LOOP(1)}, NULL), 0);
+    a->sys = rp_system_of(me);
+    return rp_event_wait(me, &never, RP_FOREVER);
+}
+
+static void *ends_what_sleeps(void *arg)
+{
+    struct asleep *a = arg;
+    while (!report_with(&a->got, "actor lonely 1.0.1 waits for message"))
+        usleep(1000); /* the runner's alarm bounds it */
+    rp_quit(a->sys, "it has been said");
+    return 0;
+}
+
+TEST(report, nothing_can_wake_it)
+{
+    struct asleep a = {0};
+    pthread_t t;
+    reports_init(&a.got);
+    setenv("RP_DEBUG", "1", 1);
+    check_eq(pthread_create(&t, NULL, ends_what_sleeps, &a), 0);
+    rp_system_opts o = {.loops = 2, .on_report = reported, .report_ud = &a.got};
+    check_eq(run_with(sleeps_for_ever, &a, &o), -ECANCELED);
+    check_eq(pthread_join(t, NULL), 0);
+    check(report_with(&a.got, "nothing inside this program can wake it") && report_with(&a.got, "actor root 0.0.1 waits for an event"));
+    check_eq(a.got.n, 3);
+}
+
+static int dawdles(void *arg)
+{
+    (void)arg;
+    usleep(20000);
+    return 0;
+}
+
+static int has_something_to_come(rp_self *me, void *arg)
+{
+    rp_msg *m;
+    (void)arg;
+    check_eq(rp_spawn(me, &lonely, &(rp_spawn_opts){.on = RP_LOOP(1)}, NULL), 0);
+    check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
+    check_eq(rp_offload(me, dawdles, NULL, RP_FOREVER), 0);
+    check_eq(rp_timer_start(me, rp_in_ms(me, 20), NUM, &(struct num){1}, NULL), 0);
+    check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+    rp_msg_drop(me, m);
+    return 0;
+}
+
+TEST(report, not_where_something_can)
+{
+    struct reports got;
+    reports_init(&got);
+    setenv("RP_DEBUG", "1", 1);
+    rp_system_opts o = {.loops = 3, .spin_us = -1, .on_report = reported, .report_ud = &got};
+    check_eq(run_with(has_something_to_come, 0, &o), 0);
+    check(got.n == 0, "%s", got.text[0]);
+    rp_system_opts listens = o;
+    listens.listen = "uv+tcp://127.0.0.1:0";
+    check_eq(run_with(has_something_to_come, 0, &listens), 0);
+    check(got.n == 0, "%s", got.text[0]);
 }
 
 /* ---- why a call has failed ----------------------------------------------------------------------- */
