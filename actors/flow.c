@@ -25,6 +25,7 @@ struct rp__full {
     uint64_t target;
     rp_overflow policy;
     uint32_t owed; /* those that may go on and have not sent yet: then MORE is said */
+    bool again;    /* it has become full since they were let go: not to be forgotten before there is room once more */
     struct rp__waitlist waiters;
 };
 
@@ -60,8 +61,10 @@ int rp__full_wait(rp_self *me, struct rp__full *f, rp_time until)
 void rp__on_full(struct rp_loop *l, uint64_t target, rp_overflow policy)
 {
     struct rp__full **at = bucket(l, target);
-    if (*at)
+    if (*at) {
+        (*at)->again = true;
         return;
+    }
     struct rp__full *f = rp__pool_get(&l->pool, sizeof *f);
     if (!f) /* then its senders go on, as if the word were still on its way */
         return;
@@ -91,7 +94,8 @@ static void settle(struct rp_loop *l, struct rp__full **at)
         rp__signal(l, f->target, rp__loop_addr(l->index), RP__OP_MORE, 0, 0);
         return;
     }
-    forget(l, at);
+    if (!f->again)
+        forget(l, at);
 }
 
 /* What its old loop has said of it holds no longer, and what that says from here on is not listened to: its new
@@ -111,6 +115,7 @@ void rp__on_room(struct rp_loop *l, uint64_t target, uint64_t n)
     struct rp__full **at = bucket(l, target), *f = *at;
     if (!f)
         return;
+    f->again = false;
     for (rp_self *w; n > 0 && (w = rp__waitlist_pop(&f->waiters, l->now)); n--) {
         f->owed++;
         rp__wake(w, 0);
@@ -145,9 +150,19 @@ void rp__box_full(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, rp
         return; /* what comes straight from other processes is bounded by credit */
     tell(a->box, loop);
     if (loop == l->index && rp__route_of(l, a->addr) == loop)
-        rp__on_full(l, a->addr, policy); /* at once, not behind what is on its way */
+        rp__on_full(l, a->addr, policy); /* at once, not behind what is on its way; so ROOM is said at once there too */
     else
         rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_FULL, a->addr, policy);
+}
+
+/* FULL and ROOM are heard in the order in which they are said: or who hears last that there is room does not know that the
+ * mailbox is full again, and is not told once more. */
+static void room_for(struct rp_loop *l, unsigned loop, uint64_t target, uint64_t n)
+{
+    if (loop == l->index && rp__route_of(l, target) == loop)
+        rp__on_room(l, target, n);
+    else
+        rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_ROOM, target, n);
 }
 
 static void say_room(struct rp_loop *l, struct rp__actor *a, uint64_t each)
@@ -158,7 +173,7 @@ static void say_room(struct rp_loop *l, struct rp__actor *a, uint64_t each)
         for (uint64_t set = b->told_set[w]; set; set &= set - 1) {
             unsigned loop = w * 64 + (unsigned)__builtin_ctzll(set);
             b->told_set[w] &= ~(UINT64_C(1) << loop % 64);
-            rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_ROOM, a->addr, each);
+            room_for(l, loop, a->addr, each);
         }
 }
 
@@ -191,7 +206,7 @@ void rp__on_more(struct rp_loop *l, uint64_t target, unsigned loop)
     struct rp__actor *a = rp__actor_find(l->actors, target);
     bool gone = !a || !a->box || (a->flags & RP__A_ENDING && rp__mail_of(a) != RP_MAIL_KEEP);
     if (gone || half_empty(a))
-        rp__signal(l, rp__loop_addr(loop), rp__loop_addr(l->index), RP__OP_ROOM, target, gone ? UINT64_MAX : share(a, 1));
+        room_for(l, loop, target, gone ? UINT64_MAX : share(a, 1));
     else
         tell(a->box, loop);
 }

@@ -99,6 +99,47 @@ TEST(flow, overshoot_is_a_burst_per_sender)
     check_eq(run_with(same_loop_bound, 0, &o), 0);
 }
 
+/* Room is said, and taken by what is on its way, before it has been heard of: that the mailbox is full again must not
+ * be forgotten with it. */
+static int rests_at_times(rp_self *me, void *state, const rp_msg *m)
+{
+    uint64_t *rng = state;
+    (void)m;
+    return test_random(rng) % 8 == 0 ? rp_yield(me) : 0;
+}
+
+static int starts_with(rp_self *me, void *state, void *arg)
+{
+    (void)me;
+    *(uint64_t *)state = *(uint64_t *)arg;
+    return 0;
+}
+static const rp_actor unsteady = {.name = "unsteady", .handle = rests_at_times, .init = starts_with, .state_size = 8};
+
+static int refilled(rp_self *me, void *arg)
+{
+    rp_ref c;
+    check_eq(rp_spawn(me, &unsteady, &(rp_spawn_opts){.arg = arg, .mailbox = BOUND}, &c), 0);
+    for (unsigned i = 0; i < PRODUCERS; i++)
+        check_eq(rp_spawn(me, &producer, &(rp_spawn_opts){.arg = &c, .monitor = true}, NULL), 0);
+    for (unsigned i = 0; i < PRODUCERS; i++) {
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+    }
+    rp_ledger l;
+    rp_ledger_read(me, &l);
+    check(l.high_water <= BOUND + RP__WAY_FEW, "the mailbox grew to %llu", (unsigned long long)l.high_water);
+    return 0;
+}
+
+TEST(flow, full_again_before_room_is_heard_of)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        rp_system_opts o = {.loops = 1, .chaos_seed = seed, .sim_seed = seed};
+        check_eq(run_with(refilled, &seed, &o), 0);
+    }
+}
+
 /* A crowd on one loop that never waits of its own accord, and an actor that never holds a mailbox: what they have sent
  * and is not dispatched is bounded all the same. */
 struct crowd {

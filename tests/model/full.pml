@@ -40,7 +40,8 @@ bool dead;
 inline settle() {
     if
     :: owed == 0 && WAITING -> up!MORE
-    :: owed == 0 && !WAITING -> known = false
+    :: owed == 0 && !WAITING ->
+        if :: !again -> known = false :: else fi
     :: owed > 0
     fi
 }
@@ -68,7 +69,7 @@ inline give_up(i) {                      /* let go on, and then cancelled on its
 proctype SenderLoop() {
     byte left[SENDERS], n, i;
     bool waits[SENDERS], pass[SENDERS];  /* pass: woken, and it is its turn */
-    bool known = false;                  /* the target is in the table */
+    bool known = false, again = false;   /* the target is in the table; and has become full since the last ROOM */
     byte burst = 0, owed = 0;
     left[0] = EACH; left[1] = EACH; left[2] = EACH;
 end:
@@ -81,11 +82,14 @@ end:
     :: atomic { left[2] > 0 && !waits[2] && (!known || pass[2]) && MAY_SEND -> send(2) }
     :: atomic { left[0] > 0 && pass[0] -> give_up(0) }
     :: burst == BURST && empty(down) -> burst = 0
-    :: atomic { down?FUL,n -> known = true; burst = 0 }
+    :: atomic { down?FUL,n ->
+        again = known;
+        known = true; burst = 0 }
     :: atomic { down?ROOM,n ->
         burst = 0;
         if
         :: known ->
+            again = false;
             i = 0;
             do
             :: i < SENDERS && n > 0 && waits[i] -> waits[i] = false; pass[i] = true; owed++; n--; i++
