@@ -385,7 +385,8 @@ static void put_local(struct rp_loop *l, uint32_t dst, struct rp__slot *s, const
         rp__tally(l, RP__SENT, 1);
 }
 
-static bool is_heavy(struct rp_loop *l, const struct rp__out *o)
+/* Or may be: how large a body is that is yet to be made is not asked. */
+static inline bool is_heavy(struct rp_loop *l, const struct rp__out *o)
 {
     bool big = o->share || (o->msg && rp__flags(o->msg->slot.type) & RP__F_BIG) || rp__flags(rp__shape(&l->actors->types, o->type)->word) & RP__F_BIG;
     return big || rp__is_narrow(o->to.local);
@@ -427,7 +428,7 @@ static int send_local(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     bool waited = false, heavy = is_heavy(l, o);
     for (bool in_line = false; rc == GONE_ON; in_line = true) { /* unbounded: until there is room, or an end to waiting */
         rc = l->slow & RP__SLOW_FULL && !waited ? wait_for_box(me, o->to.local, o->type, wait, until, &waited) : 0;
-        if (rc == 0 && heavy)
+        if (rc == 0 && heavy && !rp__window_at_once(l, o->to.local))
             rc = rp__window_enter(me, o->to.local, in_line, wait, until);
     }
     if (rc == 0)

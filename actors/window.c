@@ -56,8 +56,12 @@ void rp__window_left(struct rp_loop *l, struct rp__slot *s, bool ring)
 {
     s->type &= ~RP__FLAG(RP__F_HEAVY);
     uint64_t weight = rp__heaviness(s->to, rp__flags(s->type) & RP__F_BIG ? rp__big_of(s) : 0);
-    if (ring)
-        atomic_load_explicit(&l->in[l->source], memory_order_relaxed)->taken += weight; /* it has been read from */
-    else
+    if (!ring) {
         l->window.out -= weight;
+        return;
+    }
+    struct rp__ring *r = atomic_load_explicit(&l->in[l->source], memory_order_relaxed); /* it has been read from */
+    if (r->taken - r->told >= RP__WAY_WINDOW / 2)
+        rp__ring_return(l, r); /* without this one, of which nothing has been said yet: so that both loops are at work */
+    r->taken += weight;
 }

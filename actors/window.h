@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * window.h - heavy messages: those with a body outside the slots, and those for small mailboxes. See loop/window.h.
+ * window.h - heavy messages: those with a large body outside the slots, and those for small mailboxes. See loop/window.h.
  *
  * Room is waited for before the message is made, so that who waits holds no copy of a large body.
  */
@@ -9,11 +9,22 @@
 
 #include "actors/actor.h"
 
-/* What it takes of a window; 0: it is not heavy. The same when it is sent and when it is dispatched. */
+/* What it takes of a window; 0: it is not heavy, nor is what is no larger than slots can be. The same when it is sent and
+ * when it is dispatched. */
 static inline uint64_t rp__heaviness(uint64_t to, const struct rp__big *big)
 {
-    uint64_t least = rp__is_narrow(to) ? RP__WEIGHT_LEAST : 0, size = big ? big->size : 0;
+    uint64_t least = rp__is_narrow(to) ? RP__WEIGHT_LEAST : 0, size = big && big->size > RP__SLOTS_MAX * RP__SLOT ? big->size : 0;
+    size *= least ? RP__WEIGHT_NARROW : 1;
     return size > least ? size : least;
+}
+
+/* There is room on the way, and nobody waits for it: as it mostly is. */
+static inline bool rp__window_at_once(const struct rp_loop *l, uint64_t to)
+{
+    uint32_t dst = rp__route_of(l, to);
+    const struct rp__ring *r = dst == l->index ? 0 : l->out[dst];
+    const struct rp__window *w = r ? &r->window : &l->window;
+    return (r || dst == l->index) && rp__window_open(w) && rp__window_free(w);
 }
 
 /* Something heavy is to go to `to`. 0: it may, until somebody else runs. 1: it has waited, and things are to be looked at

@@ -274,8 +274,22 @@ static bool return_taken(struct rp_loop *l, struct rp__ring *r)
     if (r->taken == r->told || (out && !rp__list_empty(&out->spills)))
         return false;
     r->told = r->taken;
-    atomic_store_explicit(&r->returned, r->taken, memory_order_release);
+    atomic_store_explicit(&r->returned, r->taken, memory_order_seq_cst);
     return true;
+}
+
+/* Who waits for room in the ring or its window looks again. */
+static void wake_if_wanted(struct rp__ring *r)
+{
+    if (atomic_load_explicit(&r->want, memory_order_seq_cst) && atomic_exchange_explicit(&r->want, 0, memory_order_seq_cst))
+        rp__wake_loop(r->src);
+}
+
+void rp__ring_return(struct rp_loop *l, struct rp__ring *r)
+{
+    rp__release_rings(l);
+    if (return_taken(l, r))
+        wake_if_wanted(r);
 }
 
 void rp__publish(struct rp_loop *l)
@@ -298,9 +312,7 @@ void rp__publish(struct rp_loop *l)
             continue;
         r->cpublished = r->csettled = r->chead;
         atomic_store_explicit(&r->head, r->chead, memory_order_seq_cst);
-        if (atomic_load_explicit(&r->want, memory_order_seq_cst) &&
-            atomic_exchange_explicit(&r->want, 0, memory_order_seq_cst))
-            rp__wake_loop(r->src);
+        wake_if_wanted(r);
     }
     while (l->round_end) {
         struct rp__round_end *e = l->round_end;

@@ -205,8 +205,9 @@ struct rp__ring {
      * seq_cst at the end of a drain, paired with `want`. Loaded by the producer with acquire when the
      * ring looks full, with seq_cst after it has set `want`. */
     _Alignas(128) _Atomic uint32_t head;
-    /* Bytes of what is heavy that have been dispatched. Stored by the consumer with release, behind its own tail toward
-     * the producer and before `head`; loaded by the producer with acquire, before that tail. */
+    /* Bytes of what is heavy that have been dispatched. Stored by the consumer behind its own tail toward the producer and
+     * before it looks at `want`; loaded by the producer after it has set that, and before that tail. seq_cst both: with
+     * less each could miss the other, as with `head`. */
     _Atomic uint64_t returned;
     /* Set by a producer that waits for room (seq_cst, before it re-reads head); taken by the consumer
      * after it has stored head (seq_cst). Weaker, and both may miss: a full ring never empties. */

@@ -31,7 +31,7 @@ bool rp__ring_window_open(struct rp_loop *l, struct rp__ring *r)
         take_back(r, r->back_next);
     if (r->back_comes)
         return rp__window_open(&r->window);
-    uint64_t returned = atomic_load_explicit(&r->returned, memory_order_acquire);
+    uint64_t returned = atomic_load_explicit(&r->returned, memory_order_seq_cst);
     const struct rp__ring *in = atomic_load_explicit(&l->in[r->dst->index], memory_order_acquire);
     r->news = in ? atomic_load_explicit(&in->tail, memory_order_acquire) : 0;
     r->back_next = returned;

@@ -90,12 +90,17 @@ static uint64_t held(rp_self *me, struct run *r)
     return atomic_load(&r->accepted) - 1;
 }
 
+static size_t window_of(const struct trial *t)
+{
+    return t->limit_bytes < 1 << 20 ? RP__WAY_WINDOW / RP__WEIGHT_NARROW : RP__WAY_WINDOW;
+}
+
 static void check_held(const struct trial *t, uint64_t n, unsigned loops)
 {
     if (!t->message)
         check(n <= t->limit + loops * RP__WAY_FEW, "%s, %u loops: of %u it holds %llu", t->name, loops, t->limit, (unsigned long long)n);
     else
-        check(n * t->message <= t->limit_bytes + t->message + loops * (RP__WAY_WINDOW + t->message), "%s, %u loops: of %zu bytes it holds %llu",
+        check(n * t->message <= t->limit_bytes + t->message + loops * (window_of(t) + t->message), "%s, %u loops: of %zu bytes it holds %llu",
               t->name, loops, t->limit_bytes, (unsigned long long)(n * t->message));
 }
 
