@@ -11,6 +11,7 @@
  *   - TCP_NODELAY is off for streams until it is set.
  */
 #include "cluster/cluster.h"
+#include "cluster/url.h"
 #include "loop/net.h"
 
 #include <errno.h>
@@ -46,10 +47,11 @@ struct listener {
     nng_aio *aio;
     pthread_mutex_t lock;
     nng_stream *come;         /* accepted, not yet taken by the home loop */
+    int error;                /* or why there is none */
     bool posted, closing, ipc;
     struct rp__post post;
     struct rp__timer retry;   /* there was no descriptor left for somebody */
-    char url[128];
+    char url[RP__URL];
 };
 
 static int error_of(int nng)
@@ -69,7 +71,8 @@ static int error_of(int nng)
         return -EPERM;
     case NNG_ENOENT:
         return -ENOENT;
-    case NNG_EADDRINVAL:
+    case NNG_EADDRINVAL: /* the kernel has no such address, or no port; that a URL is one of ours has been seen to */
+        return -EADDRNOTAVAIL;
     case NNG_EINVAL:
     case NNG_ENOTSUP:
         return -EINVAL;
@@ -80,6 +83,12 @@ static int error_of(int nng)
     default:
         return -ECONNRESET;
     }
+}
+
+/* Of a dial: what nng says of an address may pass. */
+static int passing(int rc)
+{
+    return rc == -EINVAL ? -EADDRNOTAVAIL : rc == -ENOMEM ? -ENOBUFS : rc;
 }
 
 static void wire_free(struct wire *w);
@@ -305,27 +314,61 @@ static void dial_done(struct rp__post *p, struct rp_loop *l)
     rp__link_dialled(w->k, rc);
 }
 
+static bool address(nng_stream *s, const char *option, nng_sockaddr *to)
+{
+    memset(to, 0, sizeof *to);
+    return nng_stream_get_addr(s, option, to) == 0;
+}
+
+/* As rp__net_is_self. */
+static bool is_self(nng_stream *s)
+{
+    nng_sockaddr a, b;
+    if (!address(s, NNG_OPT_LOCADDR, &a) || !address(s, NNG_OPT_REMADDR, &b) || a.s_family != b.s_family)
+        return false;
+    if (a.s_family == NNG_AF_INET)
+        return a.s_in.sa_port == b.s_in.sa_port && a.s_in.sa_addr == b.s_in.sa_addr;
+    return a.s_family == NNG_AF_INET6 && a.s_in6.sa_port == b.s_in6.sa_port &&
+           memcmp(a.s_in6.sa_addr, b.s_in6.sa_addr, sizeof a.s_in6.sa_addr) == 0;
+}
+
 static void on_dial(void *arg)
 {
     struct wire *w = arg;
     int rc = nng_aio_result(w->dial);
+    nng_stream *s = rc == 0 ? nng_aio_get_output(w->dial, 0) : 0;
+    if (s && is_self(s)) {
+        nng_stream_free(s);
+        s = 0;
+        rc = NNG_ECONNREFUSED; /* which it would have been with another port of our own */
+    }
     pthread_mutex_lock(&w->lock);
-    if (rc == 0)
-        w->stream = nng_aio_get_output(w->dial, 0);
-    else
-        w->error = error_of(rc);
+    w->stream = s;
+    if (rc != 0)
+        w->error = passing(error_of(rc));
     w->post.fn = dial_done;
     unlock_and_post(w);
 }
 
-static int wire_dial(struct rp__link *k, const char *url)
+/* The URL with the address in the place of the host: nng asks for none. */
+static const char *numeric(const char *url, const struct rp__net_addr *at, char to[RP__URL])
+{
+    char text[RP__NET_TEXT];
+    if (!at)
+        return url;
+    snprintf(to, RP__URL, "tcp://%s", rp__net_text(at, text));
+    return to;
+}
+
+static int wire_dial(struct rp__link *k, const char *url, const struct rp__net_addr *to)
 {
     struct wire *w;
+    char text[RP__URL];
     int rc = wire_new(k, &w);
     if (rc != 0)
         return rc;
     k->wire = w;
-    rc = error_of(nng_stream_dialer_alloc(&w->dialer, url));
+    rc = error_of(nng_stream_dialer_alloc(&w->dialer, numeric(url, to, text)));
     if (rc != 0)
         return rc;
     nng_stream_dialer_set_bool(w->dialer, NNG_OPT_TCP_NODELAY, true); /* not ipc's: harmless */
@@ -379,6 +422,7 @@ static void on_come(struct rp__post *p, struct rp_loop *l)
     ln->posted = false;
     nng_stream *s = ln->come;
     ln->come = 0;
+    int error = ln->error;
     bool closing = ln->closing;
     pthread_mutex_unlock(&ln->lock);
     if (closing) {
@@ -389,6 +433,8 @@ static void on_come(struct rp__post *p, struct rp_loop *l)
         return;
     }
     if (!s) { /* at once, nng would say the same again and again */
+        if (error == -EMFILE || error == -ENOMEM)
+            rp__cluster_no_room(ln->c, error);
         rp__timer_start(&l->wheel, &ln->retry, l->now + RETRY_MS * RP_MS);
         return;
     }
@@ -411,6 +457,7 @@ static void on_accept(void *arg)
         return;
     pthread_mutex_lock(&ln->lock);
     ln->come = rc == 0 ? nng_aio_get_output(ln->aio, 0) : 0;
+    ln->error = error_of(rc);
     if (!ln->closing && !ln->posted)
         ln->posted = rp__inbox_push(ln->c->home, &ln->post) == 0; /* it has ended: who closes frees all */
     pthread_mutex_unlock(&ln->lock);
@@ -428,9 +475,11 @@ static void wire_unlisten(struct rp__cluster *c)
     if (ln->l)
         nng_stream_listener_close(ln->l);
     if (ln->aio) {
-        nng_aio_stop(ln->aio);
+        nng_aio_stop(ln->aio); /* a callback that runs may still take one in */
         nng_aio_free(ln->aio);
     }
+    if (ln->come && !ln->posted)
+        nng_stream_free(ln->come); /* nobody comes for it any more */
     if (ln->l)
         nng_stream_listener_free(ln->l);
     c->listener = 0;
@@ -440,7 +489,13 @@ static void wire_unlisten(struct rp__cluster *c)
     rp__free_mem(c->rt->sys, ln, sizeof *ln);
 }
 
-static int wire_listen(struct rp__cluster *c, const char *url)
+static const char *in_path(const char *path, char to[RP__URL])
+{
+    snprintf(to, RP__URL, "ipc://%s", path);
+    return to;
+}
+
+static int wire_listen(struct rp__cluster *c, const char *url, const struct rp__net_addr *at, const char *path)
 {
     no_spinning(c);
     struct listener *ln = rp__alloc(c->rt->sys, sizeof *ln);
@@ -450,13 +505,14 @@ static int wire_listen(struct rp__cluster *c, const char *url)
     ln->c = c;
     ln->post.fn = on_come;
     ln->retry.fire = try_again;
-    ln->ipc = strncmp(url, "tcp", 3) != 0;
+    ln->ipc = !at;
     snprintf(ln->url, sizeof ln->url, "%s", url);
+    char text[RP__URL];
     c->listener = ln;
     pthread_mutex_init(&ln->lock, 0);
     int rc = nng_aio_alloc(&ln->aio, on_accept, ln);
     if (rc == 0)
-        rc = nng_stream_listener_alloc(&ln->l, url);
+        rc = nng_stream_listener_alloc(&ln->l, path ? in_path(path, text) : numeric(url, at, text));
     if (rc == 0) {
         nng_stream_listener_set_bool(ln->l, NNG_OPT_TCP_NODELAY, true); /* each is for one kind only: */
         nng_stream_listener_set_int(ln->l, NNG_OPT_IPC_PERMISSIONS, 0600); /* harmless for the other */

@@ -308,8 +308,9 @@ static struct listener *listener_at(struct rp__net *net, const char *url)
     return 0;
 }
 
-static int sim_dial(struct rp__link *k, const char *url)
+static int sim_dial(struct rp__link *k, const char *url, const struct rp__net_addr *to)
 {
+    (void)to;
     struct rp__net *net = net_of(k->c);
     struct listener *ln = listener_at(net, url);
     struct end *e = end_new(net, k, node_of(k->c));
@@ -331,8 +332,9 @@ static int sim_dial(struct rp__link *k, const char *url)
     return rp__sim_at(net->sim, some_time(net), e->node, dial_done, e);
 }
 
-static int sim_listen(struct rp__cluster *c, const char *url)
+static int sim_listen(struct rp__cluster *c, const char *url, const struct rp__net_addr *at, const char *path)
 {
+    (void)at, (void)path;
     struct rp__net *net = net_of(c);
     if (listener_at(net, url))
         return -EADDRINUSE;

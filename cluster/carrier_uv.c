@@ -6,8 +6,8 @@
  * what is ready and leaves a post, which the turn that follows at once finds: whatever is done with a link is
  * done in a turn. A loop writes by itself, whichever it is; what the kernel has no room for is the home loop's.
  *
- * A wire is freed when libuv has let go of its handle and of its question for an address, and when no post of
- * its is on its way. All are counted with the loop's own handles: a host's loop is not left before.
+ * A wire is freed when libuv has let go of its handle, and when no post of its is on its way. The handles are counted
+ * with the loop's own: a host's loop is not left before.
  */
 #include "cluster/cluster.h"
 #include "cluster/url.h"
@@ -16,7 +16,6 @@
 #include "loop/uv.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,12 +26,9 @@ struct wire {
     struct rp__uv *uv;       /* the home loop's */
     const rp_alloc *mem;     /* outlives the link */
     uv_poll_t poll;
-    uv_getaddrinfo_t question;
     int fd;                  /* < 0: none yet */
-    int error;               /* what became of the question */
     int ready;               /* UV_READABLE, UV_WRITABLE: noted for `post` */
-    bool held;               /* libuv has not let go of `poll`, */
-    bool asking;             /* or of `question` */
+    bool held;               /* libuv has not let go of `poll` */
     bool dialling, closing;
     bool hurt;               /* libuv saw an error, and waits no more: read until it shows */
     bool posted;
@@ -68,27 +64,6 @@ static int unix_address(const char *url, struct rp__net_addr *to)
     return path || name ? rp__net_unix(to, path ? path : name, name != 0) : 1;
 }
 
-static int error_of(int uv)
-{
-    switch (uv) {
-    case 0:
-        return 0;
-    case UV_ENOMEM:
-    case UV_EAI_MEMORY:
-        return -ENOMEM;
-    case UV_EAI_AGAIN:
-        return -EAGAIN;
-    default:
-        return -EINVAL;
-    }
-}
-
-static void take_address(const struct addrinfo *from, struct rp__net_addr *to)
-{
-    memcpy(&to->at, from->ai_addr, from->ai_addrlen);
-    to->n = from->ai_addrlen;
-}
-
 /* ---- what libuv holds ----------------------------------------------------------------------------- */
 
 /* It does not keep a loop alive, which is the system's own business, but is waited for when that ends. */
@@ -114,7 +89,7 @@ static void leave_post(bool *posted, struct rp_loop *l, struct rp__post *p)
 
 static void free_when_done(struct wire *w)
 {
-    if (w->closing && !w->held && !w->asking && !w->posted && !w->rest_posted)
+    if (w->closing && !w->held && !w->posted && !w->rest_posted)
         w->mem->free(w->mem->ud, w, sizeof *w);
 }
 
@@ -229,9 +204,17 @@ static void wire_go_on(struct rp__link *k)
 
 /* ---- life ----------------------------------------------------------------------------------------- */
 
+/* What the kernel says of an address may pass, also if by its number it is an error of the greeting. */
+static int passing(int rc)
+{
+    return rc == -EACCES ? -EPERM : rc == -EINVAL ? -EADDRNOTAVAIL : rc == -EPROTO ? -ECONNRESET : rc;
+}
+
 static void finish_dial(struct wire *w)
 {
-    int rc = w->error != 0 ? w->error : rp__net_dialled(w->fd);
+    int rc = passing(rp__net_dialled(w->fd));
+    if (rc == 0 && rp__net_is_self(w->fd))
+        rc = -ECONNREFUSED; /* which it would have been with another port of our own */
     w->dialling = false;
     w->hurt = false;
     rp__link_dialled(w->k, rc);
@@ -296,8 +279,6 @@ static void wire_close(struct rp__link *k)
     w->closing = true;
     if (w->held)
         uv_close((uv_handle_t *)&w->poll, let_go);
-    if (w->asking)
-        uv_cancel((uv_req_t *)&w->question); /* its callback comes in any case */
     if (w->fd >= 0)
         rp__socket_close(w->fd);
     free_when_done(w);
@@ -315,70 +296,22 @@ static void wire_begin(struct rp__link *k)
 
 /* ---- dialling ------------------------------------------------------------------------------------- */
 
-static int connect_to(struct wire *w, const struct rp__net_addr *to)
-{
-    int fd = rp__net_dial(to);
-    if (fd < 0)
-        return fd;
-    int rc = take_fd(w, fd);
-    return rc != 0 ? rc : uv_poll_start(&w->poll, UV_WRITABLE, on_ready);
-}
-
-static void on_answer(uv_getaddrinfo_t *q, int status, struct addrinfo *found)
-{
-    struct wire *w = RP__OF(struct wire, question, q);
-    struct rp__uv *uv = w->uv;
-    struct rp__net_addr to;
-    w->asking = false;
-    if (w->closing) {
-        free_when_done(w);
-    } else {
-        w->error = error_of(status);
-        if (w->error == 0) {
-            take_address(found, &to);
-            w->error = connect_to(w, &to);
-        }
-        if (w->error != 0)
-            leave_post(&w->posted, uv->l, &w->post);
-    }
-    uv_freeaddrinfo(found);
-    rp__uv_closed(uv);
-}
-
-/* Who is called by a number is known at once. For a name one of libuv's threads asks, behind what was offloaded. */
-static int find_host(struct wire *w, const char *url)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *found;
-    char host[RP__HOST];
-    const char *port;
-    struct rp__net_addr to;
-    int rc = rp__url_split(url, host, &port);
-    if (rc != 0)
-        return rc;
-    if (getaddrinfo(host, port, &hints, &found) == 0) {
-        take_address(found, &to);
-        freeaddrinfo(found);
-        return connect_to(w, &to);
-    }
-    hints.ai_flags = 0;
-    rc = error_of(uv_getaddrinfo(w->uv->loop, &w->question, on_answer, host, port, &hints));
-    w->asking = rc == 0;
-    w->uv->handles += rc == 0;
-    return rc;
-}
-
-static int wire_dial(struct rp__link *k, const char *url)
+static int wire_dial(struct rp__link *k, const char *url, const struct rp__net_addr *to)
 {
     struct wire *w;
-    struct rp__net_addr to;
+    struct rp__net_addr at;
     int rc = wire_new(k, &w);
     if (rc != 0)
         return rc;
     w->dialling = true;
-    rc = unix_address(url, &to);
-    if (rc == 1)
-        return find_host(w, url);
-    return rc == 0 ? connect_to(w, &to) : rc;
+    rc = unix_address(url, &at);
+    if (rc < 0)
+        return rc;
+    int fd = rp__net_dial(rc == 1 ? to : &at);
+    if (fd < 0)
+        return passing(fd);
+    rc = take_fd(w, fd);
+    return rc != 0 ? rc : uv_poll_start(&w->poll, UV_WRITABLE, on_ready);
 }
 
 /* ---- listening ------------------------------------------------------------------------------------ */
@@ -433,6 +366,7 @@ static void on_come(struct rp__post *p, struct rp_loop *l)
         } else if (fd != -ECONNABORTED) {
             if (fd == -EAGAIN)
                 return;
+            rp__cluster_no_room(ln->c, fd);
             uv_poll_stop(&ln->poll); /* or it would say the same again and again */
             rp__timer_start(&l->wheel, &ln->retry, l->now + RETRY_MS * RP_MS);
             return;
@@ -469,46 +403,23 @@ static void wire_unlisten(struct rp__cluster *c)
     rp__timer_stop(&c->home->wheel, &ln->retry);
     if (ln->held)
         uv_close((uv_handle_t *)&ln->poll, listener_let_go);
-    if (ln->fd >= 0) {
-        const char *path = rp__url_after(ln->url, "ipc://");
+    if (ln->fd >= 0)
         rp__socket_close(ln->fd);
-        if (path)
-            rp__socket_remove(path);
-    }
     listener_done(ln);
 }
 
-/* Asks for the address here and now: the system is only beginning. */
-static int listen_tcp(struct listener *ln)
+static int open_listener(struct listener *ln, const struct rp__net_addr *at, const char *path)
 {
-    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    uv_getaddrinfo_t q;
-    char host[RP__HOST];
-    const char *port;
-    struct rp__net_addr at;
-    int rc = rp__url_split(ln->url, host, &port);
-    bool any = rc == 0 && (host[0] == 0 || strcmp(host, "*") == 0);
-    if (rc == 0)
-        rc = error_of(uv_getaddrinfo(ln->uv->loop, &q, 0, any ? 0 : host, port, &hints));
-    if (rc != 0)
-        return rc;
-    take_address(q.addrinfo, &at);
-    uv_freeaddrinfo(q.addrinfo);
-    return rp__net_listen(&at);
+    struct rp__net_addr named;
+    if (path)
+        return rp__socket_bind(path);
+    if (at)
+        return rp__net_listen(at);
+    int rc = unix_address(ln->url, &named);
+    return rc == 0 ? rp__net_listen(&named) : -EINVAL;
 }
 
-static int open_listener(struct listener *ln)
-{
-    struct rp__net_addr at;
-    const char *path = rp__url_after(ln->url, "ipc://");
-    int rc = unix_address(ln->url, &at);
-    ln->ipc = rc == 0;
-    if (rc < 0)
-        return rc;
-    return rc == 1 ? listen_tcp(ln) : path ? rp__socket_listen(path) : rp__net_listen(&at);
-}
-
-static int wire_listen(struct rp__cluster *c, const char *url)
+static int wire_listen(struct rp__cluster *c, const char *url, const struct rp__net_addr *at, const char *path)
 {
     struct listener *ln = rp__alloc(c->rt->sys, sizeof *ln);
     if (!ln)
@@ -520,7 +431,8 @@ static int wire_listen(struct rp__cluster *c, const char *url)
     ln->retry.fire = try_again;
     snprintf(ln->url, sizeof ln->url, "%s", url);
     c->listener = ln;
-    int rc = ln->fd = open_listener(ln);
+    ln->ipc = !at;
+    int rc = ln->fd = open_listener(ln, at, path);
     if (rc >= 0 && (rc = watch(ln->uv, &ln->poll, ln->fd)) == 0) {
         ln->held = true;
         rc = uv_poll_start(&ln->poll, UV_READABLE, on_comers);

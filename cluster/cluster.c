@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/remote.h"
+#include "cluster/resolve.h"
 #include "cluster/url.h"
 
 #include "actors/cause.h"
@@ -11,212 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { BACKOFF_FIRST_MS = 20, BACKOFF_MOST_MS = 2000, FLUSH_MS = 50 };
-
-struct rp__dial { /* an URL that somebody wants to be linked with */
-    struct rp__hook all;
-    struct rp__hook wanted; /* struct request, under the cluster's lock */
-    struct rp__cluster *c;
-    struct rp__link *link;  /* the present attempt */
-    struct rp__timer again;
-    int64_t pause_ms;
-    char url[];
-};
-
-struct request { /* on the stack of who called rp_connect */
-    struct rp__post post;
-    struct rp__hook hook;
-    rp_self *me;
-    struct rp__cluster *c;
-    const char *url;
-    rp_node *ret;
-    bool given_up;          /* before loop 0 had seen it; under the lock */
-};
-
-/* ---- requests ------------------------------------------------------------------------------------- */
-
-/* The answer to everybody who waits for it. */
-static void answer(struct rp__dial *d, int rc, uint64_t node)
-{
-    pthread_mutex_lock(&d->c->lock);
-    for (struct rp__hook *at; (at = rp__list_pop(&d->wanted));) {
-        struct request *r = RP__OF(struct request, hook, at);
-        if (rc == 0)
-            r->ret->id = node;
-        rp__wake_from_afar(r->me, rc);
-    }
-    pthread_mutex_unlock(&d->c->lock);
-}
-
-static void dial_free(struct rp__dial *d)
-{
-    rp__timer_stop(&d->c->home->wheel, &d->again);
-    rp__unlink(&d->all);
-    if (d->link)
-        d->link->dial = 0;
-    rp__free_mem(d->c->rt->sys, d, sizeof *d + strlen(d->url) + 1);
-}
-
-static bool nobody_waits(struct rp__dial *d)
-{
-    pthread_mutex_lock(&d->c->lock);
-    bool nobody = rp__list_empty(&d->wanted);
-    pthread_mutex_unlock(&d->c->lock);
-    return nobody;
-}
-
-static const struct rp__carrier *carrier_of(const struct rp__cluster *c, const char *url)
-{
-    return rp__url_is_uv(url) && c->carrier == &rp__carrier_nng ? &rp__carrier_uv : c->carrier;
-}
-
-static int try_dial(struct rp__dial *d)
-{
-    struct rp__link *k;
-    int rc = rp__link_new(d->c, carrier_of(d->c, d->url), true, rp__url_is_unix(d->url), &k);
-    if (rc != 0)
-        return rc;
-    size_t n = strlen(d->url) + 1;
-    k->url = rp__alloc(d->c->rt->sys, n);
-    if (k->url)
-        memcpy(k->url, d->url, n);
-    d->link = k;
-    k->dial = d;
-    rc = k->url ? k->carrier->dial(k, d->url) : -ENOMEM;
-    if (rc != 0)
-        rp__link_dialled(k, rc);
-    return 0;
-}
-
-static void dial_again(struct rp__timer *t, struct rp__wheel *w)
-{
-    (void)w;
-    struct rp__dial *d = RP__OF(struct rp__dial, again, t);
-    if (nobody_waits(d)) {
-        dial_free(d);
-        return;
-    }
-    int rc = try_dial(d);
-    if (rc != 0) {
-        answer(d, rc, 0);
-        dial_free(d);
-    }
-}
-
-/* Perhaps nobody listens there yet, or it is being started again: worth another try. */
-static bool may_pass(int rc)
-{
-    return rc == -ECONNREFUSED || rc == -ENOENT || rc == -ETIMEDOUT || rc == -ECONNRESET || rc == -EHOSTUNREACH ||
-           rc == -ENETUNREACH || rc == -EAGAIN;
-}
-
-void rp__dial_settled(struct rp__link *k, int rc)
-{
-    struct rp__dial *d = k->dial;
-    if (!d)
-        return;
-    k->dial = 0;
-    d->link = 0;
-    if (rc == -EALREADY) { /* there is another link with that node */
-        struct rp__link *other = rp__link_to(d->c->home, k->peer);
-        if (other && other->state == RP__L_UP) {
-            k = other;
-            rc = 0;
-        } else {
-            rc = -EAGAIN; /* it is not up yet: look again soon */
-        }
-    }
-    if (rc != 0 && may_pass(rc) && !d->c->closing) {
-        uint64_t r = rp__random_of(d->c->home);
-        rp_time pause = d->pause_ms * RP_MS / 2 + (rp_time)(r % (uint64_t)(d->pause_ms * RP_MS / 2));
-        d->pause_ms = d->pause_ms * 2 < BACKOFF_MOST_MS ? d->pause_ms * 2 : BACKOFF_MOST_MS;
-        rp__timer_start(&d->c->home->wheel, &d->again, d->c->home->now + pause);
-        return;
-    }
-    answer(d, rc, k->peer);
-    dial_free(d);
-}
-
-static struct rp__link *link_to(struct rp__cluster *c, const char *url)
-{
-    for (struct rp__hook *at = c->links.next; at != &c->links; at = at->next) {
-        struct rp__link *k = RP__OF(struct rp__link, all, at);
-        if (k->state == RP__L_UP && k->url && strcmp(k->url, url) == 0)
-            return k;
-    }
-    return 0;
-}
-
-static struct rp__dial *dial_to(struct rp__cluster *c, const char *url)
-{
-    for (struct rp__hook *at = c->dials.next; at != &c->dials; at = at->next) {
-        struct rp__dial *d = RP__OF(struct rp__dial, all, at);
-        if (strcmp(d->url, url) == 0)
-            return d;
-    }
-    size_t n = strlen(url) + 1;
-    struct rp__dial *d = rp__alloc(c->rt->sys, sizeof *d + n);
-    if (!d)
-        return 0;
-    memset(d, 0, sizeof *d);
-    d->c = c;
-    d->pause_ms = BACKOFF_FIRST_MS;
-    d->again.fire = dial_again;
-    rp__list_init(&d->wanted);
-    memcpy(d->url, url, n);
-    rp__list_push(&c->dials, &d->all);
-    rp__timer_start(&c->home->wheel, &d->again, c->home->now); /* at once, when it has somebody who waits */
-    return d;
-}
-
-/* On loop 0. */
-static void on_request(struct rp__post *p, struct rp_loop *l)
-{
-    struct request *r = RP__OF(struct request, post, p);
-    struct rp__cluster *c = r->c;
-    struct rp__link *k = link_to(c, r->url);
-    struct rp__dial *d = k || c->closing ? 0 : dial_to(c, r->url);
-    (void)l;
-    pthread_mutex_lock(&c->lock);
-    int rc = r->given_up ? r->me->rc : k ? 0 : c->closing ? -ESHUTDOWN : d ? 1 : -ENOMEM;
-    if (rc == 1)
-        rp__list_push(&d->wanted, &r->hook);
-    else if (rc == 0)
-        r->ret->id = k->peer;
-    if (rc <= 0)
-        rp__wake_from_afar(r->me, rc);
-    pthread_mutex_unlock(&c->lock);
-}
-
-static bool give_up(rp_self *me)
-{
-    struct request *r = me->got;
-    pthread_mutex_lock(&r->c->lock);
-    bool was_waiting = rp__linked(&r->hook);
-    rp__unlink(&r->hook);
-    r->given_up = true;
-    pthread_mutex_unlock(&r->c->lock);
-    return was_waiting; /* else it is on its way to loop 0, or back: wait for it */
-}
-
-int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
-{
-    struct rp__cluster *c = rp__cluster_of(me->loop);
-    if (!rp__url_good(url))
-        return rp__cause_is(me, -EINVAL, "\"%s\" is no URL as \"tcp://127.0.0.1:7000\", \"ipc:///run/x\" or \"abstract://x\"", url ? url : "");
-    int rc = rp__may_park(me, deadline);
-    if (rc != 0)
-        return rc;
-    struct request r = {.post.fn = on_request, .me = me, .c = c, .url = url, .ret = ret};
-    me->got = &r;
-    rc = rp__inbox_push(c->home, &r.post);
-    if (rc == 0)
-        rc = rp__park(me, "connection", url, give_up, deadline);
-    if (rc == 0 && me->actor) /* what it tells from here on it tells by the link it has asked for */
-        rp__hole_told(me->loop, ret->id, 0, me->actor->addr);
-    return rp__cause_is(me, rc, "no link with %s: %s", url, rp_strerror(rc));
-}
 
 /* ---- which of two links stays --------------------------------------------------------------------- */
 
@@ -253,15 +48,6 @@ static void init_loops(struct rp__cluster *c)
 /* Whoever calls rp_run gets the number alone. */
 static int check_opts(const rp_system_opts *o)
 {
-    if (o->listen && !rp__url_good(o->listen)) {
-        rp__report_opts(o, -EINVAL, ".listen", "is \"%s\": it must be as \"tcp://127.0.0.1:7000\", \"ipc:///run/x\" or \"abstract://x\", "
-                        "with \"uv+\" before it or not", o->listen);
-        return -EINVAL;
-    }
-    if (o->listen && rp__url_beyond_loopback(o->listen) && !o->secret) {
-        rp__report_opts(o, -EACCES, ".secret", "is missing: to listen at \"%s\", which others can reach, needs one", o->listen);
-        return -EACCES;
-    }
     for (const rp_type *const *t = o->types; t && *t; t++)
         if (rp_type_check(*t) != 0 || (*t)->drop) {
             rp__report_opts(o, -EINVAL, ".types", "holds \"%s\", which %s", (*t)->name ? (*t)->name : "", (*t)->drop ?
@@ -271,13 +57,10 @@ static int check_opts(const rp_system_opts *o)
     return 0;
 }
 
-static int listen_at(struct rp__cluster *c, const rp_system_opts *o)
+const struct rp__carrier *rp__carrier_of(const struct rp__cluster *c, const char *url, const struct rp__net_addr *at)
 {
-    c->listens = carrier_of(c, o->listen);
-    int rc = c->listens->listen(c, o->listen);
-    if (rc != 0)
-        rp__report_opts(o, rc, ".listen", "is \"%s\": it cannot be listened at", o->listen);
-    return rc;
+    bool plain = rp__url_is_uv(url) || (at && !rp__resolve_usual(at));
+    return plain && c->carrier == &rp__carrier_nng ? &rp__carrier_uv : c->carrier;
 }
 
 int rp__cluster_open(struct rp_loop *l)
@@ -313,7 +96,7 @@ int rp__cluster_open(struct rp_loop *l)
     init_loops(c);
     rt->cluster = c;
     rt->route = &rp__route_links;
-    return o->listen ? listen_at(c, o) : 0;
+    return o->listen ? rp__cluster_listen(c) : 0;
 }
 
 static void finish(struct rp__cluster *c)
@@ -332,14 +115,8 @@ void rp__cluster_closing(struct rp_loop *l)
 {
     struct rp__cluster *c = rp__cluster_of(l);
     c->closing = true;
-    if (c->listener)
-        c->listens->unlisten(c);
-    c->listener = 0;
-    while (!rp__list_empty(&c->dials)) {
-        struct rp__dial *d = RP__OF(struct rp__dial, all, c->dials.next);
-        answer(d, -ESHUTDOWN, 0);
-        dial_free(d);
-    }
+    rp__cluster_unlisten(c);
+    rp__dials_end(c);
     for (struct rp__hook *at = c->links.next; at != &c->links; at = at->next)
         rp__link_leave(RP__OF(struct rp__link, all, at), 0, RP__BYE_NORMAL, "it has ended");
     finish(c);
@@ -359,6 +136,7 @@ void rp__cluster_free(struct rp__runtime *rt)
     }
     rp__pulse_close(c);
     rp__holes_free(c);
+    rp__resolver_close(c->resolver);
     pthread_mutex_destroy(&c->lock);
     rp__free_mem(rt->sys, c->loops, rt->sys->nloops * sizeof *c->loops);
     rp__free_mem(rt->sys, c->scratch, RP__SCRATCH);

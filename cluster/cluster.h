@@ -6,6 +6,7 @@
 #define RP__CLUSTER_H
 
 #include "cluster/link.h"
+#include "loop/claim.h"
 
 enum { RP__SCRATCH = 262144 };
 
@@ -27,6 +28,9 @@ struct rp__cluster {
     struct rp__hook links;         /* struct rp__link, by `all` */
     struct rp__hook strangers;     /* those that came and have not proved anything, by `strange`, the oldest first */
     struct rp__hook dials;         /* struct rp__dial */
+    struct rp__resolver *resolver; /* NULL: no name has been asked for yet */
+    struct rp__claim claim;        /* of the path it listens at */
+    rp_time said_no_room;          /* 0: never */
     uint64_t next_link;
     struct rp__hook holes;         /* hole.c's, under the lock */
     unsigned nholes;
@@ -73,8 +77,20 @@ bool rp__cluster_has_better(struct rp__link *k);
 /* The stranger that goes so that this one may stay. NULL: there is room for it. */
 struct rp__link *rp__stranger_too_many(const struct rp__link *comer);
 
+/* dial.c */
 void rp__dial_settled(struct rp__link *k, int rc); /* its link is up, or came to nothing */
 void rp__holes_free(struct rp__cluster *c);
+void rp__dials_end(struct rp__cluster *c);         /* whoever waits is told -ESHUTDOWN */
+
+/* listen.c: at rp_system_opts.listen. 0 or an error, which has been reported. */
+int  rp__cluster_listen(struct rp__cluster *c);
+void rp__cluster_unlisten(struct rp__cluster *c);
+void rp__cluster_no_room(struct rp__cluster *c, int rc); /* for a peer that wants in, and is tried again: said now and then */
+
+/* cluster.c: by which carrier an URL goes. An address that nng would not take, of which it asks whether the machine has
+ * any other of that family, goes over plain sockets: the wire is the same. `at` NULL: the URL has no host. */
+const struct rp__carrier *rp__carrier_of(const struct rp__cluster *c, const char *url, const struct rp__net_addr *at);
+
 void rp__cluster_link_gone(struct rp__cluster *c);  /* one less: perhaps the last, when closing */
 
 void rp__taken_flush(struct rp__timer *t, struct rp__wheel *w);    /* credit.c: tells the peers what has been taken */

@@ -4,6 +4,7 @@
 #include "cluster/remote.h"
 #include "loop/os.h"
 #include "loop/report.h"
+#include "loop/sim.h"
 #include "loop/trace.h"
 
 #include <assert.h>
@@ -14,9 +15,25 @@
 
 static void on_beat(struct rp__timer *t, struct rp__wheel *w);
 
+/* Nobody may know it before, nor see it again: not from the generator that a program's seeds and draws come from. */
+static int draw_nonce(struct rp_loop *l, unsigned char to[RP__NONCE])
+{
+    if (l->world != &rp__world_sim)
+        return rp__os_random(to, RP__NONCE);
+    for (unsigned i = 0; i < RP__NONCE; i += 8) {
+        uint64_t r = rp__random_of(l);
+        memcpy(to + i, &r, 8);
+    }
+    return 0;
+}
+
 int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool dialler, bool ipc, struct rp__link **ret)
 {
     rp_system *sys = c->rt->sys;
+    unsigned char nonce[RP__NONCE];
+    int rc = draw_nonce(c->home, nonce);
+    if (rc != 0)
+        return rc;
     struct rp__link *k = rp__alloc(sys, sizeof *k);
     struct rp__link_loop *loops = k ? rp__alloc(sys, sys->nloops * sizeof *loops) : 0;
     if (!loops) {
@@ -42,10 +59,7 @@ int rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool 
     rp__outbox_init(k);
     rp__reader_init(&k->reader, &sys->mem, ipc);
     pthread_mutex_init(&k->lock, 0);
-    for (unsigned i = 0; i < RP__NONCE; i += 8) {
-        uint64_t r = rp__random_of(k->home);
-        memcpy(k->nonce + i, &r, 8);
-    }
+    memcpy(k->nonce, nonce, sizeof nonce);
     k->timer.fire = on_beat;
     rp__timer_start(&k->home->wheel, &k->timer, k->home->world->now(k->home) + RP__GREETING_MS * RP_MS);
     rp__list_push(&c->links, &k->all);
@@ -405,12 +419,19 @@ void rp__link_accepted(struct rp__link *k)
     k->carrier->begin(k);
 }
 
+void rp__link_hurry(struct rp__link *k, int64_t ms)
+{
+    rp__timer_stop(&k->home->wheel, &k->timer);
+    rp__timer_start(&k->home->wheel, &k->timer, k->home->now + ms * RP_MS);
+}
+
 void rp__link_dialled(struct rp__link *k, int rc)
 {
     if (k->state != RP__L_DIALLING)
         return;
     if (rc == 0) {
         k->state = RP__L_HELLO;
+        rp__link_hurry(k, RP__GREETING_MS);
         k->carrier->begin(k);
         rc = rp__greet(k);
     }

@@ -30,6 +30,7 @@
 
 struct rp__cluster;
 struct rp__link;
+struct rp__net_addr;
 
 enum {
     RP__NODE_NAME = 64,
@@ -45,7 +46,8 @@ enum {
     RP__LINGER_MS = 1000,
     RP__STRANGERS = 128,          /* at a time, */
     RP__STRANGERS_EACH = 64,      /* and of one address */
-    RP__SAYS_WHY = 2              /* from this version on DOWN carries why */
+    RP__SAYS_WHY = 2,             /* from this version on DOWN carries why */
+    RP__CAUSE = 256               /* bytes of a text that says why a link did not come to be */
 };
 
 /* ---- carriers ------------------------------------------------------------------------------------ */
@@ -53,10 +55,13 @@ enum {
 /* How bytes get there: nng's streams, plain sockets, or the simulation. The home loop calls all of these, but send is
  * called by any thread, one at a time. Each calls back as the comments say, on any thread. */
 struct rp__carrier {
-    int  (*listen)(struct rp__cluster *c, const char *url); /* then rp__link_accepted, on the home loop */
+    /* Then rp__link_accepted, on the home loop. `at`: the address, of a URL that has a host; `path`: a name in the file
+     * system where the socket is to be made, of one that has a path. */
+    int  (*listen)(struct rp__cluster *c, const char *url, const struct rp__net_addr *at, const char *path);
     const char *(*url)(struct rp__cluster *c, int *port);   /* as it was given; the port it has: an error, or 0, none */
     void (*unlisten)(struct rp__cluster *c);
-    int  (*dial)(struct rp__link *k, const char *url);      /* then rp__link_dialled, on the home loop */
+    /* Then rp__link_dialled, on the home loop. `to`: the address, of a URL that has a host. */
+    int  (*dial)(struct rp__link *k, const char *url, const struct rp__net_addr *to);
     void (*begin)(struct rp__link *k);                      /* then rp__link_bytes, on the home loop */
     bool (*send)(struct rp__link *k);                       /* k->box.batch; true: it has gone, else rp__link_sent follows */
     void (*go_on)(struct rp__link *k);                      /* writes more of a batch that waits for the home loop; as send.
@@ -184,6 +189,7 @@ struct rp__link {
 int  rp__link_new(struct rp__cluster *c, const struct rp__carrier *carrier, bool dialler, bool ipc, struct rp__link **ret);
 void rp__link_accepted(struct rp__link *k);              /* with its wire set */
 void rp__link_dialled(struct rp__link *k, int rc);
+void rp__link_hurry(struct rp__link *k, int64_t ms);     /* it has so long to be dialled */
 void rp__link_bytes(struct rp__link *k, const void *p, size_t n);
 void rp__link_broken(struct rp__link *k, int rc);        /* the carrier has lost it; 0: the peer closed */
 void rp__link_leave(struct rp__link *k, int reason, enum rp__bye code, const char *text); /* says BYE, goes down */

@@ -45,23 +45,62 @@ int rp__url_split(const char *url, char host[RP__HOST], const char **port)
         return -EINVAL;
     memcpy(host, from, n);
     host[n] = 0;
+    if (strpbrk(host, "[]/@?# \t\r\n"))
+        return -EINVAL;
     *port = colon + 1;
     return 0;
 }
 
-bool rp__url_good(const char *url)
+const char *rp__url_path(const char *url)
+{
+    return rp__url_after(url, "ipc://");
+}
+
+static const char *fault_of_tcp(const char *url, bool listens)
 {
     char host[RP__HOST];
     const char *port;
-    if (!url || strlen(url) >= RP__URL)
-        return false;
-    if (rp__url_after(url, "tcp://"))
-        return rp__url_split(url, host, &port) == 0;
-    return rp__url_is_unix(url) || rp__url_after(url, "sim://");
+    if (rp__url_split(url, host, &port) != 0)
+        return "what follows tcp:// must be HOST:PORT or [IPv6]:PORT, the port a number to 65535 or a service's name";
+    if (listens)
+        return 0;
+    if (host[0] == 0 || strcmp(host, "*") == 0)
+        return "there is no host to connect to";
+    return port[strspn(port, "0")] == 0 ? "nobody listens at port 0" : 0;
 }
 
-bool rp__url_beyond_loopback(const char *url)
+static const char *fault_of_unix(const char *url)
 {
-    const char *at = rp__url_after(url, "tcp://");
-    return at && strncmp(at, "127.", 4) != 0 && strncmp(at, "[::1]", 5) != 0 && strncmp(at, "localhost", 9) != 0;
+    const char *path = rp__url_path(url), *name = rp__url_after(url, "abstract://");
+    if (path)
+        return *path ? 0 : "what follows ipc:// must be a path";
+    if (!*name)
+        return "what follows abstract:// must be a name";
+    /* nng reads it as a byte's number */
+    return rp__url_is_uv(url) && strchr(name, '%') ? "a name after uv+abstract:// has no %" : 0;
+}
+
+static bool too_long(const char *url)
+{
+    const char *path = rp__url_path(url), *name = rp__url_after(url, "abstract://");
+    return strlen(url) >= RP__URL || (path && strlen(path) >= RP__UNIX) || (name && strlen(name) >= RP__UNIX - 1);
+}
+
+int rp__url_check(const char *url, bool listens, bool simulated, const char **why)
+{
+    *why = 0;
+    if (!url || !*url)
+        *why = "it is empty";
+    else if (rp__url_after(url, "tcp://"))
+        *why = fault_of_tcp(url, listens);
+    else if (rp__url_is_unix(url))
+        *why = fault_of_unix(url);
+    else if (!simulated || !rp__url_after(url, "sim://"))
+        *why = "it must begin with tcp://, ipc:// or abstract://, or one of these after uv+";
+    if (*why)
+        return -EINVAL;
+    if (!too_long(url))
+        return 0;
+    *why = "a URL has at most 127 bytes, a path 107, a name 106";
+    return -ENAMETOOLONG;
 }

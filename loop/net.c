@@ -5,9 +5,11 @@
 #include "loop/os.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -26,6 +28,32 @@ int rp__net_unix(struct rp__net_addr *to, const char *name, bool abstract)
     return 0;
 }
 
+const char *rp__net_text(const struct rp__net_addr *a, char to[RP__NET_TEXT])
+{
+    char host[RP__NET_TEXT - 10], port[8];
+    const struct sockaddr *at = (const struct sockaddr *)&a->at;
+    to[0] = 0;
+    if ((at->sa_family == AF_INET || at->sa_family == AF_INET6) &&
+        getnameinfo(at, a->n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        snprintf(to, RP__NET_TEXT, at->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    return to;
+}
+
+bool rp__net_is_loopback(const struct rp__net_addr *a)
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    if (a->at.ss_family == AF_INET) {
+        memcpy(&in, &a->at, sizeof in);
+        return ntohl(in.sin_addr.s_addr) >> 24 == 127;
+    }
+    if (a->at.ss_family != AF_INET6)
+        return false;
+    memcpy(&in6, &a->at, sizeof in6);
+    return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) && in6.sin6_addr.s6_addr[12] == 127);
+}
+
 static void set(int fd, int level, int option)
 {
     int on = 1;
@@ -34,9 +62,9 @@ static void set(int fd, int level, int option)
 
 static int open_socket(const struct rp__net_addr *a)
 {
-    int fd = rp__os_faulty("socket") ? -1 : socket(a->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = rp__os_faulty("socket") ? (errno = EMFILE, -1) : socket(a->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return -EMFILE;
+        return -errno;
     set(fd, IPPROTO_TCP, TCP_NODELAY);
     return fd;
 }
@@ -123,6 +151,16 @@ uint64_t rp__net_from(int fd)
     return a.any.sa_family == AF_INET    ? rp__net_number4(&a.in.sin_addr)
            : a.any.sa_family == AF_INET6 ? rp__net_number6(&a.in6.sin6_addr)
                                          : 0;
+}
+
+bool rp__net_is_self(int fd)
+{
+    struct sockaddr_storage here, there;
+    socklen_t n = sizeof here, m = sizeof there;
+    memset(&here, 0, sizeof here);
+    memset(&there, 0, sizeof there);
+    return getsockname(fd, (struct sockaddr *)&here, &n) == 0 && getpeername(fd, (struct sockaddr *)&there, &m) == 0 &&
+           (here.ss_family == AF_INET || here.ss_family == AF_INET6) && n == m && memcmp(&here, &there, n) == 0;
 }
 
 int rp__net_port(int fd)

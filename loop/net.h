@@ -16,6 +16,14 @@ struct rp__net_addr {
     socklen_t n;
 };
 
+enum { RP__NET_TEXT = 80 }; /* bytes, with the NUL */
+
+/* "127.0.0.1:7000", "[fe80::1%eth0]:7000"; of another kind of address "". Returns `to`. */
+const char *rp__net_text(const struct rp__net_addr *a, char to[RP__NET_TEXT]);
+
+/* Only this machine reaches it: 127.0.0.0/8 or ::1, also as an IPv4 address within IPv6. "Any address" is not that. */
+bool rp__net_is_loopback(const struct rp__net_addr *a);
+
 /* A Unix address: a path, or a name in the kernel's own space. 0 or -ENAMETOOLONG. */
 int rp__net_unix(struct rp__net_addr *to, const char *name, bool abstract);
 
@@ -26,6 +34,10 @@ int rp__net_accept(int fd);    /* a descriptor; -EAGAIN: nobody wants in */
 /* A descriptor that can be written to when it is known what became of it, by rp__net_dialled; or an error. */
 int rp__net_dial(const struct rp__net_addr *to);
 int rp__net_dialled(int fd);   /* 0, -ECONNREFUSED, ... */
+
+/* TCP has connected the socket with itself: the kernel chose, as its own port, the one that it was to reach and at which
+ * nobody listens. */
+bool rp__net_is_self(int fd);
 
 int  rp__net_port(int fd);     /* that a TCP socket is bound to; or an error */
 

@@ -234,6 +234,27 @@ uint64_t rp__os_entropy(void)
     return x;
 }
 
+bool rp__os_room(unsigned descriptors)
+{
+    int fd[8];
+    unsigned n = 0;
+    while (n < descriptors && n < 8 && (fd[n] = rp__os_flag_open()) >= 0)
+        n++;
+    bool room = n == descriptors;
+    while (n > 0)
+        close(fd[--n]);
+    return room;
+}
+
+int rp__os_random(void *to, size_t size)
+{
+    ssize_t n; /* up to 256 bytes come at once, or none */
+    do
+        n = rp__os_faulty("getrandom") ? -1 : getrandom(to, size, 0);
+    while (n < 0 && !rp__os_fault && errno == EINTR);
+    return n == (ssize_t)size ? 0 : -EIO;
+}
+
 unsigned rp__os_pid(void)
 {
     return (unsigned)getpid();

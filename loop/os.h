@@ -52,7 +52,8 @@ void rp__os_populate_within(void *p, size_t size); /* the whole pages of that bl
 rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
 int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 or a negative errno value */
 unsigned rp__os_cpus(void);    /* that this process may run on */
-uint64_t rp__os_entropy(void); /* from the kernel's pool */
+uint64_t rp__os_entropy(void); /* from the kernel's pool; of the clock where that has none yet */
+int      rp__os_random(void *to, size_t size); /* from the kernel's pool only, for which it waits; or -EIO */
 int      rp__os_append_to(const char *path); /* a file, made if need be: a descriptor, or -errno */
 ssize_t  rp__os_write(int fd, const void *from, size_t size); /* as write(2), but -errno; may block */
 unsigned rp__os_pid(void);
@@ -86,6 +87,8 @@ static inline void rp__os_claim(const void *p)
     __builtin_prefetch(p, 1);
 #endif
 }
+
+bool rp__os_room(unsigned descriptors); /* so many more can be opened, at this moment; up to eight */
 
 struct pollfd;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/socket.h"
 
+#include "loop/claim.h"
 #include "loop/inherit.h"
 #include "loop/os.h"
 
@@ -12,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 8 };
+enum { BACKLOG = 128 };
 
 static int open_socket(void)
 {
@@ -20,54 +21,44 @@ static int open_socket(void)
     return fd >= 0 ? fd : -EMFILE;
 }
 
-/* Did somebody listen there, who has ended without taking it away? */
-static bool is_left_over(const struct sockaddr_un *at)
-{
-    struct stat st;
-    if (lstat(at->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
-        return false; /* to connect to a plain file is refused too */
-    int fd = open_socket();
-    if (fd < 0)
-        return false;
-    bool refused = connect(fd, (const struct sockaddr *)at, sizeof *at) != 0 && errno == ECONNREFUSED;
-    close(fd);
-    return refused;
-}
-
 static int bind_to(int fd, const struct sockaddr_un *at)
 {
     if (rp__os_faulty("bind"))
         return -ENOSPC;
-    if (bind(fd, (const struct sockaddr *)at, sizeof *at) == 0)
-        return 0;
-    if (errno != EADDRINUSE || !is_left_over(at))
-        return -errno;
-    unlink(at->sun_path);
     return bind(fd, (const struct sockaddr *)at, sizeof *at) == 0 ? 0 : -errno;
 }
 
-int rp__socket_listen(const char *path)
+int rp__socket_bind(const char *path)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     _Static_assert(sizeof at.sun_path == RP__SOCKET_PATH, "what the kernel takes");
-    if (strlen(path) >= sizeof at.sun_path)
-        return -ENAMETOOLONG;
     strcpy(at.sun_path, path);
     int fd = open_socket();
     if (fd < 0)
         return fd;
     /* before it is bound: what appears has this mode from the first instant, whatever the umask allows */
     int rc = rp__os_faulty("fchmod") || fchmod(fd, 0600) != 0 ? -EPERM : bind_to(fd, &at);
-    if (rc == 0 && (rp__os_faulty("listen") || listen(fd, BACKLOG) != 0)) {
-        unlink(path);
+    if (rc == 0 && (rp__os_faulty("listen") || listen(fd, BACKLOG) != 0))
         rc = -ENOBUFS;
-    }
     if (rc == 0) {
         rp__inherit_not(fd);
         return fd;
     }
     close(fd);
     return rc;
+}
+
+int rp__socket_listen(const char *path)
+{
+    struct rp__claim claim;
+    int rc = rp__claim_begin(&claim, path);
+    if (rc != 0)
+        return rc;
+    int fd = rp__socket_bind(claim.at);
+    rc = rp__claim_end(&claim, fd >= 0);
+    if (fd >= 0 && rc != 0)
+        rp__socket_close(fd);
+    return rc != 0 ? rc : fd;
 }
 
 int rp__socket_accept(int fd)

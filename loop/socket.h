@@ -14,6 +14,7 @@ enum { RP__SOCKET_PATH = 108 }; /* bytes of a path, with its end */
 /* Listens at `path`; only its owner may connect (0600). A socket that nobody listens at any more is
  * replaced. A descriptor, or -EADDRINUSE: somebody listens there, or it is no socket; -ENAMETOOLONG; ... */
 int rp__socket_listen(const char *path);
+int rp__socket_bind(const char *path);   /* the same at a name that the caller has from a claim (claim.h) */
 int rp__socket_accept(int fd);           /* a descriptor; -EAGAIN: nobody wants in */
 ssize_t rp__socket_read(int fd, void *to, size_t size);            /* 0: the peer has said all; -EAGAIN */
 ssize_t rp__socket_write(int fd, const void *from, size_t size);   /* never a SIGPIPE; -EAGAIN */

@@ -20,7 +20,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { LOOK_EVERY = 64, GAP_MAX = 1000000, OWN_HANDLES = 4 };
+enum { LOOK_EVERY = 64, GAP_MAX = 1000000, OWN_HANDLES = 4, UV_FIRST = 3 /* its poller, and a pipe that all loops share */ };
 
 /* ---- one iteration ------------------------------------------------------------------------------- */
 
@@ -269,6 +269,8 @@ static int world_open(struct rp_loop *l)
         return 0; /* its handles come when nothing else can fail: rp__host_start */
     }
     w->loop = &w->own;
+    if (!rp__os_room(UV_FIRST)) /* libuv's first loop in a process aborts where there are fewer */
+        return -EMFILE;
     int rc = uv_loop_init(w->loop);
     if (rc != 0)
         return rc;
