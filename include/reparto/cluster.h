@@ -11,16 +11,31 @@
  * Types that cross a link need fields, no drop function, and to be listed in rp_system_opts.types of
  * the process that receives them.
  *
- * URLs: "tcp://127.0.0.1:7000", "tcp://[::1]:7000", "ipc:///run/x", "abstract://name". To listen beyond
- * loopback a secret is required; it authenticates both ends, it does not encrypt. Without one every user of the
- * machine may come by tcp:// and abstract://, and do what any peer may: also stop the root. By ipc:// only the own user can.
+ * URLs: "tcp://HOST:PORT", with an IPv6 address as "tcp://[::1]:7000"; "ipc:///run/x", "abstract://name". To listen,
+ * the host may be empty or "*": every IPv4 address; "[::]": every address. The port may be 0 then.
+ *
+ * A HOST may be a name. rp_connect looks it up again in each round and tries its addresses one after the other, at most 16.
+ * "localhost" is 127.0.0.1 and ::1, whatever the name service says. At most four lookups of a process's system run at
+ * once, on threads of their own; nobody waits for one that hangs.
+ *
+ * To listen at an address that other machines reach, which is any but 127.0.0.0/8 and ::1, rp_system_opts.secret is
+ * required; "" is none. It authenticates both ends; it does not encrypt. Without one every
+ * user of the machine may come by "tcp:", and do what any peer may: also stop the root. "ipc:" and "abstract:" take only processes of
+ * the own user and need none. An "ipc:" path is replaced only if it is a socket at which nobody listens any more; of
+ * several processes that begin to listen there at once, one does.
  *
  * A link costs a node a bounded amount of memory, whatever its peer does (docs/contract.md, "Links"). While a handler holds
  * loop 0 a thread of the process says for it that it lives, for up to a minute.
  *
  * Links go over nng's streams. With "uv+" before it an URL means the same place over plain sockets, for which
  * the first loop waits by itself: no threads of nng's, and a call takes a third of the time. Each end chooses for itself.
- * To give a host by name keeps one of libuv's threads busy for as long as it takes to find it.
+ *
+ * What rp_run returns when it cannot listen at rp_system_opts.listen; what is wrong is also reported (report.h):
+ *   -EINVAL         no URL as above      -EADDRINUSE     somebody listens there, or the path is no socket
+ *   -ENAMETOOLONG   or a path of more    -EADDRNOTAVAIL  no address of this machine
+ *                   than 107 bytes       -ENOENT         the path's directory does not exist
+ *   -ENOKEY         it needs a secret    -ENXIO          no address is known for the host's name
+ *   -ETIMEDOUT      the name service was silent for five seconds
  */
 #ifndef REPARTO_CLUSTER_H
 #define REPARTO_CLUSTER_H
@@ -35,9 +50,12 @@ typedef struct rp_node {
     uint64_t id; /* its incarnation: the `node` of its actors' refs */
 } rp_node;
 
-/* Links with the process that listens at `url`; one link for each node, whoever asks. Tries again, with
- * growing pauses, while nobody listens there, until `deadline`. Suspends. -ETIMEDOUT; -EACCES: the
- * secrets differ; -EPROTO: whoever listens there is no reparto of ours; -EINVAL: no such kind of URL. */
+/* Links with the process that listens at `url`; one link for each node, whoever asks. Suspends. Tries until `deadline`,
+ * with growing pauses, whatever may pass: nobody listens there yet, there is no such name yet, no descriptor, port or route
+ * at the moment, a peer that closes in the middle of the greeting. Each call tries at once, however short its deadline.
+ * -ETIMEDOUT: nothing helped until then. -EACCES: the secrets differ. -EPROTO: whoever listens there is no reparto of
+ * ours, or this process itself; -EPROTONOSUPPORT: of another version. -EINVAL, -ENAMETOOLONG: no URL as above. -ENOMEM.
+ * Where a host has several addresses, an error other than -ETIMEDOUT is returned when all of them have been tried. */
 RP_EXPORT RP_NODISCARD int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline);
 
 /* The actor registered at `node` under `name` (rp_spawn_opts.name), waiting for it to be registered: so
