@@ -257,12 +257,18 @@ static int wire_new(struct rp__link *k, struct wire **ret)
     w->post.fn = on_bytes;
     w->again.fn = receive;
     pthread_mutex_init(&w->lock, 0);
-    bool ok = nng_aio_alloc(&w->at_once, 0, 0) == 0 && nng_aio_alloc(&w->tx, on_tx, w) == 0 &&
-              nng_aio_alloc(&w->rx, on_rx, w) == 0 && nng_aio_alloc(&w->dial, on_dial, w) == 0 &&
-              (w->buf = mem->alloc(mem->ud, RX)) != 0;
-    if (!ok) {
+    int rc = nng_aio_alloc(&w->at_once, 0, 0); /* the first in a process begins nng, which may want for descriptors too */
+    if (rc == 0)
+        rc = nng_aio_alloc(&w->tx, on_tx, w);
+    if (rc == 0)
+        rc = nng_aio_alloc(&w->rx, on_rx, w);
+    if (rc == 0)
+        rc = nng_aio_alloc(&w->dial, on_dial, w);
+    if (rc == 0 && !(w->buf = mem->alloc(mem->ud, RX)))
+        rc = NNG_ENOMEM;
+    if (rc != 0) {
         wire_free(w);
-        return -ENOMEM;
+        return error_of(rc);
     }
     *ret = w;
     return 0;

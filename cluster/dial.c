@@ -107,6 +107,30 @@ static bool is_final(int rc)
     return rc == -EACCES || rc == -EPROTO || rc == -EPROTONOSUPPORT || rc == -EINVAL || rc == -ENOMEM || rc == -ENOSYS;
 }
 
+static const char *words_for(int rc)
+{
+    switch (rc) {
+    case -EACCES:
+        return "the secrets differ";
+    case -EPROTO:
+        return "whoever listens there is no reparto of ours, or this process itself";
+    case -EPROTONOSUPPORT:
+        return "whoever listens there is of another version";
+    case -ECONNREFUSED:
+        return "nobody listens there";
+    case -ENOENT:
+        return "there is no such socket";
+    case -ECONNRESET:
+    case -EHOSTUNREACH:
+    case -EPIPE:
+        return "there is no way there, or whoever listens there closed in the middle of the greeting";
+    case -ETIMEDOUT:
+        return "nobody answers there";
+    default:
+        return rp_strerror(rc);
+    }
+}
+
 static void note(struct rp__dial *d, int rc, const char *why)
 {
     char text[RP__NET_TEXT] = "";
@@ -114,7 +138,7 @@ static void note(struct rp__dial *d, int rc, const char *why)
         rp__net_text(&d->addrs.at[d->next - 1], text);
     pthread_mutex_lock(&d->c->lock);
     snprintf(d->cause, sizeof d->cause, "%s%s%s%s: %s", d->url, *text ? " (" : "", text, *text ? ")" : "",
-             why ? why : rp_strerror(rc));
+             why ? why : words_for(rc));
     pthread_mutex_unlock(&d->c->lock);
     if (rp__traces(d->c->home, RP__T_LINK))
         rp__trace(d->c->home, RP__T_LINK, "no link to %s", d->cause);

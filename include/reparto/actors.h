@@ -313,7 +313,7 @@ typedef struct rp_system_opts { /* all zero: the defaults */
     /* cluster; see cluster.h */
     const char *listen;   /* "tcp://127.0.0.1:7000", "uv+ipc:///run/x" (cluster.h); NULL: this process does not listen */
     const char *node;     /* this process's name in the cluster, for reports */
-    const char *secret;   /* both ends must have the same; needed to listen beyond loopback */
+    const char *secret;   /* both ends must have the same; NULL, "": none. Needed to listen where other machines reach (cluster.h) */
     const rp_type *const *types; /* NULL-terminated: what may come from other processes */
 } rp_system_opts;
 

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -600,4 +601,51 @@ TEST(dial, few_descriptors)
             check(++limit < 100, "not enough");
     }
     end(pid);
+}
+
+/* Without any for a while, from before the first of nng's threads: then with. */
+static void *let_some_go(void *arg)
+{
+    int *fd = arg;
+    usleep(100000); /* some attempts later */
+    for (int i = fd[0]; i <= fd[1]; i++)
+        close(i);
+    return 0;
+}
+
+static int none_for_a_while(rp_self *me, void *arg)
+{
+    rp_node node;
+    struct rlimit few;
+    int fd[2], got = 0;
+    fd[0] = fd[1] = dup(2);
+    check(getrlimit(RLIMIT_NOFILE, &few) == 0);
+    few.rlim_cur = (rlim_t)fd[0] + 20;
+    check(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    while ((got = dup(2)) >= 0)
+        fd[1] = got;
+    pthread_t t;
+    check(pthread_create(&t, 0, let_some_go, fd) == 0);
+    int rc = rp_connect(me, arg, &node, rp_in_ms(me, LONG_MS));
+    pthread_join(t, 0);
+    return rc;
+}
+
+static void none_left(const char *carrier)
+{
+    char url[128], full[160];
+    pid_t pid = start("uv+tcp://127.0.0.1:0", 0, url);
+    snprintf(full, sizeof full, "%s%s", carrier, url + 3);
+    check_eq(run_with(none_for_a_while, full, &(rp_system_opts){.loops = 1}), 0);
+    end(pid);
+}
+
+TEST(dial, no_descriptors_for_a_while_nng)
+{
+    none_left("");
+}
+
+TEST(dial, no_descriptors_for_a_while_uv)
+{
+    none_left("uv+");
 }
