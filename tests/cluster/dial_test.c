@@ -558,10 +558,11 @@ static void with_little_time(root_fn *client, uint64_t seed)
 {
     rp_sim *s = rp_sim_new(seed);
     unsigned a, b;
-    check_eq(rp_sim_add(s, &(rp_actor){.name = "client", .run = client}, 0, &(rp_system_opts){.loops = 2}, &a), 0);
+    rp_actor ca = {.name = "client", .run = client}, sa = {.name = "server", .run = sleeps};
+    rp_system_opts co = {.loops = 2}, o = {.loops = 1, .listen = "sim://later"};
+    check_eq(rp_sim_add(s, &ca, 0, &co, &a), 0);
     check_eq(rp_sim_run(s, 20 * RP_S + 10 * RP_MS), -ETIMEDOUT);
-    rp_system_opts o = {.loops = 1, .listen = "sim://later"};
-    check_eq(rp_sim_add(s, &(rp_actor){.name = "server", .run = sleeps}, 0, &o, &b), 0);
+    check_eq(rp_sim_add(s, &sa, 0, &o, &b), 0);
     check_eq(rp_sim_run(s, 60 * RP_S), 0);
     check_eq(rp_sim_result(s, a), 0);
     rp_sim_free(s);
