@@ -6,7 +6,8 @@
  *                     ^                                          |
  *                     +---- nearly all errors: a growing pause --+--> the few that will not pass: answered
  *
- * A dial is for an URL, whoever waits for it, and lives on loop 0 while somebody does. An address has little time while
+ * A dial is for an URL, whoever waits for it, and lives on loop 0 while somebody does, and until what it has begun is
+ * over: so a lookup that hangs is not begun again by the next that wants the same. An address has little time while
  * others follow, and twice as much in each round, so that one that swallows everything does not hide the next.
  */
 #include "cluster/cluster.h"
@@ -211,7 +212,10 @@ static void on_found(void *ud, int rc, const struct rp__addrs *found, const char
         return;
     }
     d->addrs = *found;
-    try_address(d);
+    if (nobody_waits(d)) /* any more: it may have taken long */
+        dial_free(d);
+    else
+        try_address(d);
 }
 
 static int ask(struct rp__dial *d, const char *host, const char *port)

@@ -206,17 +206,6 @@ static struct rp__question *question_new(struct rp__resolver *r, const char *hos
     return q;
 }
 
-/* The lock is held. A question of the same that was given up, and is still asked: its answer will do. */
-static struct rp__question *taken_up(struct rp__resolver *r, const char *host, const char *port)
-{
-    for (struct rp__hook *at = r->questions.next; at != &r->questions; at = at->next) {
-        struct rp__question *q = RP__OF(struct rp__question, all, at);
-        if (q->forgotten && q->home && strcmp(q->host, host) == 0 && strcmp(q->port, port) == 0)
-            return q;
-    }
-    return 0;
-}
-
 /* The lock is held. */
 static int ask(struct rp__resolver *r, struct rp__question *q)
 {
@@ -230,24 +219,19 @@ static int ask(struct rp__resolver *r, struct rp__question *q)
 int rp__resolve(struct rp__resolver *r, const char *host, const char *port, struct rp_loop *home, rp__found_fn *found,
                 void *ud, struct rp__question **ret)
 {
-    int rc = 0;
+    struct rp__question *q = question_new(r, host, port);
+    if (!q)
+        return -ENOMEM;
+    q->home = home;
+    q->found = found;
+    q->ud = ud;
     pthread_mutex_lock(&r->lock);
-    struct rp__question *q = taken_up(r, host, port);
-    if (!q && (q = question_new(r, host, port))) {
-        q->home = home;
-        rc = ask(r, q);
-        if (rc != 0)
-            free(q);
-    } else if (!q) {
-        rc = -ENOMEM;
-    }
-    if (rc == 0) {
-        q->forgotten = false;
-        q->found = found;
-        q->ud = ud;
-        *ret = q;
-    }
+    int rc = ask(r, q);
     pthread_mutex_unlock(&r->lock);
+    if (rc == 0)
+        *ret = q;
+    else
+        free(q);
     return rc;
 }
 
