@@ -595,7 +595,10 @@ static int few_left(const char *listen, const char *url, rlim_t limit)
     if (pid == 0) {
         check(setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit, limit}) == 0);
         struct dial d = {.url = url, .ms = 50};
-        int rc = rp_run(&(rp_actor){.name = "few", .run = connect_once}, &d, &(rp_system_opts){.loops = 1, .listen = listen});
+        char inspect[64];
+        snprintf(inspect, sizeof inspect, "/tmp/reparto-few-%d.inspect", (int)getpid());
+        rp_system_opts o = {.loops = 1 + (unsigned)(limit % 3), .listen = listen, .inspect = limit % 2 ? inspect : NULL, .stall_ms = limit % 4 ? 0 : 1000};
+        int rc = rp_run(&(rp_actor){.name = "few", .run = connect_once}, &d, &o);
         _exit(rc == 0 ? 0 : rc == -EMFILE || rc == -ETIMEDOUT || rc == -ENOMEM ? 1 : 2);
     }
     int status;

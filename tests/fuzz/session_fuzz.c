@@ -116,9 +116,9 @@ static void fuzz_begin(struct rp__link *k)
     (void)k;
 }
 
-static int fuzz_dial(struct rp__link *k, const char *url)
+static int fuzz_dial(struct rp__link *k, const char *url, const struct rp__net_addr *to)
 {
-    (void)k, (void)url;
+    (void)k, (void)url, (void)to;
     return -ECONNREFUSED;
 }
 
