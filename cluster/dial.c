@@ -10,9 +10,11 @@
  * over: so a lookup that hangs is not begun again by the next that wants the same. An address has little time while
  * others follow, and twice as much in each round, so that one that swallows everything does not hide the next.
  */
-#include "cluster/cluster.h"
+#include "cluster/remote.h"
 #include "cluster/resolve.h"
 #include "cluster/url.h"
+
+#include "actors/cause.h"
 #include "loop/scope.h"
 #include "loop/trace.h"
 
@@ -376,12 +378,19 @@ int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
     struct rp__cluster *c = rp__cluster_of(me->loop);
     const char *why;
     int rc = rp__url_check(url, false, c->carrier == &rp__carrier_sim, &why);
-    if (rc == 0)
-        rc = rp__may_park(me, deadline);
+    if (rc != 0)
+        return rp__cause_is(me, rc, "\"%s\": %s", url ? url : "", why);
+    rc = rp__may_park(me, deadline);
     if (rc != 0)
         return rc;
     struct request r = {.post.fn = on_request, .me = me, .c = c, .url = url, .ret = ret};
     me->got = &r;
     rc = rp__inbox_push(c->home, &r.post);
-    return rc != 0 ? rc : rp__park(me, "connection", url, give_up, deadline);
+    if (rc == 0)
+        rc = rp__park(me, "connection", url, give_up, deadline);
+    if (rc == 0 && me->actor) /* what it tells from here on it tells by the link it has asked for */
+        rp__hole_told(me->loop, ret->id, 0, me->actor->addr);
+    if (r.cause[0])
+        return rp__cause_is(me, rc, "no link with %s", r.cause);
+    return rp__cause_is(me, rc, "no link with %s: %s", url, rp_strerror(rc));
 }

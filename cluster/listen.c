@@ -5,6 +5,8 @@
 #include "cluster/cluster.h"
 #include "cluster/resolve.h"
 #include "cluster/url.h"
+
+#include "actors/reports.h"
 #include "loop/report.h"
 #include "loop/sim.h"
 
@@ -33,8 +35,7 @@ static const struct rp__net_addr *too_open(const struct rp__cluster *c, const st
 
 static int refuse(struct rp__cluster *c, int rc, const char *why)
 {
-    rp_report about = {.kind = RP_REPORT_MISUSE, .err = rc};
-    rp__report(c->rt->sys, &about, "rp_system_opts.listen = \"%s\": %s", c->rt->opts.listen, why);
+    rp__report_opts(&c->rt->opts, rc, ".listen", "is \"%s\": %s", c->rt->opts.listen, why);
     return rc;
 }
 
@@ -61,10 +62,9 @@ static const char *words_for(int rc)
 static int refuse_open(struct rp__cluster *c, const struct rp__net_addr *open)
 {
     char text[RP__NET_TEXT];
-    rp_report about = {.kind = RP_REPORT_MISUSE, .err = -ENOKEY};
-    rp__report(c->rt->sys, &about, "rp_system_opts.listen = \"%s\": at %s other machines could link with this process; set "
-               "rp_system_opts.secret, the same in all of them, or listen at 127.0.0.1", c->rt->opts.listen,
-               rp__net_text(open, text));
+    rp__report_opts(&c->rt->opts, -ENOKEY, ".secret", "is missing: other machines could link with a process that listens at "
+                    "\"%s\", which is %s; set the same one in all of them, or listen at 127.0.0.1", c->rt->opts.listen,
+                    rp__net_text(open, text));
     return -ENOKEY;
 }
 

@@ -256,6 +256,26 @@ TEST(dial, no_such_name_is_waited_for)
     check_eq(dial(&(struct dial){.url = "uv+tcp://nobody.test:no-such-service"}), -EINVAL);
 }
 
+static int hears_why(rp_self *me, void *arg)
+{
+    rp_node node;
+    (void)arg;
+    int rc = rp_connect(me, "uv+tcp://several.test:1", &node, rp_in_ms(me, 100));
+    check_eq(rc, -ETIMEDOUT);
+    check(strstr(rp_cause(me, rc), "several.test:1 (127.0.0.") && strstr(rp_cause(me, rc), "nobody listens there"), "%s", rp_cause(me, rc));
+    rc = rp_connect(me, "gopher://x", &node, RP_FOREVER);
+    check_eq(rc, -EINVAL);
+    check(strstr(rp_cause(me, rc), "gopher") && strstr(rp_cause(me, rc), "it must begin with"), "%s", rp_cause(me, rc));
+    return 0;
+}
+
+TEST(dial, the_last_cause_is_told)
+{
+    begin_service();
+    always("127.0.0.9", "127.0.0.8");
+    check_eq(run_with(hears_why, 0, &(rp_system_opts){.loops = 2}), 0);
+}
+
 enum { NAMES = 7 };
 
 static int ask_for_many(rp_self *me, void *arg)
