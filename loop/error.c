@@ -42,6 +42,8 @@ static const struct {
     {EMSGSIZE, "the message, or a text in it, is too long"},
     {EPROTONOSUPPORT, "the other side speaks another version of the protocol"},
     {ENOTSUP, "not supported for this type, actor or system"},
+    {ENOKEY, "a secret is needed"},
+    {ENXIO, "no address is known for that name"},
     {EADDRINUSE, "the address is in use"},
     {EADDRNOTAVAIL, "this machine has no such address"},
     {ENETUNREACH, "no way to that network"},

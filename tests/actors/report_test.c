@@ -354,7 +354,7 @@ TEST(report, which_option_is_wrong)
     refused(&good, (rp_system_opts){.sim_seed = 1}, open_only, -EINVAL, ".sim_seed");
     refused(&good, (rp_system_opts){.loops = 1}, attach_nowhere, -EINVAL, "The uv_loop_t is NULL");
     refused(&good, (rp_system_opts){.listen = "foo"}, rp_run, -EINVAL, ".listen is \"foo\"");
-    refused(&good, (rp_system_opts){.listen = "tcp://0.0.0.0:0"}, rp_run, -EACCES, ".secret is missing");
+    refused(&good, (rp_system_opts){.listen = "tcp://0.0.0.0:0"}, rp_run, -ENOKEY, ".secret is missing");
     refused(&good, (rp_system_opts){.listen = "uv+ipc:///nonexistent/x"}, rp_run, -ENOENT, ".listen is \"uv+ipc:///nonexistent/x\"");
     refused(&good, (rp_system_opts){.types = (const rp_type *const[]){&nameless, NULL}}, rp_run, -EINVAL, ".types");
     refused(&good, (rp_system_opts){.inspect = "/nonexistent/x"}, rp_run, -ENOENT, ".inspect is \"/nonexistent/x\"");
