@@ -62,7 +62,7 @@ struct rp__extra { /* what few actors have */
     struct rp__hook due;     /* those whose time came while it was busy */
     struct rp__map keyed;    /* those with a key */
     struct rp__map tokens;   /* struct rp__right, that it holds (token.h) */
-    struct rp__map owes;     /* struct rp__owed, the calls it has kept (rights.c) */
+    struct rp__map has;      /* rp_msg, by their addresses (hands.h) */
     struct rp__hook bonds;   /* struct rp__bond, its half of each link */
     struct rp__hook names;   /* struct rp__name_watch */
     struct rp__kept *kept;   /* under a supervisor */
@@ -369,43 +369,12 @@ int  rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor
 
 rp_msg *rp__msg_of(struct rp_loop *l, const struct rp__out *o); /* a block of its own; not counted. NULL: no memory */
 
-static inline uint64_t rp__asker_of(const struct rp__slot *s) /* 0: it is in another process */
-{
-    return s->type & RP__FLAG(RP__F_NODE) ? 0 : s->from;
-}
-
-/* An owned message, and a call with its right, is the actor's: so its asker waits for it, until the right is used or given
- * away (rights.c). Silent when memory is out: then it is not seen. */
-void rp__owe(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s);
-void rp__owed(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s); /* that is over */
-void rp__owed_end(struct rp_loop *l, struct rp__actor *a);
-
-void rp__serve_call(struct rp__actor *a, struct rp__slot *s);
-
-/* Its actor's stack has received it. */
-static inline void rp__serve(struct rp__actor *a, struct rp__slot *s)
-{
-    if (s->type & RP__FLAG(RP__F_CALL) && a->co)
-        rp__serve_call(a, s);
-}
-
-static inline void rp__served(struct rp_loop *l, struct rp__slot *s)
-{
-    struct rp__actor *a = l->running->actor;
-    if (!(s->type & RP__FLAG(RP__F_OWNED)) || !a)
-        return; /* a handler's, which lies where it came */
-    if (a->co && a->co->serving == *rp__call_of(s) && a->co->asker == rp__asker_of(s))
-        a->co->serving = 0;
-    else if (__builtin_expect(a->extra != 0, 0))
-        rp__owed(l, a, s);
-}
 /* It waits in rp_recv: m is what its wait brings. It is still to be resumed. */
 static inline void rp__give(struct rp__actor *a, rp_msg *m)
 {
     a->flags &= ~(uint32_t)RP__A_RECV;
-    a->co->got = m;
+    a->co->hand[0] = m; /* which is free: it waits for one */
     a->co->rc = 0;
-    rp__serve(a, &m->slot);
 }
 
 void rp__dispatch(struct rp_loop *l);

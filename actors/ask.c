@@ -9,6 +9,7 @@
  */
 #include "actors/ask.h"
 
+#include "actors/hands.h"
 #include "actors/rights.h"
 #include "actors/runtime.h"
 #include "loop/scope.h"
@@ -187,6 +188,8 @@ int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time
 {
     struct many w = {.me = me, .asks = asks, .n = n, .enough = enough ? enough : n};
     int rc = n == 0 || enough > n || !me->actor ? -EINVAL : rp__may_park(me, RP_FOREVER);
+    if (rc == 0)
+        rc = rp__make_room(me, n + 1); /* more than hands */
     for (unsigned i = 0; i < n; i++) {
         asks[i].reply = 0;
         asks[i].rc = rc;
@@ -197,7 +200,8 @@ int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time
     }
     if (rc != 0)
         return rc;
-    deadline = rp__while_asked(me, deadline);
+    rp_time given = deadline;
+    deadline = rp__while_asked(me, given);
     rc = ask_all(&w, rp__earliest(me, deadline), deadline);
     if (rc == 0)
         rc = await(&w, deadline);
@@ -206,6 +210,12 @@ int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time
     else if (rc == 0)
         rc = w.rc;
     give_up(&w, rc != 0 && !over(&w) ? rc : -ECANCELED);
+    for (unsigned i = 0; i < n; i++) {
+        if (asks[i].reply)
+            rp__put_by(me, asks[i].reply);
+        if (rc != 0 && asks[i].rc == rc)
+            rp__not_its_own(me, asks[i].to, rc, deadline < given);
+    }
     return rc;
 }
 

@@ -34,7 +34,19 @@ struct rp__missing { /* a question without an answer */
  * 0: it waits for something else. */
 unsigned rp__asks_missing(const rp_self *co, struct rp__missing *ret, unsigned room);
 
-rp_time rp__while_asked(const rp_self *me, rp_time deadline); /* a handler waits no longer than its own asker */
 rp_time rp__earliest(const rp_self *me, rp_time deadline);    /* of that and its scopes' */
+
+/* ---- served.c -------------------------------------------------------------------------------------- */
+
+/* The deadline of a wait for an answer: in a handler that has still to answer a call, and its tasks, no later than its
+ * asker's. */
+rp_time rp__while_asked(const rp_self *me, rp_time deadline);
+
+/* What was asked of `to` failed. It is noted if that is due to who has asked the handler: the wait was `cut` to that one's
+ * deadline, or `to` is that one. */
+void rp__not_its_own(rp_self *me, rp_ref to, int err, bool cut);
+
+/* The handler at `s` has returned rc, not 0: that; or 0, if the error is not its own: the asker has it. */
+int rp__judge(rp_self *me, struct rp__actor *a, struct rp__slot *s, int rc);
 
 #endif

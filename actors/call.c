@@ -7,6 +7,7 @@
  * leaked them into mailboxes until it had aliases). The right to reply is in reply.c.
  */
 #include "actors/ask.h"
+#include "actors/hands.h"
 #include "actors/meter.h"
 #include "actors/rights.h"
 #include "actors/runtime.h"
@@ -27,15 +28,6 @@ static bool leave_call(rp_self *me)
     return true;
 }
 
-/* A handler that works on a call waits no longer than its asker does. */
-rp_time rp__while_asked(const rp_self *me, rp_time deadline)
-{
-    if (me->home || me->actor->flags & RP__A_COROUTINE)
-        return deadline;
-    rp_time asked = me->msg ? rp_deadline_of((const rp_msg *)me->msg) : RP_FOREVER; /* else its init or fini */
-    return asked < deadline ? asked : deadline;
-}
-
 /* What the message says: the scope's end is the wait's too, but cancels it. */
 rp_time rp__earliest(const rp_self *me, rp_time deadline)
 {
@@ -53,7 +45,10 @@ RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body
         return rp__rested(me, rc);
     if (!me->actor)
         return -EINVAL;
-    deadline = rp__while_asked(me, deadline);
+    if ((rc = rp__free_hand(me)) != 0)
+        return rc;
+    rp_time given = deadline;
+    deadline = rp__while_asked(me, given);
     rp_time until = rp__earliest(me, deadline);
     uint64_t id = rp__id_new(calls, &l->sys->mem, me);
     if (!id)
@@ -61,6 +56,7 @@ RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body
     rc = rp__send_call(me, to, t, body, id, until, true, deadline);
     if (rc != 0) {
         rp__id_free(calls, id);
+        rp__not_its_own(me, to, rc, deadline < given);
         return rc;
     }
     me->got = (void *)(uintptr_t)id;
@@ -72,7 +68,9 @@ RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body
         rp__edge_end(me);
     }
     if (rc == 0)
-        *ret = me->got;
+        *ret = me->hand[0];
+    else
+        rp__not_its_own(me, to, rc, deadline < given);
     return rc;
 }
 
@@ -108,7 +106,7 @@ rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s)
         return 0;
     }
     rp_self *asker = entry;
-    asker->got = m;
+    asker->hand[0] = m; /* rp_call has made room */
     asker->rc = rc;
     return asker;
 }

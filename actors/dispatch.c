@@ -10,11 +10,11 @@
  * handler: is this stack still the scheduler's? If not, the rest of the round belongs to another, and
  * what remains here is to finish that actor's turn and to retire the stack.
  */
-#include "actors/dead.h"
+#include "actors/ask.h"
+#include "actors/hands.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
 #include "actors/talk.h"
-#include "actors/token.h"
 #include "actors/trace.h"
 #include "actors/window.h"
 
@@ -33,23 +33,7 @@ enum {
 
 enum place { LOCAL, RING, OWNED }; /* where a message lies */
 
-/* ---- the ends of a message ----------------------------------------------------------------------- */
-
-void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
-{
-    if ((rp__flags(s->type) & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) == RP__F_CALL && how != RP__EXPIRED)
-        rp__no_reply(l, s, how == RP__HANDLED ? -EPIPE : how == RP__DROPPED ? -EAGAIN : -ESRCH);
-    rp__pay(l, s);
-    if (s->type & RP__RIGHTS && !(rp__flags(s->type) & (RP__F_TAKEN | RP__F_SYSTEM)))
-        rp__tokens_break(l, s);
-    if (s->type & RP__FLAG(RP__F_TAKEN))
-        ; /* moved on, and ends elsewhere */
-    else if (how == RP__HANDLED)
-        rp__done(l, s);
-    else
-        rp__died(l, s, how);
-    rp__msg_end(l, s, how);
-}
+/* ---- their beginnings and ends -------------------------------------------------------------------- */
 
 /* A message from another process has been taken: the credit it used goes back. Once. */
 void rp__pay(struct rp_loop *l, struct rp__slot *s)
@@ -122,7 +106,7 @@ rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
 /* What makes the end of a message more than a count. */
 static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_TAKEN) | RP__STAMP | RP__RIGHTS;
 
-static inline void done_with(struct rp_loop *l, struct rp__slot *s)
+__attribute__((always_inline)) static inline void done_with(struct rp_loop *l, struct rp__slot *s, bool owned)
 {
     const uint64_t answered = RP__FLAG(RP__F_CALL | RP__F_SPENT);
     uint64_t special = s->type & (ENDS_SLOWLY | answered);
@@ -131,29 +115,29 @@ static inline void done_with(struct rp_loop *l, struct rp__slot *s)
         return;
     }
     rp__tally(l, RP__HANDLED, 1);
-    if (s->type & RP__FLAG(RP__F_OWNED))
+    if (owned || s->type & RP__FLAG(RP__F_OWNED))
         rp__msg_shell_free(l, s);
+}
+
+/* Not the one that it has received last. */
+__attribute__((noinline)) static void drop_another(rp_self *me, rp_msg *m)
+{
+    const uint64_t ours = RP__FLAG(RP__F_OWNED | RP__F_SYSTEM);
+    if ((m->slot.type & ours) != RP__FLAG(RP__F_OWNED))
+        rp__not_to_drop(me, m);
+    if (rp__let_go_of(me, m) || !rp__elsewhere(me, m))
+        done_with(me->loop, &m->slot, true);
 }
 
 void rp_msg_drop(rp_self *me, rp_msg *m)
 {
-    const uint64_t ours = RP__FLAG(RP__F_OWNED | RP__F_SYSTEM);
     if (!m)
         return;
     rp__must_be_here_debug(me);
-    if (__builtin_expect((m->slot.type & ours) != RP__FLAG(RP__F_OWNED), 0))
-        rp__not_to_drop(me, m);
-    done_with(me->loop, &m->slot);
-}
-
-void rp__discard(struct rp_loop *l, struct rp__slot *s)
-{
-    if (s->type & RP__FLAG(RP__F_SYSTEM)) {
-        rp__signal_undone(l, s);
-        return;
-    }
-    s->type |= s->type & RP__FLAG(RP__F_CALL) ? RP__FLAG(RP__F_SPENT) : 0; /* nobody waits any more */
-    rp__msg_end(l, s, RP__DEAD);
+    if (rp__in_hand(me, m))
+        done_with(me->loop, &m->slot, true);
+    else
+        drop_another(me, m);
 }
 
 /* Its actor has ended, or is about to; there may be a next incarnation. */
@@ -218,7 +202,10 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
     struct rp__actor *a = me->actor;
     for (;;) {
         unsigned n = rp__slots(s->type);
-        done_with(l, s);
+        if (rc != 0)
+            rc = rp__judge(me, a, s, rc);
+        me->excused = 0;
+        done_with(l, s, false);
         if (me->pin) {
             rp__events_done(s, n);
             rp__chunk_unpin(&l->events, me->pin);
@@ -237,6 +224,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
         rc = handle(me, a, s);
     }
     (void)rp__stint_goes_on(&l->stint); /* here it is known yet whose time it was */
+    rp__hands_put_down(me, a, rc != 0 || a->flags & RP__A_STOPPED);
     a->co = 0;
     a->flags &= ~(uint32_t)(RP__A_BUSY | RP__A_DRAINS);
     me->actor = 0;
@@ -245,6 +233,14 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
     else if (a->flags & RP__A_LEAVES)
         rp__leave(l, a);
     rp__retire(me);
+}
+
+__attribute__((noinline)) static void ended_by(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, int rc)
+{
+    rc = rp__judge(me, a, s, rc);
+    done_with(l, s, false);
+    if (rc != 0)
+        rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
 }
 
 /* For an idle handler, on the scheduler's stack. */
@@ -256,9 +252,10 @@ static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor
     int rc = handle(me, a, s);
     if (__builtin_expect(l->sched != me, 0))
         finish_turn(me, s, rc);
-    done_with(l, s);
     if (__builtin_expect(rc != 0, 0))
-        rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
+        ended_by(l, me, a, s, rc);
+    else
+        done_with(l, s, false);
 }
 
 /* A handler may wait, and the ring's slot will be written again: it gets a copy. */

@@ -10,6 +10,7 @@
  */
 #include "reparto/drain.h"
 
+#include "actors/hands.h"
 #include "actors/inspect.h"
 #include "actors/move.h"
 #include "actors/runtime.h"
@@ -43,7 +44,7 @@ struct seen { /* of one loop, from `slot` on */
  * What it does between two of its looks is not seen from outside. */
 static bool drains(const rp_self *co)
 {
-    return co->drains && !co->serving && !(co->msg && rp_wants_reply((const rp_msg *)co->msg));
+    return co->drains && !rp__at_call(co) && !(co->msg && rp_wants_reply((const rp_msg *)co->msg));
 }
 
 /* Waits for nothing that is in progress. */
@@ -52,7 +53,7 @@ static bool rests(const rp_self *co)
     if (drains(co))
         return true;
     static const char *const peaceful[] = {"message", "message of a type", "sleep", "scope", "join", "name"};
-    if (co->state != RP__PARKED || co->serving || co->waits_node || !co->waits)
+    if (co->state != RP__PARKED || rp__at_call(co) || co->waits_node || !co->waits)
         return false;
     bool rest = co->cancel == rp__leave_line;
     for (unsigned i = 0; i < sizeof peaceful / sizeof *peaceful && !rest; i++)
@@ -87,7 +88,7 @@ static void note(struct rp_loop *l, struct seen *k, const struct rp__actor *a)
 {
     rp_undone *u = &k->left[k->n++];
     const rp_self *co = a->co;
-    bool at_one = co && (a->flags & RP__A_COROUTINE ? co->serving != 0 : true);
+    bool at_one = co && (a->flags & RP__A_COROUTINE ? rp__at_call(co) : true);
     *u = (rp_undone){.who = rp__ref(l, a->addr), .messages = (a->box ? a->box->count : 0) + at_one, .waits = ""};
     copy_name(u->kind, sizeof u->kind, a->kind->name);
     copy_name(u->name, sizeof u->name, a->extra ? a->extra->name : 0);

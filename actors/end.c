@@ -8,6 +8,7 @@
  * An actor tree may be deep, and stacks are small: there is no recursion, but a list of actors with
  * something to be done, which the first caller works off.
  */
+#include "actors/hands.h"
 #include "actors/hooks.h"
 #include "actors/reports.h"
 #include "actors/runtime.h"
@@ -50,6 +51,7 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
         return;
     rp__leave_not(l, a, -ESRCH);
     rp__timers_end(l, a);
+    rp__belongings_end(l, a);
     rp__tokens_end(l, a);
     rp__actor_unname(l, a);
     rp__kept_free(l, a);
@@ -182,8 +184,11 @@ static void work_off(struct rp_loop *l)
         t->todo = a->next_todo;
         if (!(a->flags & RP__A_TOLD)) {
             tell_children(l, a);
-            if (a->nchildren > 0)
+            if (a->nchildren > 0) {
+                if (a->extra && !a->kind->fini)
+                    rp__unanswered(l, a);
                 continue;
+            }
         }
         bury(l, a);
     }

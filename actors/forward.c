@@ -2,6 +2,7 @@
  *
  * forward.c - a message that was received goes on to another actor, or is kept.
  */
+#include "actors/hands.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
 
@@ -28,8 +29,6 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
     int rc = rp__send(me, &o, wait, RP_FOREVER);
     if (rc != 0)
         return rc;
-    if (o.call)
-        rp__served(me->loop, s);
     rp__done(me->loop, s);
     s->type |= RP__FLAG(RP__F_TAKEN);
     return 0;
@@ -47,12 +46,14 @@ int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
     rp__must_live(me, m, "rp_keep");
     if (rp__flags(s->type) & RP__F_TAKEN)
         return -EALREADY;
+    if (me->actor && rp__free_hand(me) != 0)
+        return -ENOMEM;
     rp__pay(me->loop, s);
     rp_msg *held = rp__msg_hold(me->loop, s);
     if (!held)
         return -ENOMEM;
     if (me->actor)
-        rp__owe(me->loop, me->actor, &held->slot);
+        rp__get(me, held);
     *ret = held;
     return 0;
 }

@@ -12,6 +12,7 @@
  * children and timers, which are all gone before its successor begins: nothing has to be fenced, on
  * whichever loop it lives, and nobody has to look it up anew.
  */
+#include "actors/hands.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
 
@@ -66,6 +67,7 @@ void rp__kept_fall(struct rp_loop *l, struct rp__actor *a)
     struct rp__kept *k = a->extra->kept;
     rp__leave_not(l, a, -EBUSY);
     rp__timers_end(l, a);
+    rp__belongings_end(l, a);
     rp__tokens_end(l, a);
     if (k->mail == RP_MAIL_KEEP)
         (void)!(a->box ? rp__mailbox_unstash(l, a->box) : 0); /* its successor knows of no stash */
@@ -121,7 +123,10 @@ int rp_inherit(rp_self *me, rp_msg **ret)
     struct rp__kept *k = kept(me);
     if (!k || !k->left)
         return -ENOENT;
+    if (rp__free_hand(me) != 0)
+        return -ENOMEM;
     *ret = k->left;
+    rp__get(me, k->left);
     k->left = 0;
     rp__tally(me->loop, RP__SENT, 1); /* a message from here on */
     return 0;

@@ -9,6 +9,7 @@
  * Whoever finds something does not wait, and rests where the turn is over, or all that has come while it was busy would
  * hold the loop. Before it takes a message, so that its time does not count as that one's.
  */
+#include "actors/hands.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
 
@@ -59,13 +60,34 @@ static int recv_slowly(rp_self *me, rp_msg **ret, rp_time deadline)
     int rc = rp__may_wait(me);
     if (rc == 0)
         rc = rp__keep_stack(me);
+    if (rc == 0)
+        rc = rp__free_hand(me);
     if (rc != 0)
         return rp__rested(me, rc);
     me->actor->flags |= RP__A_RECV;
     rc = rp__park(me, "message", 0, leave_recv, deadline);
     if (rc == 0)
-        *ret = me->got;
+        *ret = me->hand[0];
     return rc;
+}
+
+enum { NONE = 1 };
+
+/* What has come meanwhile: it rests before it takes that. NONE: nothing has. */
+static int recv_waiting(rp_self *me, struct rp__actor *a, rp_msg **ret)
+{
+    rest(me, a);
+    int rc = rp_check(me);
+    if (rc == 0)
+        rc = rp__free_hand(me);
+    if (rc != 0)
+        return rp__rested(me, rc);
+    rp_msg *m = rp__next_in_box(me->loop, a);
+    if (!m)
+        return NONE;
+    rp__get(me, m);
+    *ret = m;
+    return 0;
 }
 
 RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
@@ -75,19 +97,13 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     rp__must_be_here_debug(me);
     if (!a || me->home)
         return -EINVAL;
-    rest(me, a);
-    int rc = rp_check(me);
-    if (rc != 0)
-        return rp__rested(me, rc);
-    rp_msg *m;
-    if ((a->box || a->flags & RP__A_DUE) && (m = rp__next_in_box(l, a))) {
-        rp__serve(a, &m->slot);
-        *ret = m;
-        return 0;
-    }
-    if (deadline != RP_FOREVER || me == l->sched || me->nowait || rp__forked(l))
+    int rc = a->box || a->flags & RP__A_DUE ? recv_waiting(me, a, ret) : NONE;
+    if (rc != NONE)
+        return rc;
+    if (deadline != RP_FOREVER || me != a->co || me->hand[0] || me->nowait || rp__cancelled(me) || rp__forked(l))
         return recv_slowly(me, ret, deadline);
     /* rp__park, less what cannot be the case here */
+    rp_msg *m;
     a->flags |= RP__A_RECV;
     rp_self *next = l->sched;
     struct rp__actor *other = next_receiver(l, &m);
@@ -108,7 +124,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     me->state = RP__PARKED;
     rp__switch_away(l, me, next);
     if (me->rc == 0)
-        *ret = me->got;
+        *ret = me->hand[0];
     return me->rc;
 }
 
@@ -127,10 +143,8 @@ static rp_msg *take_of(struct rp_loop *l, struct rp__actor *a, const rp_type *co
     if (tick)
         return tick;
     for (rp_msg *m; (m = rp__mailbox_take_of(l, a->box, types));)
-        if (rp__taken(l, a, m)) {
-            rp__serve(a, &m->slot);
+        if (rp__taken(l, a, m))
             return m;
-        }
     return 0;
 }
 
@@ -149,8 +163,14 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
         return rc;
     for (;;) { /* ends with the message that it waits for */
         rest(me, a);
-        if ((rc = rp_check(me)) != 0 || (*ret = take_of(l, a, types)))
-            return rc;
+        if ((rc = rp_check(me)) != 0 || (rc = rp__free_hand(me)) != 0)
+            return rp__rested(me, rc);
+        rp_msg *m = take_of(l, a, types);
+        if (m) {
+            rp__get(me, m);
+            *ret = m;
+            return 0;
+        }
         if (rp__box_is_full(a))
             return rp__rested(me, -ENOBUFS);
         if ((rc = rp__may_wait(me)) != 0 || (rc = rp__keep_stack(me)) != 0)
@@ -182,8 +202,7 @@ int rp_stash(rp_self *me, const rp_msg *msg)
         if (rc != 0)
             return rc;
     }
-    if (rp_wants_reply(m))
-        rp__served(l, &m->slot); /* it stands in the mailbox, and is seen there */
+    rp__let_go(me, m);
     rp__unmeasure(&m->slot);
     rp__mailbox_stash(l, a->box, m);
     return 0;

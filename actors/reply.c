@@ -34,15 +34,16 @@ int rp__right_of(struct rp_loop *l, const rp_msg *m, rp_token *k)
         k->via = *rp__via_of(s) >> 32;
         k->asker.node = rp__runtime(l)->route->node_at(l, k->via);
     }
-    rp__served(l, s);
     return 0;
 }
 
 int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by)
 {
     const char *blame = by ? by->kind->name : 0;
-    if (k->via != 0)
-        return rp__runtime(l)->route->no_reply(l, k->via, k->call, err);
+    if (k->via != 0) {
+        int rc = rp__runtime(l)->route->no_reply(l, k->via, k->call, err, blame);
+        return rc == -EHOSTUNREACH ? 0 : rc; /* whoever asked has that for an answer */
+    }
     struct rp__slot s = {k->asker.local, (uintptr_t)rp__site_of(l, by), rp__op_word(RP__OP_NO_REPLY),
                          {k->call, (uint64_t)(int64_t)err}};
     memcpy(&s.body[2], blame ? blame : "", blame ? strnlen(blame, RP__BLAME) : 0);
@@ -50,11 +51,18 @@ int rp__send_error(struct rp_loop *l, const rp_token *k, int err, const struct r
     return 0;
 }
 
+/* Nobody is left to try again: a link on which it cannot be said is given up, and that is the answer. */
+static void say_surely(struct rp_loop *l, const rp_token *k, int err, const struct rp__actor *by)
+{
+    if (rp__send_error(l, k, err, by) != 0)
+        rp__runtime(l)->route->lose(l, k->via);
+}
+
 void rp__right_lost(struct rp_loop *l, const rp_token *k, const struct rp__actor *by)
 {
     if (rp__traces(l, RP__T_DEAD))
         rp__trace_unanswered(l, k->asker, by);
-    (void)rp__send_error(l, k, -EPIPE, by); /* who is gone needs no answer */
+    say_surely(l, k, -EPIPE, by);
 }
 
 int rp__reply_refused(rp_self *me, rp_ref asker, int rc)
@@ -74,7 +82,7 @@ void rp__no_reply(struct rp_loop *l, struct rp__slot *s, int err)
     if (err == -EPIPE)
         rp__right_lost(l, &k, by);
     else
-        (void)rp__send_error(l, &k, err, by);
+        say_surely(l, &k, err, by);
 }
 
 /* Of what asks for nothing that is not worth a word. */

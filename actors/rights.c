@@ -3,92 +3,23 @@
  * rights.c - the calls that an actor has to answer, wherever it has them: whoever asked waits for it.
  *
  *   in its mailbox, and at work on    the call itself; or a message that brings the right in an RP_TOKEN field
- *   in its state                      a token (token.c); a call that it has kept, or received beside another
+ *   in its hands, and its state       a message that it has received or kept (hands.h); a token (token.c)
  *   in its timers                     a token that one of them will bring
  *
  * An asker knows whom it has asked, and not to whom that one has passed the call on. Nothing is sent for that while all
  * goes well; but whoever waits for long tells the askers of the calls that were passed on to it that it has them.
  *
- * Not seen: an RP_TOKEN field of a message that has been received or kept, until the token is taken out; and what one of
- * an actor's coroutines has, where another of them may go on: it may have been given the call (strand.c).
+ * Not seen: what one of an actor's coroutines has, where another of them may go on: it may have been given the call
+ * (strand.c).
  */
 #include "actors/rights.h"
 
+#include "actors/hands.h"
 #include "actors/inspect.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
 
 #include <string.h>
-
-/* ---- calls in its state --------------------------------------------------------------------------
- * The first that a coroutine has received is noted in its stack (rp_self.serving). What is noted here is never more than
- * numbers: the message may go wherever it likes, and who uses its right says so.
- */
-struct rp__owed {
-    uint64_t asker, call;
-    bool passed;
-};
-
-static uint64_t key_of(uint64_t asker, uint64_t call)
-{
-    return call ^ asker * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static struct rp__owed *owed(const struct rp__actor *a, uint64_t asker, uint64_t call)
-{
-    struct rp__owed *o = a->extra ? rp__map_find(&a->extra->owes, key_of(asker, call)) : 0;
-    return o && o->asker == asker && o->call == call ? o : 0;
-}
-
-static void put(struct rp_loop *l, struct rp__map *owes, const struct rp__owed *o)
-{
-    struct rp__owed *copy = rp__map_find(owes, key_of(o->asker, o->call)) ? 0 : rp__pool_get(&l->pool, sizeof *copy);
-    if (!copy)
-        return; /* it is known; or two numbers are alike, and one is not seen */
-    *copy = *o;
-    if (rp__map_put(owes, &l->sys->mem, key_of(o->asker, o->call), copy) != 0)
-        rp__pool_free(&l->pool, copy, sizeof *copy);
-}
-
-void rp__owe(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
-{
-    unsigned f = rp__flags(s->type);
-    if ((f & (RP__F_CALL | RP__F_SPENT | RP__F_NODE)) != RP__F_CALL)
-        return;
-    struct rp__owed o = {s->from, *rp__call_of(s), f & RP__F_PAID};
-    bool served = a->co && a->flags & RP__A_COROUTINE && a->co->serving == o.call && a->co->asker == o.asker;
-    struct rp__extra *x = served ? 0 : rp__extra(l, a);
-    if (x)
-        put(l, &x->owes, &o);
-}
-
-/* The first of several is noted in the stack. Numbers of calls are their asker's loop's. */
-void rp__serve_call(struct rp__actor *a, struct rp__slot *s)
-{
-    rp_self *co = a->co;
-    if (co->serving != 0 || !(a->flags & RP__A_COROUTINE))
-        rp__owe(co->loop, a, s);
-    else
-        co->serving = *rp__call_of(s), co->asker = rp__asker_of(s);
-}
-
-void rp__owed(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
-{
-    struct rp__owed *o = owed(a, rp__asker_of(s), *rp__call_of(s));
-    if (!o)
-        return;
-    (void)rp__map_remove(&a->extra->owes, key_of(o->asker, o->call));
-    rp__pool_free(&l->pool, o, sizeof *o);
-}
-
-void rp__owed_end(struct rp_loop *l, struct rp__actor *a)
-{
-    struct rp__map *owes = &a->extra->owes;
-    uint64_t key;
-    for (struct rp__owed *o; (o = rp__map_any(owes, &key)); rp__pool_free(&l->pool, o, sizeof *o))
-        (void)rp__map_remove(owes, key);
-    rp__map_fini(owes, &l->sys->mem);
-}
 
 /* ---- where they are ------------------------------------------------------------------------------ */
 
@@ -137,25 +68,22 @@ static bool in_mailbox(const struct rp__actor *a, const struct visit *v)
 
 static bool in_state(const struct rp__actor *a, const struct visit *v)
 {
-    const struct rp__map *owes = &a->extra->owes;
-    if (v->asker)
-        return owed(a, v->asker, v->call);
-    for (uint32_t i = 0; i < owes->size; i++) {
-        const struct rp__owed *o = owes->at[i].value;
-        if (o && v->see(v, o->asker, o->call, o->passed))
+    const struct rp__map *has = &a->extra->has;
+    for (uint32_t i = 0; i < has->size; i++) {
+        rp_msg *m = has->at[i].value;
+        if (m && in_message(&m->slot, v))
             return true;
     }
-    return false;
+    return rp__tokens_find(a, in_token, v) || rp__timers_find(a, in_message, v);
 }
 
 static bool in_hand(const struct rp__actor *a, const struct visit *v)
 {
     const rp_self *co = a->co;
-    if (co && a->flags & RP__A_COROUTINE && co->serving && co->asker && v->see(v, co->asker, co->serving, true))
-        return true;
-    if (co && co->msg && in_message(co->msg, v))
-        return true;
-    return a->extra && (in_state(a, v) || rp__tokens_find(a, in_token, v) || rp__timers_find(a, in_message, v));
+    for (unsigned i = 0; co && i < RP__HANDS; i++)
+        if (co->hand[i] && in_message(&co->hand[i]->slot, v))
+            return true;
+    return (co && co->msg && in_message(co->msg, v)) || (a->extra && in_state(a, v));
 }
 
 /* ---- asked for ----------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "actors/runtime.h"
 #include "reparto/embed.h"
 
+#include "actors/hands.h"
 #include "actors/reports.h"
 #include "actors/words.h"
 #include "loop/os.h"
@@ -14,7 +15,8 @@
 #include <string.h>
 
 static const struct rp__floor floor_of_actors = {
-    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__expects, rp__say_waiting, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
+    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__expects,
+    rp__say_waiting, rp__task_puts_down, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
 };
 
 static void start_root(struct rp__post *p, struct rp_loop *l)

@@ -24,7 +24,8 @@ struct rp__route {
     /* As rp__send; takes the message on success. */
     int  (*send)(rp_self *me, struct rp__out *o, bool wait, rp_time until);
     int  (*send_sure)(struct rp_loop *l, struct rp__out *o);           /* a reply, by the link `via` */
-    int  (*no_reply)(struct rp_loop *l, uint64_t link, uint64_t call, int err);
+    int  (*no_reply)(struct rp_loop *l, uint64_t link, uint64_t call, int err, const char *blame);
+    void (*lose)(struct rp_loop *l, uint64_t link);                      /* what must be said on it cannot be */
     uint64_t (*node_at)(struct rp_loop *l, uint64_t link);              /* 0: that link is gone */
     int  (*monitor)(struct rp_loop *l, rp_ref watcher, rp_ref who);
     int  (*demonitor)(struct rp_loop *l, rp_ref watcher, rp_ref who);

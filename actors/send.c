@@ -6,6 +6,7 @@
  * target is known to be full, when its mailbox is small (its address says so), when the way there is full, when it is in
  * another process, when the body is not small, or when the sender has sent a burst to its own loop that is not dispatched yet.
  */
+#include "actors/hands.h"
 #include "actors/meter.h"
 #include "reparto/dead.h"
 #include "actors/runtime.h"
@@ -505,9 +506,9 @@ static int send_sure(struct rp_loop *l, struct rp__out *o)
 {
     if (o->via != 0) {
         int sent = rp__runtime(l)->route->send_sure(l, o);
-        if (sent == 0) {
+        if (sent == 0 || sent == -EHOSTUNREACH) {
             rp__tally(l, RP__SENT, 1);
-            rp__tally(l, RP__LEFT, 1);
+            rp__tally(l, sent == 0 ? RP__LEFT : RP__LATE, 1);
         }
         return sent;
     }
@@ -532,6 +533,10 @@ __attribute__((noinline)) static int reply_long(struct rp_loop *l, const rp_toke
     int rc = rp__pledge(l->running, t, body, false, &p);
     if (rc == 0)
         rc = send_sure(l, &o);
+    if (rc == -EHOSTUNREACH) { /* nobody waits any more: it is late, as in one process, and so are the tokens in it */
+        rp__pledge_lost(l->running, &p);
+        return 0;
+    }
     rp__pledge_end(l->running, &p, rc == 0);
     if (rc == 0 && rp__traces(l, RP__T_SEND))
         rp__trace_send(l, &o, false);
@@ -562,6 +567,7 @@ int rp_send(rp_self *me, rp_ref to, rp_msg **m)
     rp__done(l, s);
     if (rp_wants_reply(*m)) /* it goes on as a plain message: nobody can reply to it any more */
         rp__no_reply(l, s, -EPIPE);
+    rp__let_go(me, *m);
     rp__msg_shell_free(l, s);
     *m = 0;
     return 0;

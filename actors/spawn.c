@@ -8,6 +8,7 @@
  * incarnation (kept.c) goes the same way.
  */
 #include "actors/cause.h"
+#include "actors/hands.h"
 #include "actors/hooks.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
@@ -42,6 +43,7 @@ static void actor_main(rp_self *me)
     rp__abandon_held(me);
     if (me->scope)
         rp__returned_over_scope(me, "run");
+    rp__hands_put_down(me, a, true);
     a->co = 0;
     me->actor = 0;
     rp__actor_end(me->loop, a, rc);

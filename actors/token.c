@@ -206,17 +206,25 @@ void rp__pledge_settle(rp_self *me, struct rp__pledge *p, bool gone)
     }
 }
 
+void rp__pledge_lost(rp_self *me, struct rp__pledge *p)
+{
+    for (const struct rp__right *r = p->first; r; r = r->next)
+        rp__right_lost(me->loop, &r->token, me->actor);
+    rp__pledge_settle(me, p, true);
+}
+
 /* ---- ends ---------------------------------------------------------------------------------------- */
 
 void rp__tokens_break(struct rp_loop *l, struct rp__slot *s)
 {
     const char *body = rp__body_of(s);
+    const struct rp__actor *owner = rp__actor_find(l->actors, s->to);
     const rp_field *f;
     for (size_t i = 0; (f = rp__token_field(rp__type(s->type), &i));) {
         rp_token k;
         memcpy(&k, body + f->offset, sizeof k);
-        if (k.call != 0 && !find(l->running->actor, &k)) /* else it was never sent, and is still that actor's */
-            rp__right_lost(l, &k, rp__actor_find(l->actors, s->to));
+        if (k.call != 0 && !find(l->running->actor, &k) && !find(owner, &k)) /* else it was never sent, and is still that actor's */
+            rp__right_lost(l, &k, owner);
     }
 }
 
@@ -230,7 +238,6 @@ void rp__msg_cancel(struct rp_loop *l, struct rp__slot *s)
 void rp__tokens_end(struct rp_loop *l, struct rp__actor *a)
 {
     struct rp__map *held = &a->extra->tokens;
-    rp__owed_end(l, a);
     for (uint32_t i = 0; i < held->size; i++) {
         struct rp__right *r = held->at[i].value;
         if (!r)

@@ -38,6 +38,7 @@ struct rp__pledge {
 
 int rp__pledge_tokens(rp_self *me, const rp_type *t, const void *body, bool moves, struct rp__pledge *p);
 void rp__pledge_settle(rp_self *me, struct rp__pledge *p, bool gone);
+void rp__pledge_lost(rp_self *me, struct rp__pledge *p); /* nobody will use them: their askers hear so */
 
 /* `moves`: it is a message's body, whose tokens may be its own already. 0, or -EINVAL: one is not this actor's. */
 static inline int rp__pledge(rp_self *me, const rp_type *t, const void *body, bool moves, struct rp__pledge *p)

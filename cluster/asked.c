@@ -5,7 +5,10 @@
  */
 #include "cluster/remote.h"
 
+#include "actors/ask.h"
+
 #include <errno.h>
+#include <string.h>
 
 uint64_t rp__asked_new(struct rp__link *k, uint64_t asker, uint64_t call, uint64_t via)
 {
@@ -26,22 +29,67 @@ int rp__asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret)
     return rc;
 }
 
-int rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err)
+/* CULPRIT, when there is one to name, and NO_REPLY: together, so that nothing comes between. The lock is held. */
+static bool write_no_reply(struct rp__link *k, uint64_t call, int err, const char *blame)
 {
-    struct rp__link *k = rp__link_by(l, link);
-    unsigned char p[12];
-    struct rp__w w = {p, 0, sizeof p};
+    size_t n = blame ? strnlen(blame, RP__BLAME - 1) : 0;
+    unsigned char *to = n > 0 ? rp__link_frame(k, false, RP__CULPRIT, 0, 0, 9 + n) : 0;
+    if (to) {
+        struct rp__w w = {to, 0, 9 + n};
+        rp__put64(&w, call);
+        rp__put8(&w, (uint8_t)n);
+        rp__put_bytes(&w, blame, n);
+    }
+    if (!(to = rp__link_frame(k, false, RP__NO_REPLY, 0, 0, 12)))
+        return false;
+    struct rp__w w = {to, 0, 12};
     rp__put64(&w, call);
     rp__put32(&w, (uint32_t)err);
-    return k ? rp__link_emit(l, k, false, RP__NO_REPLY, 0, p, w.n) : -EHOSTUNREACH;
+    return true;
 }
 
-static void answer_error(struct rp_loop *l, const struct rp__asked *who, int err)
+int rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err, const char *blame)
 {
-    if (who->via == 0)
-        rp__signal(l, who->asker, 0, RP__OP_NO_REPLY, who->call, (uint64_t)(int64_t)err);
-    else
-        (void)!rp__remote_no_reply(l, who->via, who->call, err);
+    struct rp__link *k = rp__link_by(l, link);
+    if (!k)
+        return -EHOSTUNREACH;
+    pthread_mutex_lock(&k->lock);
+    int rc = k->box.cut || k->down ? -EHOSTUNREACH : write_no_reply(k, call, err, blame) ? 0 : -ENOMEM;
+    pthread_mutex_unlock(&k->lock);
+    if (rc == 0)
+        rp__link_touch(l, k);
+    return rc;
+}
+
+void rp__remote_unanswered(struct rp_loop *l, uint64_t link, uint64_t call, int err, const char *blame)
+{
+    if (rp__remote_no_reply(l, link, call, err, blame) == -ENOMEM)
+        rp__link_lose(rp__link_by(l, link), -ENOMEM);
+}
+
+static void answer_error(struct rp_loop *l, const struct rp__asked *who, int err, const char *blame)
+{
+    if (who->via != 0) {
+        rp__remote_unanswered(l, who->via, who->call, err, blame);
+        return;
+    }
+    struct rp__slot s = {who->asker, 0, rp__op_word(RP__OP_NO_REPLY), {who->call, (uint64_t)(int64_t)err}};
+    memcpy(&s.body[2], blame, strnlen(blame, RP__BLAME));
+    rp__post_sure(l, &s);
+}
+
+int rp__read_culprit(struct rp__link *k, struct rp__in in)
+{
+    uint64_t id = rp__get64(&in);
+    size_t n = rp__get8(&in);
+    const char *name = rp__get_bytes(&in, n);
+    if (!name || !rp__get_end(&in))
+        return -EPROTO;
+    n = n < sizeof k->culprit - 1 ? n : sizeof k->culprit - 1;
+    memcpy(k->culprit, name, n);
+    k->culprit[n] = 0;
+    k->culprit_of = id;
+    return 0;
 }
 
 int rp__read_no_reply(struct rp__link *k, struct rp__in in)
@@ -53,7 +101,7 @@ int rp__read_no_reply(struct rp__link *k, struct rp__in in)
     if (rc < 0)
         return rc;
     if (rc > 0)
-        answer_error(k->home, &who, err);
+        answer_error(k->home, &who, err, k->culprit_of == id ? k->culprit : "");
     return 0;
 }
 
@@ -61,7 +109,7 @@ void rp__asked_end(struct rp__link *k)
 {
     for (uint32_t i = 0; i < k->asked.size; i++)
         if (k->asked.at[i].p)
-            answer_error(k->home, k->asked.at[i].p, -EHOSTUNREACH);
+            answer_error(k->home, k->asked.at[i].p, -EHOSTUNREACH, "");
 }
 
 void rp__asked_free(struct rp__link *k)

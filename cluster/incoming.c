@@ -76,7 +76,7 @@ static void refuse(struct rp__link *k, const struct arrival *a, int err)
     rp__tally(l, RP__DROPPED, 1);
     break_tokens(k, a, true);
     if (a->flags & RP__F_CALL)
-        (void)!rp__remote_no_reply(l, k->id, a->call, err);
+        rp__remote_unanswered(l, k->id, a->call, err, "");
     if (a->flags & RP__F_REPLY)
         rp__signal(l, a->to, 0, RP__OP_NO_REPLY, a->call, (uint64_t)(int64_t)err);
     if (!(a->flags & RP__F_REPLY)) {
@@ -200,7 +200,7 @@ static void relay_reply(struct rp__link *k, const struct arrival *a, const struc
     if (rc != 0)
         rp__message_refused(k, a->plan, rc);
     if (rc != 0)
-        (void)!rp__remote_no_reply(l, who->via, who->call, rc);
+        rp__remote_unanswered(l, who->via, who->call, rc, "");
 }
 
 /* A reply finds who asked by the number we gave: one of ours, or another peer whose call we passed on. */

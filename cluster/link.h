@@ -160,6 +160,8 @@ struct rp__link {
     struct rp__map inflows;  /* target -> struct rp__inflow: changed with the lock held, so that others may look with it */
     struct rp__inflow *inflow; /* the last that was wanted; NULL: none */
     uint32_t many_inflows;   /* when there are so many, those of which all has been taken go */
+    uint64_t culprit_of;     /* the call of the NO_REPLY that comes next: */
+    char culprit[RP__NODE_NAME]; /* whose doing it is */
     int reason;              /* it is down */
     unsigned unanswered;     /* loops */
     struct rp__link_loop *loops;

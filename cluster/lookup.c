@@ -4,6 +4,7 @@
  */
 #include "cluster/remote.h"
 
+#include "actors/ask.h"
 #include "actors/cause.h"
 #include "loop/rest.h"
 
@@ -77,10 +78,11 @@ int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time 
     struct rp_loop *l = me->loop;
     size_t n = name ? strlen(name) : 0;
     bool wait = deadline != 0, own = node.id == l->node;
+    deadline = rp__while_asked(me, wait ? deadline : RP_FOREVER);
     if (n == 0 || n > RP__NAME_MAX)
         return -EINVAL;
     struct rp__search s = {.k = own ? 0 : rp__link_to(l, node.id), .me = me, .ret = ret, .wait = {.found = found_here, .text = name}};
-    int rc = rp__may_park(me, wait ? deadline : RP_FOREVER);
+    int rc = rp__may_park(me, deadline);
     if (rc != 0)
         return rc;
     me->got = &s; /* before it can be found: another loop may be quick */
@@ -91,7 +93,7 @@ int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time 
     if (rc == 1) {
         if (s.k)
             rp__link_touch(l, s.k);
-        rc = rp__park(me, "name", name, leave_search, wait ? deadline : RP_FOREVER);
+        rc = rp__park(me, "name", name, leave_search, deadline);
     }
     me->got = 0;
     rc = rp__rested(me, rc);

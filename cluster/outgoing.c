@@ -225,7 +225,7 @@ static int too_much_waits(struct rp_loop *l, struct rp__link *k, const struct rp
         rp__report(l->sys, &(rp_report){.kind = RP_REPORT_LINK, .err = -ENOBUFS, .name = k->name},
                    "a reply (%s) to node %llx \"%s\" is not kept: more than %u bytes wait for it already, it reads too slowly; "
                    "its asker gets -ENOBUFS, and so do those of the next ones", o->type->name, (unsigned long long)k->peer, k->name, RP__HELD_HIGH);
-    int rc = rp__remote_no_reply(l, k->id, o->call, -ENOBUFS);
+    int rc = rp__remote_no_reply(l, k->id, o->call, -ENOBUFS, "");
     return rc == -ENOMEM ? rc : 0;
 }
 

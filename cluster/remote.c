@@ -13,6 +13,13 @@ static uint64_t node_at(struct rp_loop *l, uint64_t link)
     return k ? k->peer : 0;
 }
 
+static void lose(struct rp_loop *l, uint64_t link)
+{
+    struct rp__link *k = rp__link_by(l, link);
+    if (k)
+        rp__link_lose(k, -ENOMEM);
+}
+
 static int stop(struct rp_loop *l, rp_ref who)
 {
     struct rp__link *k = rp__link_to(l, who.node);
@@ -53,6 +60,7 @@ const struct rp__route rp__route_links = {
     .send = rp__remote_send,
     .send_sure = rp__remote_send_sure,
     .no_reply = rp__remote_no_reply,
+    .lose = lose,
     .node_at = node_at,
     .monitor = rp__remote_monitor,
     .demonitor = rp__remote_demonitor,
@@ -91,6 +99,8 @@ int rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f)
         return rp__read_lookup(k, f);
     case RP__FOUND:
         return rp__read_found(k, f->payload);
+    case RP__CULPRIT:
+        return rp__read_culprit(k, f->payload);
     case RP__FORGET:
         return rp__read_forget(k, f->payload);
     case RP__DEMONITOR:

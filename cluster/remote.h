@@ -92,7 +92,10 @@ bool rp__asked_take(struct rp__link *k, uint64_t id, struct rp__asked *ret);
 /* The peer answers. 1; or 0: it has been answered before, which a peer's actor may get wrong; -EPROTO: nobody asked that. */
 int  rp__asked_by(struct rp__link *k, uint64_t id, struct rp__asked *ret);
 
-int  rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err);
+int  rp__remote_no_reply(struct rp_loop *l, uint64_t link, uint64_t call, int err, const char *blame); /* the kind of actor; NULL, "": not known */
+/* The same, or the link is given up: that is an answer too. */
+void rp__remote_unanswered(struct rp_loop *l, uint64_t link, uint64_t call, int err, const char *blame);
+int  rp__read_culprit(struct rp__link *k, struct rp__in in);
 int  rp__read_no_reply(struct rp__link *k, struct rp__in in);
 void rp__asked_end(struct rp__link *k);
 void rp__asked_free(struct rp__link *k);

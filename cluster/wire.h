@@ -44,7 +44,8 @@ enum rp__frame_type {
     RP__LOOKUP,
     RP__FOUND,
     RP__FORGET = 64, /* of those that may be left out */
-    RP__DEMONITOR
+    RP__DEMONITOR,
+    RP__CULPRIT
 };
 
 enum { /* flags */

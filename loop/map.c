@@ -53,6 +53,14 @@ int rp__map_put(struct rp__map *m, const rp_alloc *mem, uint64_t key, void *valu
     return 0;
 }
 
+int rp__map_reserve(struct rp__map *m, const rp_alloc *mem, uint32_t n)
+{
+    while (2 * ((uint64_t)m->used + n) > m->size) /* bounded: it doubles */
+        if (grow(m, mem) != 0)
+            return -ENOMEM;
+    return 0;
+}
+
 void *rp__map_remove(struct rp__map *m, uint64_t key)
 {
     if (!m->size)

@@ -23,6 +23,7 @@ struct rp__map {
 
 void *rp__map_find(const struct rp__map *m, uint64_t key);
 int   rp__map_put(struct rp__map *m, const rp_alloc *mem, uint64_t key, void *value); /* new key; 0, -ENOMEM */
+int   rp__map_reserve(struct rp__map *m, const rp_alloc *mem, uint32_t n); /* the next n puts will not fail; 0, -ENOMEM */
 void *rp__map_remove(struct rp__map *m, uint64_t key); /* what stood there */
 void  rp__map_fini(struct rp__map *m, const rp_alloc *mem);
 

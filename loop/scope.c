@@ -132,6 +132,8 @@ static void task_main(rp_self *me)
 {
     int rc = rp_check(me) == 0 ? me->fn(me, me->arg) : -ECANCELED;
     rp__abandon_held(me);
+    if (me->hand[0] || me->hand[1])
+        me->loop->sys->floor->task_ends(me);
     task_ended(me, rc);
 }
 

@@ -21,6 +21,9 @@ struct rp__chunk;
 struct rp__held;
 struct rp__slot;
 struct rp__scope;
+struct rp_msg;
+
+enum { RP__HANDS = 2 };
 
 enum rp__state { RP__RUNNING, RP__PARKED, RP__READY, RP__TRIMMED /* free, its pages given back */ };
 
@@ -51,7 +54,6 @@ struct rp_self {
     void (*overdue)(rp_self *); /* asked for before the wait: called when that has lasted RP__OVERDUE, and each time
                                    that it has lasted twice as long, RP__LOOKS times in all */
     uint8_t edge;             /* what it is for: the floor above's */
-    uint64_t serving, asker;  /* the call it works on, and whose; the floor above's */
     char blame[60];           /* who made the last wait fail */
     void *blame_site;         /* and where that one was spawned: of the wait with this number, */
     int rc;                   /* the wait's result */
@@ -64,6 +66,8 @@ struct rp_self {
     struct rp__hook ready;    /* in the loop's ready list */
     rp_self *next_free;
     struct rp__slot *msg;     /* the message a handler works on */
+    int excused;              /* the error that is not this handler's own; 0: none. The floor above's */
+    struct rp_msg *hand[RP__HANDS]; /* those it has received last, and not let go; the floor above's */
     struct rp__chunk *pin;    /* a suspended handler's message lies in this chunk */
 
     /* a task's */

@@ -23,6 +23,7 @@ struct rp__floor {
     void (*about)(const rp_self *me, rp_report *about, char *to, size_t size); /* the same in words, for a report that fills in the rest */
     bool (*expects)(struct rp_loop *l);   /* on loop 0: somebody outside may still come (stuck.h) */
     unsigned (*say_waiting)(struct rp_loop *l, unsigned most); /* reports who waits, and for what; how many it has told of */
+    void (*task_ends)(rp_self *me);       /* with messages in its hands */
     void (*overdue)(rp_self *me);         /* it has waited long for what somebody holds, or for a task. NULL: nobody looks into it */
     void (*at)(const rp_self *me, struct rp_stall *ret); /* who it is, and at what; of a thread that stands still */
     void (*overran)(struct rp_loop *l, rp_time took); /* one thing has, more than the budget; whose it was runs, or has run last on the scheduler's stack */

@@ -148,11 +148,8 @@ void rp__not_to_drop(const rp_self *me, const rp_msg *m)
                "rp_keep makes it the actor's", type_name(m));
 }
 
-/* ---- for users ----------------------------------------------------------------------------------- */
-
-rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
+rp_msg *rp__msg_blank(struct rp_loop *l, const rp_type *t)
 {
-    struct rp_loop *l = me->loop;
     struct rp__shape shape;
     rp__shape_of(&shape, t);
     size_t size = (size_t)shape.slots * RP__SLOT;
@@ -174,6 +171,8 @@ rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
     rp__tally(l, RP__SENT, 1); /* it exists from here on, and ends once */
     return (rp_msg *)s;
 }
+
+/* ---- for users ----------------------------------------------------------------------------------- */
 
 void *rp_msg_fill(rp_msg *m)
 {

@@ -241,6 +241,9 @@ static inline void rp__must_live(const rp_self *me, const rp_msg *m, const char 
         rp__used_gone(me, m, call);
 }
 
+/* An owned message of that type, its body zeroed; counted as sent: it exists from here on, and ends once. NULL: no memory. */
+rp_msg *rp__msg_blank(struct rp_loop *l, const rp_type *t);
+
 /* Releases what a message owns, and the block of an owned one, without counting anything. */
 void rp__msg_release(struct rp_loop *l, struct rp__slot *s);
 

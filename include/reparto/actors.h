@@ -29,9 +29,24 @@ enum { RP_STOP = 1 }; /* what a handler returns to end normally */
  * another loop, between two messages: nothing in its state belongs to a loop. */
 enum { RP_NOWAIT = 1, RP_TRAP = 2, RP_MOVABLE = 4 };
 
+/* What run and handle return. 0: of `run` the end; a handler goes on with the next message. RP_STOP, or another number
+ * above 0: it ends normally. A negative errno value: the actor has failed, and ends with that as its reason: its
+ * supervisor, its monitors or the result of rp_run have it. So an error that a client has caused is no value to return:
+ * answer it with rp_reply_error, and return 0.
+ *
+ * Some errors are never the handler's own, and it goes on when it returns one of them; the asker gets the error:
+ *   -ETIMEDOUT      it is at a call that it has not answered, and its asker's time is up; or a wait for an answer has
+ *                   failed on account of that time (see rp_call)
+ *   -ESRCH, -EPIPE, -EHOSTUNREACH, -EDEADLK   of an rp_call to the one whose call it is at: that one is gone, or waits
+ *   -EHOSTUNREACH   the process that the message came from is lost
+ *   -EALREADY       it has replied to a message that is no call: reported (report.h)
+ * Nothing of this holds for `run`: when it has returned there is nobody to go on. rp_fail always means a failure.
+ *
+ * An actor that ends gives back the messages that it still has, received, kept or made: an asker gets -EPIPE at once,
+ * unless the actor has a `fini`, which may still answer; and a message's memory is gone after fini. */
 typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle */
     const char *name;     /* of the kind, for reports */
-    int  (*run)(rp_self *me, void *arg);
+    int  (*run)(rp_self *me, void *arg);                       /* its return is the actor's end */
     int  (*handle)(rp_self *me, void *state, const rp_msg *m); /* m is the runtime's, until it returns */
     int  (*init)(rp_self *me, void *state, void *arg);         /* before the first message; < 0: no actor */
     void (*fini)(rp_self *me, void *state, int reason);        /* after the last; runs exactly once after init */
@@ -120,7 +135,8 @@ RP_EXPORT RP_NODISCARD int rp_try_tell(rp_self *me, rp_ref to, const rp_type *t,
 RP_EXPORT RP_NODISCARD int rp_send(rp_self *me, rp_ref to, rp_msg **m);
 
 /* The next message; in a coroutine actor, and in a handler that wants to see the next before it
- * returns. Yours to drop or send on. Suspends. -EINVAL in a task: only the actor itself receives. */
+ * returns. Yours to drop or send on; what you still have when the actor ends is dropped then. Suspends. -EINVAL in a task:
+ * only the actor itself receives. -ENOMEM: it has others in hand, and there is no memory to note one more; nothing was taken. */
 RP_EXPORT RP_NODISCARD int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline);
 
 /* The same, but only one of the given types (NULL-terminated), the first given first; the others stay,
@@ -133,15 +149,20 @@ RP_EXPORT RP_NODISCARD int rp_recv_of(rp_self *me, const rp_type *const *types, 
 RP_EXPORT RP_NODISCARD int rp_stash(rp_self *me, const rp_msg *m);
 RP_EXPORT RP_NODISCARD int rp_unstash(rp_self *me); /* -ENOMEM: the rest stays set aside */
 
-/* A handler keeps its message beyond its return. Once; -EALREADY. */
+/* A handler keeps its message beyond its return, to drop or send on. Once; -EALREADY. -ENOMEM: it is not kept. */
 RP_EXPORT RP_NODISCARD int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret);
 
 /* Sends `body` and waits for the reply, which is yours. Suspends. -ETIMEDOUT after `deadline`, and the reply,
  * if it comes, is counted as late; and at once, when the line before the target moves so slowly that its turn
  * would come too late: then it has not run. -ESRCH: no such actor. -EPIPE: it ended, or ended the message,
- * without replying. -EDEADLK: whoever should reply waits for the caller, by whatever way; see rp_blame. A
- * handler that works on a call waits no longer than its asker does. -EHOSTUNREACH: the connection to its
- * process was lost, the call may have run. Or whatever the callee gave rp_reply_error. */
+ * without replying. -EDEADLK: whoever should reply waits for the caller, by whatever way; see rp_blame.
+ * -EHOSTUNREACH: the connection to its process was lost, the call may have run. Or whatever the callee gave rp_reply_error.
+ *
+ * How long a handler waits. While it has still to answer a call with a deadline, a wait for an answer ends at the latest
+ * when its asker stops waiting, in its tasks too: rp_call, rp_call_many, rp_lookup, and what asks an actor inside
+ * (rp_supervise and its kin, rp_group_join and its kin). All other waits take the deadlines that they are given, and their
+ * scopes', and nothing else: rp_sleep, queues, locks, room in a mailbox, rp_spawn. A coroutine inherits nothing: it passes
+ * rp_deadline_of(m). */
 RP_EXPORT RP_NODISCARD int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body, rp_msg **ret,
                                    rp_time deadline);
 
@@ -178,8 +199,8 @@ RP_EXPORT const char *rp_cause(rp_self *me, int rc);
  * the root, of one of another process. Until the next wait. */
 RP_EXPORT void *rp_blame_site(const rp_self *me);
 
-/* Replies to a call, once. Never waits: a reply has room reserved for it. -EALREADY: replied, or not
- * a call. A call to one's own parent and the like may be answered any time while the message lives. Its asker waits for who
+/* Replies to a call, once. Never waits: a reply has room reserved for it. 0 also when nobody waits any more, or the asker's
+ * process is lost: it counts as late. -EALREADY: replied, or not a call. A call to one's own parent and the like may be answered any time while the message lives. Its asker waits for who
  * received it: by a way that the runtime does not see, as a queue, a call goes to another as a detached token only. */
 RP_EXPORT RP_NODISCARD int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body);
 RP_EXPORT RP_NODISCARD int rp_reply_error(rp_self *me, const rp_msg *m, int err);
@@ -189,8 +210,8 @@ RP_EXPORT RP_NODISCARD int rp_reply_error(rp_self *me, const rp_msg *m, int err)
  * the asker gets -EPIPE and its name at once; dropping it before is rp_token_drop. It goes to another actor, or
  * process, in an RP_TOKEN field: when the message has been sent the token is the message's, and breaks if that
  * ends and nobody has taken it out. A send with one that is not the sender's is -EINVAL. A link
- * that is lost ends the calls of all tokens that went over it: their askers get -EHOSTUNREACH, and so does who uses
- * one of them. -EALREADY: used, given away, or not a call. -ENOMEM: the message still has it. None of these
+ * that is lost ends the calls of all tokens that went over it: their askers get -EHOSTUNREACH, and what is replied with
+ * one of them is late, as if they had stopped waiting. -EALREADY: used, given away, or not a call. -ENOMEM: the message still has it. None of these
  * waits. (Erlang's From, made linear.) Whoever holds one is waited for by the asker: if it waits for that one in turn, by
  * whatever way, one of the two gets -EDEADLK, unless a task of the holder might use it meanwhile. */
 RP_EXPORT RP_NODISCARD int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret);

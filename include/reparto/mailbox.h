@@ -121,10 +121,11 @@ RP_EXPORT RP_NODISCARD int rp_type_scan(const char *text, const rp_type *t, void
 
 /* ---- messages ------------------------------------------------------------------------------------ */
 
-typedef struct rp_msg rp_msg; /* exactly one owner, an actor: used on the loop where that lives, and goes with it when it moves */
+typedef struct rp_msg rp_msg; /* exactly one owner, an actor: used on the loop where that lives, and goes with it when it moves,
+                                 and ends with it. Only rp_send and rp_forward make it another actor's: no queue does */
 
 /* A message to fill and rp_send: saves the copy that rp_tell makes. The body is zeroed.
- * NULL: out of memory. */
+ * NULL: out of memory. What is never sent ends with the actor. */
 RP_EXPORT rp_msg *rp_msg_new(rp_self *me, const rp_type *t);
 
 /* The body of a message of one's own, to write to. */
@@ -138,7 +139,8 @@ RP_EXPORT rp_ref rp_from(const rp_self *me, const rp_msg *m); /* who sent it; no
 RP_EXPORT rp_time rp_deadline_of(const rp_msg *m); /* of a call: when the asker stops waiting; else RP_FOREVER */
 RP_EXPORT bool rp_wants_reply(const rp_msg *m);  /* a call that nobody has replied to, and no one else will */
 
-/* Ends a message: it counts as handled. A call that was not replied to wakes its asker with -EPIPE. */
+/* Ends a message: it counts as handled. A call that was not replied to wakes its asker with -EPIPE. On another loop than
+ * its owner's it is reported, and left as it is. */
 RP_EXPORT void rp_msg_drop(rp_self *me, rp_msg *m);
 
 /* ---- the ledger ----------------------------------------------------------------------------------

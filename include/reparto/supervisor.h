@@ -118,7 +118,7 @@ RP_EXPORT RP_NODISCARD int rp_supervise_remove(rp_self *me, rp_ref supervisor, r
 RP_EXPORT RP_NODISCARD int rp_bequeath(rp_self *me, const rp_type *t, const void *body);
 
 /* Takes what was left, from init on; it is the caller's to drop. Once: what makes an incarnation fail is not
- * found again by the one after it, unless it was left again. -ENOENT: nothing. */
+ * found again by the one after it, unless it was left again. -ENOENT: nothing. -ENOMEM: it stays left. */
 RP_EXPORT RP_NODISCARD int rp_inherit(rp_self *me, rp_msg **ret);
 
 /* How many incarnations there were before this one. */

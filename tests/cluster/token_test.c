@@ -153,8 +153,7 @@ static int late_handle(rp_self *me, void *state, const rp_msg *m)
     rp_token k;
     check_eq(rp_take_token(me, m, &k), 0);
     if (s->kept.call != 0) {
-        check_eq(rp_token_reply(me, &s->kept, JOB, &(struct job){.what = 41}), -EHOSTUNREACH);
-        rp_token_drop(me, &s->kept);
+        check_eq(rp_token_reply(me, &s->kept, JOB, &(struct job){.what = 41}), 0); /* it is late, as in one process */
         return rp_token_reply(me, &k, JOB, &(struct job){.what = 42});
     }
     s->kept = k;
