@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * 09 bank - a transfer locks two accounts; one that is locked stashes what others ask of it until it is free.
+ * 09 bank - a transfer locks two accounts; one that is locked stashes what others ask of it until it is free, or until
+ * whoever has locked it is gone. What a client does wrong is answered, and never returned: the account lives on.
  */
+#include <errno.h>
 #include <reparto/reparto.h>
 #include <stdio.h>
 
@@ -18,16 +20,35 @@ struct account {
     rp_ref holder;
 };
 
+static int let_others(rp_self *me, struct account *a)
+{
+    a->holder = (rp_ref){0, 0};
+    return rp_unstash(me);
+}
+
 static int serve(rp_self *me, void *state, const rp_msg *m)
 {
     struct account *a = state;
     const struct order *o = rp_body(m, &order_type);
-    if (!rp_ref_none(a->holder) && !rp_ref_eq(a->holder, rp_from(me, m)))
-        return rp_stash(me, m); /* its time will come */
-    a->holder = o->what == FREE ? (rp_ref){0, 0} : rp_from(me, m);
+    const struct rp_down *down = rp_body(m, RP_DOWN);
+    rp_ref from = rp_from(me, m);
+    if (down)
+        return rp_ref_eq(down->who, a->holder) ? let_others(me, a) : 0;
+    if (!o || !rp_wants_reply(m))
+        return rp_wants_reply(m) ? rp_reply_error(me, m, -EINVAL) : 0;
+    if (!rp_ref_none(a->holder) && !rp_ref_eq(a->holder, from))
+        return rp_stash(me, m) == 0 ? 0 : rp_reply_error(me, m, -EAGAIN); /* its time will come; or there are too many */
+    int rc = rp_ref_none(a->holder) && o->what == LOCK ? rp_monitor(me, from) : 0;
+    if (rc != 0)
+        return rp_reply_error(me, m, rc);
+    bool held = !rp_ref_none(a->holder);
+    a->holder = o->what == LOCK || held ? from : a->holder;
     a->spent -= o->what == ADD ? o->amount : 0;
-    int rc = rp_reply(me, m, &order_type, &(struct order){o->what, RICH - a->spent});
-    return rc != 0 || o->what != FREE ? rc : rp_unstash(me);
+    rc = rp_reply(me, m, &order_type, &(struct order){o->what, RICH - a->spent});
+    if (rc != 0 || !held || o->what != FREE)
+        return rc;
+    (void)!rp_demonitor(me, from); /* if not, it hears of one who has left: no harm */
+    return let_others(me, a);
 }
 static const rp_actor account = {.name = "account", .handle = serve, .state_size = sizeof(struct account)};
 
