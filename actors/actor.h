@@ -12,6 +12,7 @@
 #define RP__ACTOR_H
 
 #include "actors/address.h"
+#include "actors/kind.h"
 #include "loop/ids.h"
 #include "loop/map.h"
 #include "loop/stack.h"
@@ -70,7 +71,7 @@ struct rp__extra { /* what few actors have */
     rp_time demoted_until;   /* RP__A_DEMOTED, on its loop's clock */
     uint32_t ticks;          /* timers taken in a row while messages wait */
     uint32_t brought;        /* timers of it that were started on another loop; those that have ended too */
-    char *name;              /* it is registered under */
+    char *name, *why;        /* it is registered under; it ends for, unless that is constant (why.h) */
     rp_ref redirect;         /* where RP_REDIRECT sends */
     uint32_t stash_limit;
     struct rp__shed shed;
@@ -142,6 +143,7 @@ struct rp__actors {
     bool sites;               /* each remembers where it was spawned (site.c) */
     struct rp__load *lent;    /* by loop: what RP_LEAST has sent there lately, and its load does not show yet */
     struct rp__types types;
+    struct rp__kind_table kinds;
     struct rp__ids calls;     /* rp_self, of those who wait for a reply */
     struct rp__ids timers;    /* struct rp__delayed */
     struct rp__full *full[RP__FULL_BUCKETS]; /* targets on any loop that are known to be full */
@@ -282,8 +284,7 @@ static inline bool rp__is_demoted(struct rp_loop *l, struct rp__actor *a)
 /* ---- what one loop asks of another (signal.c) ----------------------------------------------------- */
 
 enum rp__op {            /* body[] */
-    RP__OP_STOP = 1,     /* why; 1: and its supervisor lets go of it; the incarnation that is meant, or 0; what it
-                            has failed with, or 0 */
+    RP__OP_STOP = 1,     /* see rp__stop_slot (why.h) */
     RP__OP_MONITOR,      /* the link the watcher is behind, or 0; its number for the watch; 1: it is taken back */
     RP__OP_FULL,         /* the full target's address, its policy */
     RP__OP_ROOM,         /* the target's address, how many may go on */
@@ -297,7 +298,7 @@ enum rp__op {            /* body[] */
     RP__OP_DRAIN,        /* */
     RP__OP_LINK,         /* struct rp__bond *, the target's half; its number */
     RP__OP_UNLINK,       /* the numbers it is known by: the sender's, the target's */
-    RP__OP_EXIT,         /* (to who is linked) reason, why, whether somebody knows of the failure */
+    RP__OP_EXIT,         /* (to who is linked) reason, above it whether somebody knows of the failure; kind; why */
     RP__OP_MOVE,         /* struct rp__request * */
     RP__OP_STAY,         /* the request's number: it is withdrawn */
     RP__OP_FORGET,       /* the address of a guest that has ended */
@@ -467,7 +468,7 @@ void rp__on_child_ended(struct rp_loop *l, struct rp__kid *kid);
 void rp__kid_gone(struct rp_loop *l, struct rp__kid *k);
 struct rp__kid *rp__kid_new(struct rp_loop *l, struct rp__actor *parent); /* NULL: no memory */
 void rp__kid_free(struct rp_loop *l, struct rp__kid *k);
-void rp__kid_born(struct rp__kid *k, uint64_t child);
+void rp__kid_born(const struct rp_loop *l, struct rp__kid *k, uint64_t child);
 struct rp__spill *rp__farewell_new(struct rp_loop *l, uint64_t parent, uint64_t child, struct rp__kid *k); /* NULL: no memory */
 /* `via` 0: the watcher is an actor of this process; else it is behind that link, which knows it as `id`. */
 int  rp__watch_new(struct rp_loop *l, struct rp__actor *a, uint64_t watcher, uint64_t via, uint64_t id); /* 0, -ENOMEM: nobody hears of it */

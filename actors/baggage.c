@@ -25,7 +25,7 @@ static int apart(struct rp_loop *l, struct rp__actor *parent, struct rp__actor *
             rp__kid_free(l, k);
         return -ENOMEM;
     }
-    rp__kid_born(k, child->addr);
+    rp__kid_born(l, k, child->addr);
     rp__siblings_leave(l, parent, child);
     child->kid = k;
     child->next = child->prev = RP__NOBODY;

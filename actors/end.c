@@ -14,6 +14,7 @@
 #include "actors/runtime.h"
 #include "actors/token.h"
 #include "actors/trace.h"
+#include "actors/why.h"
 
 #include "loop/here.h"
 #include "loop/scope.h"
@@ -58,6 +59,7 @@ static void end_extra(struct rp_loop *l, struct rp__actor *a)
     rp__name_watches_end(l, a);
     rp__bonds_end(l, a, a->flags & RP__A_WATCHED);
     rp__watches_fire(l, a);
+    rp__why_free(l, a);
     rp__pool_free(&l->pool, x, sizeof *x);
     a->extra = 0;
 }
@@ -251,10 +253,10 @@ void rp__actor_fail(struct rp_loop *l, struct rp__actor *a, int reason, const ch
     if (a->flags & (RP__A_ENDING | RP__A_STOPPED))
         return;
     a->flags |= RP__A_STOPPED;
-    a->why = why;
+    rp__why_keep(l, a, why);
     a->reason = reason;
     if (a->co)
-        rp__stop_self(a->co, why);
+        rp__stop_self(a->co, a->why);
     else /* idle: no handler runs while signals are worked on */
         rp__actor_end(l, a, reason);
 }
@@ -284,14 +286,14 @@ int rp_fail(rp_self *me, int err, const char *why)
     if (!a || !(a->flags & RP__A_INIT) || a->flags & (RP__A_ENDING | RP__A_STOPPED))
         return err; /* init and fini fail by what they return */
     a->flags |= RP__A_STOPPED;
-    a->why = why;
+    rp__why_keep(me->loop, a, why ? why : "failed");
     a->reason = err;
     if (!a->co && rp__keep_stack(me) != 0) { /* a handler without a stack of its own, and none to be had: */
         a->flags &= ~(uint32_t)RP__A_STOPPED; /* it ends when it has returned */
-        struct rp__slot s = {a->addr, a->addr, rp__op_word(RP__OP_STOP), {(uintptr_t)why, 0, 0, (uint64_t)(int64_t)err}};
+        struct rp__slot s = rp__stop_slot(me->loop, a->addr, a->addr, a->why, 0, err);
         rp__post_sure(me->loop, &s);
     } else {
-        rp__stop_self(a->co, why);
+        rp__stop_self(a->co, a->why);
     }
     return err;
 }
@@ -308,7 +310,6 @@ int rp_stop(rp_self *me, rp_ref who, const char *why)
     }
     if (rp__loop_of(who.local) >= l->sys->nloops)
         return -EINVAL;
-    struct rp__slot s = {who.local, rp__addr_of(me), rp__op_word(RP__OP_STOP),
-                         {(uintptr_t)(why ? why : "stopped")}};
+    struct rp__slot s = rp__stop_slot(l, who.local, rp__addr_of(me), why ? why : "stopped", 0, 0);
     return rp__post_slots(l, rp__route_of(l, who.local), &s, 1); /* in order with what was sent before it */
 }

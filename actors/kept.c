@@ -15,6 +15,7 @@
 #include "actors/hands.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
+#include "actors/why.h"
 
 #include <errno.h>
 #include <string.h>
@@ -87,8 +88,8 @@ void rp__kept_fall(struct rp_loop *l, struct rp__actor *a)
 
 void rp__release(rp_self *me, rp_ref who)
 {
-    uint64_t from = me->actor->addr;
-    rp__signal(me->loop, who.local, from, RP__OP_STOP, (uintptr_t) "its supervisor lets go", 1);
+    struct rp__slot s = rp__stop_slot(me->loop, who.local, me->actor->addr, "its supervisor lets go", RP__FOR_GOOD, 0);
+    rp__post_sure(me->loop, &s);
 }
 
 /* ---- hand-over ----------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "actors/reports.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
+#include "actors/why.h"
 #include "loop/here.h"
 
 #include <errno.h>
@@ -65,10 +66,9 @@ static void say_exit(struct rp_loop *l, struct rp__bond *b, int reason, const ch
     uint64_t *body = b->exit->slot[0].body;
     if (rp__traces(l, RP__T_LINK))
         rp__trace_down(l, rp__ref(l, b->exit->slot[0].from), reason, b->peer);
-    body[0] = (uint64_t)(int64_t)reason;
-    body[1] = (uintptr_t)why;
-    body[2] = known;
-    body[3] = (uintptr_t)kind;
+    body[0] = (uint64_t)known << 32 | (uint32_t)reason;
+    body[1] = kind && !(kind->flags & RP__KIND_COPY) ? (uintptr_t)kind : 0; /* a copy may be gone when it comes */
+    rp__why_write(l, body + 2, 3, why);
     rp__post_made(l, b->exit);
     b->exit = 0;
     bond_free(l, b);
@@ -155,13 +155,13 @@ void rp__on_exit(struct rp_loop *l, struct rp__slot *s)
 {
     struct rp__actor *a = rp__actor_find(l->actors, s->to);
     struct rp__bond *b = find(a, s->from);
-    int reason = (int)(int64_t)s->body[0];
+    int reason = (int32_t)(uint32_t)s->body[0];
     bool told = b && (!(a->flags & (RP__A_ENDING | RP__A_STOPPED)) || !(~a->flags & (RP__A_KEPT | RP__A_TRAP)));
     bond_free(l, b);
     if (told && (reason < 0 || a->flags & RP__A_TRAP))
-        rp__actor_stop(l, a, s->from, reason, (const char *)(uintptr_t)s->body[1]);
-    else if (!told && !s->body[2] && rp__is_failure(reason)) { /* it was to be this one's, which is no more */
-        rp__report_left_failure(l, s->from, (const rp_actor *)(uintptr_t)s->body[3], reason, (const char *)(uintptr_t)s->body[1]);
+        rp__actor_stop(l, a, s->from, reason, rp__why_read(s->body + 2, 3));
+    else if (!told && !(s->body[0] >> 32) && rp__is_failure(reason)) { /* it was to be this one's, which is no more */
+        rp__report_left_failure(l, s->from, (const rp_actor *)(uintptr_t)s->body[1], reason, rp__why_read(s->body + 2, 3));
         rp__failure_noted(l, reason);
     }
 }

@@ -243,15 +243,17 @@ static int shell_new(struct rp_loop *l, struct rp__move *m)
             return -ENOMEM;
         *x = (struct rp__extra){.redirect = m->redirect};
     }
-    struct rp__actor *a = slot_for(l, m);
+    const rp_actor *kind = rp__kind_enter(l, &l->actors->kinds, m->kind); /* this loop's own: the other's goes when it has left */
+    struct rp__actor *a = kind ? slot_for(l, m) : 0;
     if (!a) {
+        rp__kind_leave(kind);
         if (x)
             rp__pool_free(&l->pool, x, sizeof *x);
         return -ENOMEM;
     }
     a->addr = m->addr;
     rp__site_note(l, a, m->site);
-    a->kind = m->kind;
+    a->kind = kind;
     a->limit = m->limit;
     a->limit_bytes = m->limit_bytes;
     a->overflow = m->overflow;
@@ -326,6 +328,7 @@ static void changed(struct rp__errand *e, struct rp_loop *l)
         a->flags = 0;
         rp__actor_free(l, a);
     } else {
+        rp__kind_leave(a->kind);
         memset(a, 0, sizeof *a); /* reserved: it is in no list, and answers to no address */
     }
     post(l, &m->spill[TO_INSTALL]);
@@ -340,6 +343,7 @@ static void install(struct rp__errand *e, struct rp_loop *l)
     if (shell.extra)
         rp__pool_free(&l->pool, shell.extra, sizeof *shell.extra);
     *a = m->gone;
+    a->kind = shell.kind;
     a->flags = (a->flags & ~(uint32_t)RP__A_GUEST) | (shell.flags & RP__A_GUEST);
     a->flags |= a->flags & RP__A_STACK_MASK ? RP__A_UNFIT : 0; /* this loop's stack may be smaller than that one's */
     rp__trace_actor(l, a);

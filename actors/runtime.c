@@ -7,6 +7,7 @@
 
 #include "actors/hands.h"
 #include "actors/reports.h"
+#include "actors/why.h"
 #include "actors/words.h"
 #include "loop/os.h"
 #include "loop/visit.h"
@@ -25,7 +26,7 @@ static void start_root(struct rp__post *p, struct rp_loop *l)
     int rc = rt->cluster_open ? rt->cluster_open(l) : 0; /* what fails in it is reported there */
     if (rc == 0 && (rc = rp__endpoint_open(l, rt->opts.inspect, rp__words, &rt->endpoint)) != 0)
         rp__report_opts(&rt->opts, rc, ".inspect", "is \"%s\": no socket can be opened there", rt->opts.inspect);
-    if (rc == 0 && (rc = rp__spawn_root(l, rt->root, rt->root_arg)) != 0)
+    if (rc == 0 && (rc = rp__spawn_root(l, &rt->root, rt->root_arg)) != 0)
         rp__report_opts(&rt->opts, rc, "The root", "could not be made, or its init has returned that");
     if (rc != 0)
         rp__root_ended(l, rc);
@@ -35,10 +36,10 @@ static void start_root(struct rp__post *p, struct rp_loop *l)
 static void quit(struct rp__post *p, struct rp_loop *l)
 {
     struct rp__runtime *rt = RP__OF(struct rp__runtime, quit, p);
-    const char *why = rt->quit_why;
+    struct rp__slot s = rp__stop_slot(l, rt->root_addr, 0, rt->quit_why, 0, 0);
     atomic_store_explicit(&rt->quitting, false, memory_order_release);
     if (rt->root_addr)
-        rp__signal(l, rt->root_addr, 0, RP__OP_STOP, (uintptr_t)why, 0);
+        rp__post_sure(l, &s);
 }
 
 static void tell_to_quit(rp_system *sys, const char *why)
@@ -46,7 +47,7 @@ static void tell_to_quit(rp_system *sys, const char *why)
     struct rp__runtime *rt = sys->up;
     if (sys->forked || atomic_exchange_explicit(&rt->quitting, true, memory_order_acquire))
         return;
-    rt->quit_why = why ? why : "told to quit";
+    rt->quit_why = rp__text_kept(sys, why ? why : "told to quit", rt->quit_text, sizeof rt->quit_text);
     (void)rp__inbox_push(sys->loops[0], &rt->quit); /* it has ended: so be it */
 }
 
@@ -143,15 +144,16 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     if (!rt)
         return -ENOMEM;
     memset(rt, 0, sizeof *rt);
-    rt->opts = *o;
+    int rc = rp__given_keep(rt, root, o, mem);
     rt->opts.sites = o->sites || asked_for_sites();
-    rt->root = root;
     rt->root_arg = arg;
     rt->start.fn = start_root;
     rt->quit.fn = quit;
     so.up = rt;
-    int rc = rp__system_new(&so, &rt->sys);
+    if (rc == 0)
+        rc = rp__system_new(&so, &rt->sys);
     if (rc != 0) {
+        rp__given_free(rt, mem);
         mem->free(mem->ud, rt, sizeof *rt);
         report_refused(o, rc);
         return rc;
@@ -210,6 +212,7 @@ void rp__runtime_free(struct rp__runtime *rt)
     rp__endpoint_join(rt->endpoint);
     rp__system_free(rt->sys);
     rp__endpoint_free(rt->endpoint, &mem);
+    rp__given_free(rt, &mem);
     pthread_mutex_destroy(&rt->names_lock);
     mem.free(mem.ud, rt, sizeof *rt);
 }

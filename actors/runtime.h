@@ -7,6 +7,7 @@
 #define RP__RUNTIME_H
 
 #include "actors/actor.h"
+#include "loop/constant.h"
 #include "loop/fork.h"
 
 #include <pthread.h>
@@ -58,14 +59,17 @@ enum { RP__NAME_BUCKETS = 256, RP__NAME_MAX = 255 };
 
 struct rp__runtime {
     rp_system *sys;
-    rp_system_opts opts;
-    const rp_actor *root;
+    rp_system_opts opts; /* and the root: what they point at is in `given` (given.c) */
+    rp_actor root;
+    void *given;
+    size_t given_size;
     void *root_arg;
     int root_rc;
     struct rp__endpoint *endpoint; /* NULL: none */
     struct rp__post start, quit;
     uint64_t root_addr; /* loop 0's; 0: not yet */
     const char *quit_why;
+    char quit_text[RP__WHY]; /* where it is, unless it is constant */
     /* A quit is on its way: whoever turns it true pushes the post. acquire and release: the post is free again, and
      * `quit_why`, when loop 0 has turned it false. */
     _Atomic bool quitting;
@@ -108,6 +112,9 @@ struct rp__name_wait *rp__name_unwait_of(struct rp__runtime *rt, uint64_t link, 
 
 void rp__root_ended(struct rp_loop *l, int reason);
 void rp__route_closed(struct rp_loop *l);
+
+int  rp__given_keep(struct rp__runtime *rt, const rp_actor *root, const rp_system_opts *o, const rp_alloc *mem); /* 0, -ENOMEM */
+void rp__given_free(struct rp__runtime *rt, const rp_alloc *mem);
 
 /* Builds a runtime; tests and the simulation run several. */
 int  rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, const struct rp__world *world,

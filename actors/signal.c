@@ -5,6 +5,7 @@
  */
 #include "actors/runtime.h"
 #include "actors/trace.h"
+#include "actors/why.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,18 +99,19 @@ static void on_monitor(struct rp_loop *l, struct rp__slot *s)
 
 static void stop(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s)
 {
-    if (s->body[2] && (!(a->flags & RP__A_KEPT) || a->flags & RP__A_ENDING || a->extra->kept->restarts + 1 != s->body[2]))
+    const char *why = rp__why_read(s->body + 1, RP__WHY_WORDS);
+    uint32_t life = (uint32_t)(s->body[0] >> 32);
+    int err = (int32_t)(uint32_t)s->body[0];
+    if (life == RP__FOR_GOOD) {
+        rp__actor_release(l, a, s->from, why);
+        return;
+    }
+    if (life && (!(a->flags & RP__A_KEPT) || a->flags & RP__A_ENDING || a->extra->kept->restarts + 1 != life))
         return; /* it was on its way when that one fell by itself */
-    const char *why = (const char *)(uintptr_t)s->body[0];
-    if (s->body[3])
-        rp__actor_fail(l, a, (int)(int64_t)s->body[3], why);
+    if (err)
+        rp__actor_fail(l, a, err, why);
     else
         rp__actor_stop(l, a, s->from, -ECANCELED, why);
-}
-
-static void release(struct rp_loop *l, struct rp__actor *a, const struct rp__slot *s)
-{
-    rp__actor_release(l, a, s->from, (const char *)(uintptr_t)s->body[0]);
 }
 
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
@@ -120,7 +122,7 @@ void rp__on_signal(struct rp_loop *l, struct rp__slot *s)
     switch (rp__op_of(s->type)) {
     case RP__OP_STOP:
         if ((a = rp__actor_find(l->actors, s->to)))
-            (s->body[1] ? release : stop)(l, a, s);
+            stop(l, a, s);
         return;
     case RP__OP_MONITOR:
         on_monitor(l, s);

@@ -12,6 +12,7 @@
 #include "actors/hooks.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
+#include "actors/why.h"
 
 #include "loop/held.h"
 #include "loop/here.h"
@@ -168,10 +169,13 @@ static bool keep_stillborn(struct rp_loop *l, struct rp__actor *a, const struct 
 static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
 {
     const rp_spawn_opts *o = b->o;
-    struct rp__actor *a = rp__actor_new(l);
-    if (!a)
+    const rp_actor *kind = rp__kind_enter(l, &l->actors->kinds, b->kind);
+    struct rp__actor *a = kind ? rp__actor_new(l) : 0;
+    if (!a) {
+        rp__kind_leave(kind);
         return -ENOMEM;
-    a->kind = b->kind;
+    }
+    a->kind = kind;
     a->limit = o->mailbox ? o->mailbox : MAILBOX;
     a->limit_bytes = o->mailbox_bytes == 0           ? MAILBOX_BYTES
                      : o->mailbox_bytes > UINT32_MAX ? UINT32_MAX
@@ -179,7 +183,7 @@ static int build(struct rp_loop *l, struct rp__birth *b, struct rp__actor **ret)
     a->addr |= a->limit < MAILBOX || a->limit_bytes < MAILBOX_BYTES ? RP__NARROW : 0; /* for all its incarnations */
     rp__site_note(l, a, b->site);
     a->overflow = o->overflow ? o->overflow : RP_WAIT;
-    a->flags = flags_of(b->kind);
+    a->flags = flags_of(kind);
     rp__trace_actor(l, a);
     if (o->on != RP_SAME)
         rp__placed(a, rp__placed_by(o->on));
@@ -284,10 +288,10 @@ struct rp__kid *rp__kid_new(struct rp_loop *l, struct rp__actor *parent)
     return k;
 }
 
-void rp__kid_born(struct rp__kid *k, uint64_t child)
+void rp__kid_born(const struct rp_loop *l, struct rp__kid *k, uint64_t child)
 {
     k->child = child;
-    k->stop->slot[0] = (struct rp__slot){child, k->parent, rp__op_word(RP__OP_STOP), {(uintptr_t) "its parent ended", 1}};
+    k->stop->slot[0] = rp__stop_slot(l, child, k->parent, "its parent ended", RP__FOR_GOOD, 0);
 }
 
 struct rp__spill *rp__farewell_new(struct rp_loop *l, uint64_t parent, uint64_t child, struct rp__kid *k)
@@ -323,7 +327,7 @@ static int spawn_here(rp_self *me, struct rp__birth *b)
     }
     b->addr = a->addr;
     if (b->kid) {
-        rp__kid_born(b->kid, a->addr);
+        rp__kid_born(l, b->kid, a->addr);
         parent->nchildren++;
     } else {
         adopt(l, parent, a);
@@ -393,7 +397,7 @@ static int spawn_there(rp_self *me, struct rp__birth *b, unsigned loop)
         rp__kid_free(l, b->kid);
         return rc;
     }
-    rp__kid_born(b->kid, b->addr);
+    rp__kid_born(l, b->kid, b->addr);
     return rc;
 }
 
@@ -409,7 +413,7 @@ void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
 
 static bool sound(const rp_actor *a, const rp_spawn_opts *o)
 {
-    return a && (a->run != 0) != (a->handle != 0) && o->overflow <= RP_REDIRECT && (o->stash == 0 || o->shed_ms == 0);
+    return a && (a->run != 0) != (a->handle != 0) && (a->flags & ~RP__KIND_FLAGS) == 0 && o->overflow <= RP_REDIRECT && (o->stash == 0 || o->shed_ms == 0);
 }
 
 bool rp__stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *site)
@@ -426,6 +430,7 @@ static const char *what_is_wrong(const rp_actor *a, const rp_spawn_opts *o)
 {
     return !a                                  ? "the rp_actor is NULL"
            : (a->run != 0) == (a->handle != 0) ? "an rp_actor has exactly one of .run and .handle"
+           : a->flags & ~RP__KIND_FLAGS        ? "rp_actor.flags has one that is none"
            : o->overflow > RP_REDIRECT         ? "rp_spawn_opts.overflow is no rp_overflow"
            : o->stash && o->shed_ms            ? "rp_spawn_opts has .stash and .shed_ms: one of them at most"
                                                : "only an actor spawns";

@@ -11,9 +11,7 @@
 
 const rp_type rp__sup_start_type = {.name = "rp.sup.start", .size = sizeof(struct rp__sup_start)};
 
-static const rp_field add_fields[] = {RP_FIELD(struct rp__sup_add, name, RP_TEXT)};
-const rp_type rp__sup_add_type = RP_TYPE("rp.sup.add", struct rp__sup_add, add_fields);
-
+const rp_type rp__sup_add_type = {.name = "rp.sup.add", .size = sizeof(struct rp__sup_add)};
 const rp_type rp__sup_removal_type = {.name = "rp.sup.remove", .size = sizeof(struct rp__sup_removal)};
 const rp_type rp__sup_which_type = {.name = "rp.sup.which", .size = sizeof(struct rp__sup_which)};
 const rp_type rp__sup_answer_type = {.name = "rp.sup.answer", .size = sizeof(struct rp__sup_answer)};
@@ -31,15 +29,21 @@ RP__NOIPA int rp_supervise(rp_self *me, const rp_supervisor *s, const rp_spawn_o
 {
     rp_spawn_opts o = given ? *given : (rp_spawn_opts){0};
     bool watch = o.monitor;
+    rp_system *sys = me->loop->sys;
+    struct rp__sup_plan *plan;
     rp_ref ref;
-    int rc = rp__may_wait(me);
+    int rc = s ? rp__may_wait(me) : -EINVAL;
+    if (rc == 0)
+        rc = rp__sup_plan_new(sys, s, &plan);
     if (rc != 0)
         return rp__rested(me, rc);
     o.monitor = false; /* a start that fails is our result, and no RP_DOWN */
-    o.arg = (void *)(uintptr_t)s;
+    o.arg = plan;
     rc = rp__spawn_from(me, &rp__supervisor_actor, &o, __builtin_return_address(0), &ref);
-    if (rc != 0)
+    if (rc != 0) {
+        rp__sup_plan_free(sys, plan); /* else it is the supervisor's */
         return rc;
+    }
     rc = rp__sup_start(me, ref, watch);
     if (rc == 0 && ret)
         *ret = ref;
@@ -63,6 +67,13 @@ static int ask(rp_self *me, rp_ref supervisor, const rp_type *t, const void *bod
     return b ? 0 : -EBADMSG;
 }
 
+/* The question has ended, answered or not. Else it may still come to its supervisor, which lets go of what is in it; if
+ * that ends without having read it, it lies until the system ends. */
+static bool has_ended(int rc)
+{
+    return rc != -ECANCELED && rc != -ETIMEDOUT && rc != -EDEADLK;
+}
+
 int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret)
 {
     return ask(me, supervisor, &rp__sup_which_type, &(struct rp__sup_which){i}, ret);
@@ -70,10 +81,17 @@ int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret)
 
 RP__NOIPA int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret)
 {
-    struct rp__sup_add b = {.c = *c, .site = __builtin_return_address(0)};
-    if (c->opts.name)
-        b.name = (rp_bytes){c->opts.name, strlen(c->opts.name)};
-    return ask(me, supervisor, &rp__sup_add_type, &b, ret);
+    struct rp__sup_add b = {.site = __builtin_return_address(0)};
+    rp_system *sys = me->loop->sys;
+    int rc = c ? rp__sup_plan_new(sys, &(rp_supervisor){.children = c, .nchildren = 1}, &b.plan) : -EINVAL;
+    if (rc != 0)
+        return rc;
+    atomic_store_explicit(&b.plan->holders, 2, memory_order_relaxed); /* nobody else knows of it yet */
+    rc = ask(me, supervisor, &rp__sup_add_type, &b, ret);
+    if (has_ended(rc) && !b.plan->taken)
+        rp__sup_plan_let_go(sys, b.plan);
+    rp__sup_plan_let_go(sys, b.plan);
+    return rc;
 }
 
 int rp_supervise_remove(rp_self *me, rp_ref supervisor, rp_ref child)

@@ -17,6 +17,7 @@
 #include "actors/supervisor.h"
 #include "actors/reports.h"
 #include "actors/trace.h"
+#include "actors/why.h"
 #include "loop/scope.h"
 
 #include <errno.h>
@@ -29,7 +30,8 @@ enum state { DOWN, UP, STOPPING };
 enum phase { NEW, RUNNING, ENDING };
 
 struct ward { /* one that is in our care */
-    rp_child c;          /* the name is ours */
+    rp_child c;          /* what it points at is in our plan, or in */
+    struct rp__sup_plan *plan; /* this, by which it was added */
     size_t number;       /* in the table, or in the order of adding */
     void *site;          /* where it was given to us */
     rp_ref ref;          /* none: not started yet */
@@ -38,13 +40,14 @@ struct ward { /* one that is in our care */
     bool leaving;        /* to be stopped for good */
     bool overtime;       /* has been reported as stuck */
     uint32_t failures;   /* in a row */
-    uint64_t life;       /* which incarnation it has; from 1 */
+    uint32_t life;       /* which incarnation it has; from 1 */
     rp_time since, due, stop_by;
     rp_token remover;
 };
 
 struct sup {
     rp_supervisor spec;
+    struct rp__sup_plan *plan; /* ours; NULL: a part of the plan of who supervises us */
     struct ward *ward;
     size_t n, room, added;
     rp_time *log;        /* when the last restarts were decided on: a ring of spec.restarts */
@@ -120,18 +123,6 @@ static void report(rp_self *me, const struct sup *s, const struct ward *w, int r
 
 /* ---- wards --------------------------------------------------------------------------------------- */
 
-static void name_free(struct rp_loop *l, struct ward *w)
-{
-    if (w->c.opts.name)
-        rp__pool_free(&l->pool, (void *)(uintptr_t)w->c.opts.name, strlen(w->c.opts.name) + 1);
-    w->c.opts.name = 0;
-}
-
-static bool sound(const rp_child *c)
-{
-    return (c->actor != 0) != (c->supervisor != 0) && c->restart <= RP_NEVER && c->mail <= RP_MAIL_DEAD;
-}
-
 static int grow(struct rp_loop *l, struct sup *s)
 {
     if (s->n < s->room)
@@ -149,21 +140,14 @@ static int grow(struct rp_loop *l, struct sup *s)
     return 0;
 }
 
-static int take_in(struct rp_loop *l, struct sup *s, const rp_child *c, void *site)
+static int take_in(struct rp_loop *l, struct sup *s, const rp_child *c, struct rp__sup_plan *plan, void *site)
 {
-    int rc = sound(c) ? grow(l, s) : -EINVAL;
+    int rc = grow(l, s);
     if (rc != 0)
         return rc;
     struct ward *w = &s->ward[s->n];
-    *w = (struct ward){.c = *c, .number = s->added, .site = site};
+    *w = (struct ward){.c = *c, .plan = plan, .number = s->added, .site = site};
     w->c.opts.monitor = false;
-    if (c->opts.name) {
-        size_t size = strlen(c->opts.name) + 1;
-        char *copy = rp__pool_get(&l->pool, size);
-        if (!copy)
-            return -ENOMEM;
-        w->c.opts.name = memcpy(copy, c->opts.name, size);
-    }
     s->n++;
     s->added++;
     return 0;
@@ -172,7 +156,8 @@ static int take_in(struct rp_loop *l, struct sup *s, const rp_child *c, void *si
 /* It has been let go of, or never was. */
 static void forget(struct rp_loop *l, struct sup *s, size_t i)
 {
-    name_free(l, &s->ward[i]);
+    if (s->ward[i].plan)
+        rp__sup_plan_let_go(l->sys, s->ward[i].plan);
     memmove(&s->ward[i], &s->ward[i + 1], (--s->n - i) * sizeof *s->ward);
 }
 
@@ -205,8 +190,7 @@ static void stop_one(rp_self *me, const struct sup *s, struct ward *w)
     w->state = STOPPING;
     w->overtime = false;
     w->stop_by = ms < 0 ? RP_FOREVER : rp_in_ms(me, ms);
-    struct rp__slot stop = {w->ref.local, me->actor->addr, rp__op_word(RP__OP_STOP),
-                            {(uintptr_t) "its supervisor stops it", 0, w->life}};
+    struct rp__slot stop = rp__stop_slot(me->loop, w->ref.local, me->actor->addr, "its supervisor stops it", w->life, 0);
     rp__post_sure(me->loop, &stop);
     tell(me, s, w, TOLD_TO_STOP, 0, 0, w->stop_by);
 }
@@ -459,10 +443,11 @@ static int on_start(rp_self *me, struct sup *s, const struct rp__sup_start *b, c
 
 static void on_add(rp_self *me, struct sup *s, const struct rp__sup_add *b, const rp_msg *m)
 {
-    rp_child c = b->c;
-    c.opts.name = b->name.size ? b->name.data : 0;
-    int rc = s->phase == RUNNING ? take_in(me->loop, s, &c, b->site) : -ECANCELED;
-    if (rc == 0 && (rc = start_one(me, s, &s->ward[s->n - 1])) != 0)
+    b->plan->taken = true;
+    int rc = s->phase == RUNNING ? take_in(me->loop, s, b->plan->child, b->plan, b->site) : -ECANCELED;
+    if (rc != 0)
+        rp__sup_plan_let_go(me->loop->sys, b->plan);
+    else if ((rc = start_one(me, s, &s->ward[s->n - 1])) != 0)
         let_go(me, s, s->n - 1, rc);
     (void)!(rc != 0 ? rp_reply_error(me, m, rc)
                     : rp_reply(me, m, &rp__sup_answer_type, &(struct rp__sup_answer){s->ward[s->n - 1].ref}));
@@ -518,13 +503,15 @@ static void fini(rp_self *me, void *state, int reason)
     struct sup *s = state;
     for (size_t i = 0; i < s->n; i++) {
         rp_token_drop(me, &s->ward[i].remover);
-        name_free(l, &s->ward[i]);
+        if (s->ward[i].plan)
+            rp__sup_plan_let_go(l->sys, s->ward[i].plan);
     }
     (void)answer(me, &s->starter, (rp_ref){0, 0}, s->rc < 0 ? s->rc : reason < 0 ? reason : -ECANCELED);
     if (s->ward)
         rp__pool_free(&l->pool, s->ward, s->room * sizeof *s->ward);
     if (s->log)
         rp__pool_free(&l->pool, s->log, (s->spec.restarts + 1) * sizeof *s->log);
+    rp__sup_plan_free(l->sys, s->plan);
 }
 
 static int init(rp_self *me, void *state, void *arg)
@@ -546,9 +533,11 @@ static int init(rp_self *me, void *state, void *arg)
     s->log = rp__pool_get(&l->pool, (s->spec.restarts + 1) * sizeof *s->log);
     int rc = s->log ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < s->spec.nchildren; i++)
-        rc = take_in(l, s, &s->spec.children[i], rp__site_of(l, me->actor));
+        rc = take_in(l, s, &s->spec.children[i], 0, rp__site_of(l, me->actor));
     if (rc != 0)
         fini(me, s, rc); /* which is for those that were born */
+    else if (!(me->actor->flags & RP__A_KEPT))
+        s->plan = arg;
     return rc;
 }
 

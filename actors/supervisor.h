@@ -6,6 +6,7 @@
 #ifndef RP__SUPERVISOR_H
 #define RP__SUPERVISOR_H
 
+#include "actors/plan.h"
 #include "actors/runtime.h"
 
 struct rp__sup_start {
@@ -13,8 +14,7 @@ struct rp__sup_start {
     bool given_up; /* by who would have started it: it ends */
 };
 struct rp__sup_add {
-    rp_child c;
-    rp_bytes name;
+    struct rp__sup_plan *plan; /* of one child */
     void *site; /* where the user did so */
 };
 struct rp__sup_removal {
@@ -28,7 +28,7 @@ struct rp__sup_answer {
 };
 extern const rp_type rp__sup_start_type, rp__sup_add_type, rp__sup_removal_type, rp__sup_which_type, rp__sup_answer_type;
 
-extern const rp_actor rp__supervisor_actor; /* its arg: an rp_supervisor */
+extern const rp_actor rp__supervisor_actor; /* its arg: a struct rp__sup_plan, its own unless it is kept */
 
 int rp__sup_start(rp_self *me, rp_ref supervisor, bool watch); /* suspends until its children have begun: 0, or why not */
 

@@ -55,6 +55,7 @@ void rp__actors_close(struct rp_loop *l)
     rp__free_mem(l->sys, t->lent, l->sys->nloops * sizeof *t->lent);
     rp__dead_free(l);
     rp__meter_free(l);
+    rp__kinds_close(l);
     rp__ids_fini(&t->calls, &l->sys->mem);
     rp__ids_fini(&t->timers, &l->sys->mem);
     rp__free_mem(l->sys, t, sizeof *t);
@@ -104,6 +105,7 @@ void rp__actor_free(struct rp_loop *l, struct rp__actor *a)
 {
     struct rp__actors *t = l->actors;
     uint64_t addr = a->addr;
+    rp__kind_leave(a->kind);
     t->live--;
     rp__tally(l, RP__ENDED, 1);
     a->addr = 0;

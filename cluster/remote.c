@@ -4,6 +4,8 @@
  */
 #include "cluster/remote.h"
 
+#include "actors/why.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -34,8 +36,10 @@ static int on_stop(struct rp__link *k, struct rp__in in)
     uint64_t target = rp__get64(&in);
     if (!rp__get_end(&in))
         return -EPROTO;
-    if (rp__is_here(k, target))
-        rp__signal(k->home, target, 0, RP__OP_STOP, (uintptr_t) "stopped by another node", 0);
+    if (rp__is_here(k, target)) {
+        struct rp__slot s = rp__stop_slot(k->home, target, 0, "stopped by another node", 0, 0);
+        rp__post_sure(k->home, &s);
+    }
     return 0;
 }
 

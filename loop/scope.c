@@ -266,8 +266,9 @@ int rp_task_result(const rp_task *task, int *result)
 void rp_task_cancel(rp_task *task, const char *why)
 {
     rp__must_be_here(task->scope->owner);
-    if (task->self)
-        rp__stop_self(task->self, why);
+    rp_self *self = task->self;
+    if (self && !self->stopped) /* else `text` is in use */
+        rp__stop_self(self, rp__text_kept(self->loop->sys, why ? why : "cancelled", task->text, sizeof task->text));
 }
 
 static int result_of(const struct rp__scope *s, int rc)
@@ -385,7 +386,8 @@ void rp_scope_cancel(rp_scope *s, const char *why)
 {
     struct rp__scope *in = scope_of(s, "rp_scope_cancel");
     rp__must_be_here(in->owner);
-    cancel(in, RP__BY_OWNER, why);
+    if (in->cause == RP__NOT_CANCELLED) /* else `text` is in use */
+        cancel(in, RP__BY_OWNER, rp__text_kept(in->owner->loop->sys, why ? why : "cancelled", in->text, sizeof in->text));
 }
 
 void rp__stop_self(rp_self *self, const char *why)

@@ -13,6 +13,7 @@
 #ifndef RP__SCOPE_H
 #define RP__SCOPE_H
 
+#include "loop/constant.h"
 #include "loop/loop.h"
 
 enum rp__cause { RP__NOT_CANCELLED, RP__BY_FAILURE, RP__BY_DEADLINE, RP__BY_OWNER, RP__FROM_OUTSIDE };
@@ -32,6 +33,7 @@ struct rp__scope {
     struct rp__scope *next_cancel;
     rp_time effective;         /* the earliest deadline from here outward */
     const char *why;
+    char text[RP__WHY];        /* where it is, if rp_scope_cancel was given one that is not constant */
     rp_task *handles;          /* those asked for; freed at close */
     struct rp__hook tasks;     /* rp_self, by `sibling` */
     struct rp__timer deadline;
@@ -70,6 +72,7 @@ struct rp_task {
     int rc;
     rp_task *next;
     struct rp__hook joiners;
+    char text[RP__WHY]; /* why it was cancelled, unless that is constant */
 };
 
 extern const char rp__for_task[], rp__for_scope[]; /* what rp_join and rp_scope_close wait for */

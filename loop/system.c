@@ -105,7 +105,9 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->salt = sys->world->seed(sys) | 1;
     rp__reports_open(&sys->reports, o->on_report, o->report_ud);
     rp__trace_open(sys);
-    int rc = open_loops(sys);
+    int rc = rp__constants_open(&sys->constants, &sys->mem);
+    if (rc == 0)
+        rc = open_loops(sys);
     if (rc != 0) {
         rp__system_free(sys);
         return rc;
@@ -149,6 +151,7 @@ void rp__system_free(rp_system *sys)
     rp__free_mem(sys, sys->pools, sys->nloops * sizeof *sys->pools);
     rp__trace_close(sys);
     rp__reports_close(&sys->reports);
+    rp__constants_close(&sys->constants, &sys->mem);
     rp_alloc mem = sys->mem;
     mem.free(mem.ud, sys, sizeof *sys);
 }

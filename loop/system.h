@@ -5,6 +5,7 @@
 #ifndef RP__SYSTEM_H
 #define RP__SYSTEM_H
 
+#include "loop/constant.h"
 #include "loop/loop.h"
 #include "loop/report.h"
 #include "loop/stall.h"
@@ -52,6 +53,7 @@ struct rp_system {
     int trace_fd;
     struct rp__reports reports;
     struct rp__stuck stuck;
+    struct rp__constants constants;
     rp_time began;         /* on its clock */
     bool unmeasured;       /* no message carries its time */
     rp_time budget;        /* what one thing may take; RP_FOREVER: any time */

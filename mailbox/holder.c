@@ -53,5 +53,6 @@ const void *rp__waits_for_held(const rp_self *co)
 const char *rp__object_name(const rp_self *co)
 {
     bool queue = co->waits == rp__for_room || co->waits == rp__for_item || co->waits == rp__for_queue_done;
-    return queue ? ((const rp_queue *)co->waits_on)->name : 0;
+    const char *name = queue ? ((const rp_queue *)co->waits_on)->name : "";
+    return *name ? name : 0;
 }

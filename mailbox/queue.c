@@ -9,6 +9,7 @@
 #include "loop/system.h"
 
 #include <assert.h>
+#include <string.h>
 
 const char rp__for_room[] = "room in a queue", rp__for_item[] = "an item", rp__for_queue_done[] = "a queue to be done";
 
@@ -25,7 +26,9 @@ int rp_queue_new(size_t item, uint32_t capacity, const rp_queue_opts *given, rp_
     if (!q)
         return -ENOMEM;
     *q = (rp_queue){.plain = o.order == RP_FIFO, .forks = rp__forks, .fd = -1, .item = item, .priority = o.priority, .drop = o.drop,
-                    .name = o.name, .mem = mem};
+                    .mem = mem};
+    if (o.name)
+        memcpy(q->name, o.name, strnlen(o.name, sizeof q->name - 1));
     int rc = rp__store_init(&q->store, &mem, o.order, item, capacity);
     if (rc != 0) {
         mem.free(mem.ud, q, sizeof *q);

@@ -46,7 +46,7 @@ struct rp_queue {
     int fd;                 /* -1: nobody has asked for it */
     int64_t (*priority)(const void *item);
     void (*drop)(void *item);
-    const char *name;       /* the maker's; NULL */
+    char name[32];          /* "": none */
     rp_alloc mem;
 };
 

@@ -44,7 +44,9 @@ enum { RP_NOWAIT = 1, RP_TRAP = 2, RP_MOVABLE = 4 };
  *
  * An actor that ends gives back the messages that it still has, received, kept or made: an asker gets -EPIPE at once,
  * unless the actor has a `fini`, which may still answer; and a message's memory is gone after fini. */
-typedef struct rp_actor { /* how an actor behaves: exactly one of run and handle */
+/* How an actor behaves. Whoever is given one, here and elsewhere, copies what it needs of it, `name` too: it may be on
+ * the stack. Exactly one of run and handle. */
+typedef struct rp_actor {
     const char *name;     /* of the kind, for reports */
     int  (*run)(rp_self *me, void *arg);                       /* its return is the actor's end */
     int  (*handle)(rp_self *me, void *state, const rp_msg *m); /* m is the runtime's, until it returns */
@@ -70,9 +72,9 @@ RP_EXPORT unsigned rp_with(const rp_self *me, rp_ref who);
 /* How much of its time a loop has lately been at work: 0 to 1000. It forgets by half in 67 ms. -EINVAL: no such. */
 RP_EXPORT int rp_load(const rp_self *me, unsigned loop);
 
-typedef struct rp_spawn_opts { /* all zero: the defaults */
-    void       *arg;      /* to init, or to run when there is no init */
-    const char *name;     /* registers it in this process; copied */
+typedef struct rp_spawn_opts { /* all zero: the defaults. Copied, with the name */
+    void       *arg;      /* to init, or to run when there is no init: the pointer */
+    const char *name;     /* registers it in this process */
     unsigned    on;
     uint32_t    mailbox;  /* messages that may wait for it; 0: 1024. Where it is less, at most 64 more are on their way from each loop */
     size_t      mailbox_bytes; /* and their bytes; 0: 1 MiB */
@@ -109,10 +111,11 @@ RP_EXPORT rp_ref rp_self_ref(const rp_self *me);
 RP_EXPORT rp_ref rp_parent(const rp_self *me); /* none: the root */
 
 /* Ends an actor: its waits return -ECANCELED until it returns; an idle handler ends at once. What is
- * still in its mailbox is dead. 0, also for one that has ended already. `why` (a literal) is kept. */
+ * still in its mailbox is dead. 0, also for one that has ended already. `why` is copied, cut off at 31 bytes unless it is
+ * a literal; NULL: "stopped". */
 RP_EXPORT int rp_stop(rp_self *me, rp_ref who, const char *why);
 
-/* The caller's actor has failed with `err` (< 0) and ends so, whatever it returns; `why` (a literal) is kept.
+/* The caller's actor has failed with `err` (< 0) and ends so, whatever it returns; `why` as for rp_stop.
  * For a condition found broken deep below: `return rp_fail(me, -EPROTO, "no such order");`. A stack cannot
  * be taken from under a C function, so it goes on until it returns; from here on its waits are cancelled,
  * those of its tasks too. In init and fini it does nothing but return `err`. Returns `err`. */
@@ -309,13 +312,13 @@ RP_EXPORT int rp_unwatch_name(rp_self *me, const char *name); /* -ESRCH. What is
 
 /* ---- the system ---------------------------------------------------------------------------------- */
 
-typedef struct rp_system_opts { /* all zero: the defaults */
+typedef struct rp_system_opts { /* all zero: the defaults. Copied, with all texts and the list of types */
     unsigned loops;       /* 0: one per core. At most 511 */
     const rp_alloc *mem;  /* NULL: malloc and free. For all that reparto allocates, not libuv or nng */
     int64_t spin_us;      /* longest wait for work before a loop blocks; 0: 50; < 0: none */
     uint64_t sim_seed;    /* not 0: one thread, virtual time, repeatable; see sim.h */
     uint64_t chaos_seed;  /* not 0: schedules unfairly on purpose, for tests */
-    rp_ledger *ledger;    /* filled in at the end */
+    rp_ledger *ledger;    /* filled in at the end: must live until then */
     const char *inspect;  /* path of a Unix socket where the program answers questions about itself; see inspect.h.
                              NULL: where the user's RP_INSPECT says, if it does. In a simulation -ENOTSUP */
     uint32_t stall_ms;    /* not 0: a loop that is held for so long is reported while it is; see stall.h */

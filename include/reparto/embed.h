@@ -36,8 +36,7 @@ struct uv_loop_s; /* libuv's uv_loop_t */
  * have returned. It may attach another. */
 typedef void rp_ended_fn(void *ud, int result);
 
-/* Starts a system whose loop 0 is the host's; o->loops 0 is 1. What `o`, but not *o itself, points to must
- * live until it has ended. It begins when the host's loop next runs, and keeps that alive (rp_hold_host) until
+/* Starts a system whose loop 0 is the host's; o->loops 0 is 1. `root` and `o` are copied. It begins when the host's loop next runs, and keeps that alive (rp_hold_host) until
  * it has ended, which is told by `ended` (may be NULL); `*ret` is valid until then. On error nothing has begun
  * and `ended` is not called. The uv_loop_t is the host's, and may be closed after `ended`. -EINVAL: no actor,
  * or a simulation. -ENOMEM, ... */
@@ -71,7 +70,7 @@ RP_EXPORT int rp_close(rp_system *sys);
  * traps and the result is its own; so the system ends. Also one that rp_run runs. From any thread and, outside
  * simulations, from a signal handler too. Of a system that has ended, or ends meanwhile, nothing: `sys` may be used
  * until rp_run has returned, `ended` has been called, or rp_close has returned, and is refused after that unless
- * another system has been made at its address. NULL too. `why` is a literal. */
+ * another system has been made at its address. NULL too. `why` as for rp_stop; NULL: "told to quit". */
 RP_EXPORT void rp_quit(rp_system *sys, const char *why);
 
 #ifdef __cplusplus

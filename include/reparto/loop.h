@@ -77,7 +77,7 @@ RP_EXPORT RP_NODISCARD int rp_yield(rp_self *me);
  *     rc = rp_scope_close(me, &s, rc);            // both have ended, whatever happened
  */
 typedef struct rp_scope {
-    uint64_t opaque[20]; /* see loop/scope.h */
+    uint64_t opaque[24]; /* see loop/scope.h */
 } rp_scope;
 
 typedef int rp_task_fn(rp_self *me, void *arg); /* < 0: failed */
@@ -110,10 +110,12 @@ RP_EXPORT RP_NODISCARD int rp_go(rp_self *me, rp_scope *s, rp_task_fn *fn, void 
  * -ECANCELED when it was cancelled from outside; else `rc`. The waiting itself cannot be cancelled. */
 RP_EXPORT RP_NODISCARD int rp_scope_close(rp_self *me, rp_scope *s, int rc);
 
-/* Cancels what runs in `s`, its opener included, until `s` is closed. `why` (a literal) is kept. On the loop of `s`. */
+/* Cancels what runs in `s`, its opener included, until `s` is closed. On the loop of `s`. `why` is copied, cut off at 31
+ * bytes unless it is a literal; NULL: "cancelled". */
 RP_EXPORT void rp_scope_cancel(rp_scope *s, const char *why);
 
-/* Why the innermost cancelled scope was cancelled, or why the actor was stopped; NULL: neither. */
+/* Why the innermost cancelled scope was cancelled, or why the actor was stopped; NULL: neither. Valid until that scope is
+ * closed, or the actor has ended. */
 RP_EXPORT const char *rp_why(const rp_self *me);
 
 /* 0, or -ECANCELED where a suspending call would return it. Does not suspend. */

@@ -34,7 +34,7 @@ typedef struct rp_queue_opts { /* all zero: the defaults */
     rp_order order;
     int64_t (*priority)(const void *item); /* of RP_PRIORITY; asked once, by who puts */
     void (*drop)(void *item);  /* releases what an item owns; NULL: nothing. Must not use the queue */
-    const char *name;          /* for who looks who waits for it (inspect.h); lives as long as the queue. NULL: none */
+    const char *name;          /* for who looks who waits for it (inspect.h), cut off at 31 bytes. NULL: none */
     const rp_alloc *mem;       /* NULL: malloc and free. Called from any thread that uses the queue */
 } rp_queue_opts;
 

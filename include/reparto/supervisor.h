@@ -49,7 +49,7 @@ typedef struct rp_supervisor rp_supervisor;
 
 typedef struct rp_child {
     const rp_actor *actor;           /* either this, */
-    const rp_supervisor *supervisor; /* or a supervisor; what it points at lives as long as its parent */
+    const rp_supervisor *supervisor; /* or a supervisor: its whole tree is copied */
     rp_spawn_opts opts;  /* opts.arg goes to each incarnation: it lives as long as the supervisor */
     rp_restart restart;
     rp_mail mail;
@@ -80,7 +80,7 @@ typedef struct rp_supervision { /* what happened; valid during the call */
 struct rp_supervisor { /* all zero: no children, one for one, at most 3 restarts in 5 s, at once */
     const char *name;
     rp_strategy strategy;
-    const rp_child *children; /* copied at its start, and read again when it is itself restarted */
+    const rp_child *children; /* copied, with all that they describe, when the first of its tree is started */
     size_t nchildren;
     uint32_t restarts;    /* the failure after so many restarts */
     uint32_t within_ms;   /* within this time is too much: it stops all and ends with that failure. 0: 3 in 5 s */

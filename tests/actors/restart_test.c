@@ -2,6 +2,8 @@
  *
  * What comes in between while a supervisor begins again: its next start fails, it is asked something, it is stopped.
  */
+#include "actors/actor.h"
+#include "loop/system.h"
 #include "reparto/metrics.h"
 #include "tests/support.h"
 
@@ -42,6 +44,15 @@ static void plant(rp_self *me, struct tree *t, const rp_actor *kind, unsigned on
     check_eq(rp_supervise_child(me, in, 0, &t->first), 0);
 }
 
+/* What a supervisor under another was copied from: its loop does not look at it before it begins again. */
+static rp_supervisor *plan_of(rp_self *me, const char *name)
+{
+    rp_ref r;
+    check_eq(rp_whereis(me, name, &r), 0);
+    struct rp__actor *a = rp__actor_find(me->loop->sys->loops[rp__loop_of(r.local)]->actors, r.local);
+    return a->extra->kept->arg;
+}
+
 static int inner_cannot_begin(rp_self *me, void *arg)
 {
     (void)arg;
@@ -49,7 +60,7 @@ static int inner_cannot_begin(rp_self *me, void *arg)
         struct tree t;
         struct rp_down d;
         plant(me, &t, &leaf, RP_LOOP(on), RP_SPREAD);
-        t.in.strategy = (rp_strategy)77; /* it is read again at each start: its init fails from here on */
+        plan_of(me, "inner")->strategy = (rp_strategy)77; /* it is read again at each start: its init fails from here on */
         check_eq(tell_num(me, t.first, FAIL), 0);
         check_eq(recv_down(me, &d), 0); /* four times, and the outer one gives up too */
         check(rp_ref_eq(d.who, t.outer));

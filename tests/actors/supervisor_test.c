@@ -501,6 +501,7 @@ static int dynamic(rp_self *me, void *arg)
     check_eq(rp_whereis(me, "dyn1", &found), -ESRCH);
     stop_and_wait(me, sup);
     await(me, "+a+b+c-b+b-b-c-a");
+    b = (rp_child){.actor = &bad};
     check_eq(rp_supervise_add(me, sup, &b, &none), -ESRCH);
     return 0;
 }
