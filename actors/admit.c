@@ -21,7 +21,7 @@ bool rp__box_is_full(const struct rp__actor *a)
 static bool wanted(const struct rp__mailbox *b, const struct rp__slot *s)
 {
     for (const rp_type *const *t = b->waiter ? b->wanted : 0; t && *t; t++)
-        if (*t == rp__type(s->type))
+        if (rp__type_is(rp__type(s->type), *t))
             return true;
     return false;
 }

@@ -154,7 +154,11 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
     struct rp_loop *l = me->loop;
     if (!a || me->home || !types || !*types)
         return -EINVAL;
-    int rc = rp_check(me);
+    int rc = 0;
+    for (const rp_type *const *t = types; *t && rc == 0; t++)
+        rc = rp__shape_rc(rp__shape(&l->actors->types, *t));
+    if (rc == 0)
+        rc = rp_check(me);
     if (rc != 0)
         return rp__rested(me, rc);
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr)))

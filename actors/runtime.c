@@ -144,18 +144,21 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     if (!rt)
         return -ENOMEM;
     memset(rt, 0, sizeof *rt);
+    rp__typebook_open(&rt->book, mem);
     int rc = rp__given_keep(rt, root, o, mem);
     rt->opts.sites = o->sites || asked_for_sites();
     rt->root_arg = arg;
     rt->start.fn = start_root;
     rt->quit.fn = quit;
     so.up = rt;
-    if (rc == 0)
-        rc = rp__system_new(&so, &rt->sys);
+    if (rc == 0 && (rc = rp__system_new(&so, &rt->sys)) != 0)
+        report_refused(o, rc);
+    else if (rc == 0 && (rc = rp__types_meet(&rt->book, (const rp_type **)(uintptr_t)rt->opts.types)) != 0) /* says why */
+        rp__system_free(rt->sys);
     if (rc != 0) {
+        rp__typebook_close(&rt->book);
         rp__given_free(rt, mem);
         mem->free(mem->ud, rt, sizeof *rt);
-        report_refused(o, rc);
         return rc;
     }
     pthread_mutex_init(&rt->names_lock, 0);
@@ -211,6 +214,7 @@ void rp__runtime_free(struct rp__runtime *rt)
     rp_alloc mem = rt->sys->mem;
     rp__endpoint_join(rt->endpoint);
     rp__system_free(rt->sys);
+    rp__typebook_close(&rt->book);
     rp__endpoint_free(rt->endpoint, &mem);
     rp__given_free(rt, &mem);
     pthread_mutex_destroy(&rt->names_lock);

@@ -9,6 +9,7 @@
 #include "actors/actor.h"
 #include "loop/constant.h"
 #include "loop/fork.h"
+#include "mailbox/typebook.h"
 
 #include <pthread.h>
 
@@ -63,6 +64,7 @@ struct rp__runtime {
     rp_actor root;
     void *given;
     size_t given_size;
+    struct rp__typebook book;
     void *root_arg;
     int root_rc;
     struct rp__endpoint *endpoint; /* NULL: none */

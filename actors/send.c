@@ -475,6 +475,8 @@ int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)
     struct rp__pledge p;
     int rc = rp__pledge(me, o->type, o->body, o->msg != 0, &p);
     if (rc == 0)
+        o->type = rp__type(rp__shape(&l->actors->types, o->type)->word);
+    if (rc == 0)
         rc = o->to.node == l->node ? send_local(me, o, wait, until) : send_away(me, o, wait, until);
     rp__pledge_end(me, &p, rc == 0);
     if (rc == 0 && rp__traces(l, RP__T_SEND))
@@ -531,6 +533,8 @@ __attribute__((noinline)) static int reply_long(struct rp_loop *l, const rp_toke
     struct rp__out o = {.to = k->asker, .from = from, .type = t, .body = body, .flags = RP__F_REPLY, .call = k->call, .via = k->via << 32};
     struct rp__pledge p;
     int rc = rp__pledge(l->running, t, body, false, &p);
+    if (rc == 0)
+        o.type = rp__type(rp__shape(&l->actors->types, t)->word);
     if (rc == 0)
         rc = send_sure(l, &o);
     if (rc == -EHOSTUNREACH) { /* nobody waits any more: it is late, as in one process, and so are the tokens in it */

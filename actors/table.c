@@ -26,6 +26,9 @@ int rp__actors_open(struct rp_loop *l)
         return -ENOMEM;
     memset(t, 0, sizeof *t);
     l->actors = t;
+    l->types = &t->types;
+    rp__runtime(l)->book.sys = l->sys;
+    rp__types_open(&t->types, &rp__runtime(l)->book);
     t->free = RP__NOBODY;
     t->todo = RP__NOBODY;
     t->spread = l->index;

@@ -108,8 +108,9 @@ static int make(rp_self *me, const rp_type *t, const void *body, unsigned note, 
     struct rp_loop *l = me->loop;
     if (rp__forked(l))
         return -EPERM;
-    if (!me->actor)
-        return -EINVAL;
+    int rc = me->actor ? rp__sendable(rp__shape(&l->actors->types, t), body) : -EINVAL;
+    if (rc != 0)
+        return rc;
     *ret = rp__extra(l, me->actor) ? build(l, me->actor, t, body, note) : 0;
     return *ret ? 0 : -ENOMEM;
 }
@@ -322,7 +323,7 @@ rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d)
 static bool is_of(struct rp__delayed *d, const rp_type *const *types)
 {
     for (const rp_type *const *t = types; t && *t; t++)
-        if (*t == rp__type(slot_of(d)->type))
+        if (rp__type_is(rp__type(slot_of(d)->type), *t))
             return true;
     return !types;
 }

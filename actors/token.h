@@ -40,12 +40,15 @@ int rp__pledge_tokens(rp_self *me, const rp_type *t, const void *body, bool move
 void rp__pledge_settle(rp_self *me, struct rp__pledge *p, bool gone);
 void rp__pledge_lost(rp_self *me, struct rp__pledge *p); /* nobody will use them: their askers hear so */
 
-/* `moves`: it is a message's body, whose tokens may be its own already. 0, or -EINVAL: one is not this actor's. */
+/* `moves`: it is a message's body, whose tokens may be its own already. 0; -EINVAL: one is not this actor's, or there is
+ * no body; or why nothing can be sent by `t`. */
 static inline int rp__pledge(rp_self *me, const rp_type *t, const void *body, bool moves, struct rp__pledge *p)
 {
     p->first = 0;
-    if (__builtin_expect((rp__shape(&me->loop->actors->types, t)->word & RP__RIGHTS) == 0, 1))
-        return 0;
+    const struct rp__shape *shape = rp__shape(&me->loop->actors->types, t);
+    int rc = rp__sendable(shape, body);
+    if (__builtin_expect((shape->word & RP__RIGHTS) == 0 || rc != 0, 1))
+        return rc;
     return rp__pledge_tokens(me, t, body, moves, p);
 }
 

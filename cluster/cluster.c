@@ -45,18 +45,6 @@ static void init_loops(struct rp__cluster *c)
     }
 }
 
-/* Whoever calls rp_run gets the number alone. */
-static int check_opts(const rp_system_opts *o)
-{
-    for (const rp_type *const *t = o->types; t && *t; t++)
-        if (rp_type_check(*t) != 0 || (*t)->drop) {
-            rp__report_opts(o, -EINVAL, ".types", "holds \"%s\", which %s", (*t)->name ? (*t)->name : "", (*t)->drop ?
-                            "has a drop function: such a type cannot cross a link" : "is not sound: rp_type_check says so too");
-            return -EINVAL;
-        }
-    return 0;
-}
-
 const struct rp__carrier *rp__carrier_of(const struct rp__cluster *c, const char *url, const struct rp__net_addr *at)
 {
     bool plain = rp__url_is_uv(url) || (at && !rp__resolve_usual(at));
@@ -67,9 +55,6 @@ int rp__cluster_open(struct rp_loop *l)
 {
     struct rp__runtime *rt = rp__runtime(l);
     const rp_system_opts *o = &rt->opts;
-    int rc = check_opts(o);
-    if (rc != 0)
-        return rc;
     struct rp__cluster *c = rp__alloc(rt->sys, sizeof *c);
     size_t size = rt->sys->nloops * sizeof *c->loops;
     struct rp__cluster_loop *loops = c ? rp__alloc(rt->sys, size) : 0;

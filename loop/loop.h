@@ -65,6 +65,7 @@ struct rp_loop {
     rp_self *sched;            /* the scheduler's stack at present */
     rp_self *running;          /* whoever runs now */
     struct rp__actors *actors; /* the floor above's tables */
+    struct rp__types *types;   /* and its types */
     struct rp__ring **out;     /* to loop i; NULL: never sent to */
     uint64_t node;
     uint32_t slow;

@@ -172,7 +172,7 @@ rp_msg *rp__mailbox_take_next(struct rp_loop *l, struct rp__mailbox *b)
 rp_msg *rp__mailbox_take_of(struct rp_loop *l, struct rp__mailbox *b, const rp_type *const *types)
 {
     for (; *types; types++) {
-        struct rp__entry *e = rp__index_of_type(b->index, *types);
+        struct rp__entry *e = rp__index_of_type(b->index, rp__type(rp__shape(l->types, *types)->word));
         if (e)
             return taken(l, b, take_entry(l, b, e));
     }

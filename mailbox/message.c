@@ -2,9 +2,11 @@
 #include "mailbox/message.h"
 
 #include "loop/os.h"
+#include "loop/report.h"
 #include "loop/system.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -150,8 +152,9 @@ void rp__not_to_drop(const rp_self *me, const rp_msg *m)
 
 rp_msg *rp__msg_blank(struct rp_loop *l, const rp_type *t)
 {
-    struct rp__shape shape;
-    rp__shape_of(&shape, t);
+    struct rp__shape shape = *rp__shape(l->types, t);
+    if (rp__shape_rc(&shape) != 0)
+        return 0;
     size_t size = (size_t)shape.slots * RP__SLOT;
     struct rp__slot *s = rp__pool_get(&l->pool, size);
     if (!s)
@@ -184,12 +187,50 @@ void *rp_msg_fill(rp_msg *m)
     return rp__body_of(slot_of(m));
 }
 
+enum { MISSES = 256 };
+
+/* A receiver that asks by another description than the sender's gets nothing, and is told once in a process: no system is
+ * known here. Of descriptions of one size always, of others only among the first MISSES: a receiver that looks for one
+ * type after the other misses often. */
+static void tell_differs(const rp_type *type, const rp_type *t)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT; /* relaxed: it orders nothing */
+    char why[200];
+    if (atomic_flag_test_and_set_explicit(&told, memory_order_relaxed))
+        return;
+    rp__type_difference(type, t, why, sizeof why);
+    rp__report(0, &(rp_report){.kind = RP_REPORT_MISUSE, .err = -EINVAL},
+               "rp_body: a message of type \"%s\" is asked for by another description of that name: %s; describe it once for both",
+               t->name, why);
+}
+
+__attribute__((noinline)) static const void *body_by(const rp_msg *m, const rp_type *t)
+{
+    const rp_type *type = rp__type(m->slot.type);
+    if (!type || !t->name)
+        return 0;
+    if (rp__type_same(type, t))
+        return rp__body_of(slot_of(m));
+    if (strcmp(type->name, t->name) == 0)
+        tell_differs(type, t);
+    return 0;
+}
+
 const void *rp_body(const rp_msg *m, const rp_type *t)
 {
-    if (__builtin_expect(rp__type(m->slot.type) == t, 1))
+    static _Atomic unsigned misses; /* relaxed: near enough */
+    if (__builtin_expect(!m || !t, 0))
+        return 0;
+    const rp_type *type = rp__type(m->slot.type);
+    if (__builtin_expect(type == t, 1))
         return rp__body_of(slot_of(m));
     rp__must_live(0, m, "rp_body");
-    return 0;
+    if (__builtin_expect(type->size == t->size, 0))
+        return body_by(m, t);
+    if (__builtin_expect(atomic_load_explicit(&misses, memory_order_relaxed) >= MISSES, 1))
+        return 0;
+    atomic_fetch_add_explicit(&misses, 1, memory_order_relaxed);
+    return body_by(m, t);
 }
 
 const rp_type *rp_type_of(const rp_msg *m)

@@ -35,6 +35,18 @@ void rp__shape_of(struct rp__shape *s, const rp_type *t)
     s->word |= carries_tokens(t) ? RP__RIGHTS : 0;
 }
 
+void rp__shape_bad(struct rp__shape *s, int err)
+{
+    *s = (struct rp__shape){.word = rp__word(0, RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS, .size = (uint32_t)-err};
+}
+
+void rp__types_open(struct rp__types *c, struct rp__typebook *book)
+{
+    c->book = book;
+    for (unsigned i = 0; i < RP__TYPE_CACHE; i++)
+        rp__shape_bad(&c->at[i], -EINVAL); /* who sends by NULL comes here */
+}
+
 /* ---- is it sound? -------------------------------------------------------------------------------- */
 
 size_t rp__number_size(rp_kind k)
@@ -84,26 +96,125 @@ static bool overlap(const rp_field *a, const rp_field *b)
     return a->offset < b->offset + b->size && b->offset < a->offset + a->size;
 }
 
-static bool field_sound(const rp_type *t, const rp_field *f)
+static const char *const kind_names[] = {
+    [RP_BOOL] = "RP_BOOL", [RP_I8] = "RP_I8",   [RP_I16] = "RP_I16",     [RP_I32] = "RP_I32", [RP_I64] = "RP_I64", [RP_U8] = "RP_U8",
+    [RP_U16] = "RP_U16",   [RP_U32] = "RP_U32", [RP_U64] = "RP_U64",     [RP_F32] = "RP_F32", [RP_F64] = "RP_F64", [RP_CHARS] = "RP_CHARS",
+    [RP_RAW] = "RP_RAW",   [RP_REF] = "RP_REF", [RP_TEXT] = "RP_TEXT",   [RP_BYTES] = "RP_BYTES", [RP_TOKEN] = "RP_TOKEN",
+};
+
+static const char *kind_name(rp_kind k)
+{
+    return (unsigned)k < sizeof kind_names / sizeof *kind_names && kind_names[k] ? kind_names[k] : "no rp_kind";
+}
+
+static bool name_sound(const char *name)
+{
+    return name && *name && strnlen(name, NAME_MAX_TYPE + 1) <= NAME_MAX_TYPE;
+}
+
+/* What is wrong with a field, by itself; NULL: nothing. */
+static const char *field_fault(const rp_type *t, const rp_field *f)
 {
     size_t want = size_of(f->kind);
-    return f->name && *f->name && strlen(f->name) <= NAME_MAX_TYPE && f->size > 0 &&
-           (want == 0 || f->size == want) && f->offset <= t->size && f->size <= t->size - f->offset;
+    if (!name_sound(f->name))
+        return "has no name, or one of more than 63 bytes";
+    if (want == SIZE_MAX)
+        return "is of a kind that is none";
+    if (f->size == 0 || (want != 0 && f->size != want))
+        return "is of another size than its kind";
+    if (f->offset > t->size || f->size > t->size - f->offset)
+        return "goes beyond the struct";
+    return 0;
+}
+
+static bool fields_sound(const rp_type *t, char *why, size_t size)
+{
+    for (size_t i = 0; i < t->nfields; i++) {
+        const rp_field *f = &t->fields[i];
+        const char *fault = field_fault(t, f);
+        for (size_t k = 0; !fault && k < i; k++)
+            fault = overlap(f, &t->fields[k]) ? "overlaps another field" : strcmp(f->name, t->fields[k].name) == 0 ? "is there twice" : 0;
+        if (!fault)
+            continue;
+        snprintf(why, size, "type \"%s\", field %zu \"%.63s\" (%s, %" PRIu32 " bytes at %" PRIu32 " of %zu) %s", t->name, i,
+                 f->name ? f->name : "", kind_name(f->kind), f->size, f->offset, t->size, fault);
+        return false;
+    }
+    return true;
+}
+
+bool rp__type_sound(const rp_type *t, char *why, size_t size)
+{
+    if (!name_sound(t->name)) {
+        snprintf(why, size, "the rp_type at %p has no name, or one of more than 63 bytes", (const void *)t);
+        return false;
+    }
+    const char *fault = t->size > SIZE_MAX_TYPE                ? "is larger than 64 KiB"
+                        : t->nfields > FIELDS_MAX              ? "has more than 255 fields"
+                        : t->nfields && !t->fields             ? "has a number of fields and no fields"
+                        : t->key > t->nfields                  ? "has a key that is none of its fields"
+                        : (unsigned)t->overflow > RP_REDIRECT  ? "has an overflow policy that is none"
+                                                               : 0;
+    if (fault)
+        snprintf(why, size, "type \"%s\" %s", t->name, fault);
+    return !fault && fields_sound(t, why, size);
 }
 
 int rp_type_check(const rp_type *t)
 {
-    if (!t->name || !*t->name || strlen(t->name) > NAME_MAX_TYPE || t->size > SIZE_MAX_TYPE ||
-        t->nfields > FIELDS_MAX || (t->nfields && !t->fields))
-        return -EINVAL;
-    for (size_t i = 0; i < t->nfields; i++) {
-        if (!field_sound(t, &t->fields[i]))
-            return -EINVAL;
-        for (size_t k = 0; k < i; k++)
-            if (overlap(&t->fields[i], &t->fields[k]) || !strcmp(t->fields[i].name, t->fields[k].name))
-                return -EINVAL;
+    char why[256];
+    return t && rp__type_sound(t, why, sizeof why) ? 0 : -EINVAL;
+}
+
+/* ---- are they the same? -------------------------------------------------------------------------- */
+
+const rp_type *rp__type_of_word(uint64_t word)
+{
+    return rp__type(word);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || strcmp(a, b) == 0;
+}
+
+static bool same_field(const rp_field *a, const rp_field *b)
+{
+    return a->kind == b->kind && a->offset == b->offset && a->size == b->size && same_text(a->name, b->name);
+}
+
+/* Two files may each have a drop function of their own, out of one header: that both have one is all that can be seen. */
+static bool same_head(const rp_type *a, const rp_type *b)
+{
+    return a->size == b->size && a->nfields == b->nfields && a->overflow == b->overflow && a->key == b->key && a->flags == b->flags &&
+           !a->drop == !b->drop;
+}
+
+bool rp__type_same(const rp_type *a, const rp_type *b)
+{
+    if (!same_head(a, b) || !b->name || !same_text(a->name, b->name))
+        return false;
+    for (size_t i = 0; a->fields != b->fields && i < a->nfields; i++)
+        if (!same_field(&a->fields[i], &b->fields[i]))
+            return false;
+    return true;
+}
+
+void rp__type_difference(const rp_type *a, const rp_type *b, char *why, size_t size)
+{
+    snprintf(why, size, "they differ in their policy, key, flags or drop function");
+    if (a->size != b->size)
+        snprintf(why, size, "one has %zu bytes, the other %zu", a->size, b->size);
+    for (size_t i = 0; i < a->nfields && i < b->nfields; i++) {
+        const rp_field *f = &a->fields[i], *g = &b->fields[i];
+        if (same_field(f, g))
+            continue;
+        snprintf(why, size, "field %zu is \"%.30s\", %s, %" PRIu32 " bytes at %" PRIu32 " in one, \"%.30s\", %s, %" PRIu32 " bytes at %" PRIu32
+                 " in the other", i, f->name, kind_name(f->kind), f->size, f->offset, g->name, kind_name(g->kind), g->size, g->offset);
+        return;
     }
-    return 0;
+    if (a->nfields != b->nfields)
+        snprintf(why, size, "one has %zu fields, the other %zu", a->nfields, b->nfields);
 }
 
 /* ---- printing ------------------------------------------------------------------------------------ */

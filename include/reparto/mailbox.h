@@ -13,7 +13,10 @@
  *     };
  *     const rp_type order_type = RP_TYPE("shop.order", struct order, order_fields);
  *
- * A type is known by the address of its rp_type: define it once, in one file.
+ * A type is known by its name: descriptions that say the same are one type, wherever they stand, also a `static const`
+ * one in a header that several files include. A system takes the first it meets under a name; one that says something
+ * else is an error (-EINVAL) to who sends by it, and reported (report.h). A constant description costs nothing to
+ * recognise; one that is on the stack, or may change, is compared at each send.
  */
 #ifndef REPARTO_MAILBOX_H
 #define REPARTO_MAILBOX_H
@@ -105,7 +108,7 @@ typedef struct rp_type {
 #define RP_TYPE(name, T, fields) { name, sizeof(T), fields, sizeof(fields) / sizeof *(fields), NULL, RP_DEFAULT, 0, 0 }
 
 /* Is the description sound? 0, or -EINVAL: a field beyond the struct, overlapping or of the wrong size
- * for its kind, no name. Worth asking once per type in a test. */
+ * for its kind, no name. Sending by one that is not is -EINVAL, and the first time a report says what is wrong. */
 RP_EXPORT RP_NODISCARD int rp_type_check(const rp_type *t);
 
 /* Prints a body by its fields, for traces: `name{id=7 note="x"}`. Returns what snprintf would. */
@@ -125,15 +128,17 @@ typedef struct rp_msg rp_msg; /* exactly one owner, an actor: used on the loop w
                                  and ends with it. Only rp_send and rp_forward make it another actor's: no queue does */
 
 /* A message to fill and rp_send: saves the copy that rp_tell makes. The body is zeroed.
- * NULL: out of memory. What is never sent ends with the actor. */
+ * NULL: out of memory, or the type is not sound. What is never sent ends with the actor. */
 RP_EXPORT rp_msg *rp_msg_new(rp_self *me, const rp_type *t);
 
 /* The body of a message of one's own, to write to. */
 RP_EXPORT void *rp_msg_fill(rp_msg *m);
 
-/* The body, if the message is of type t; else NULL. */
+/* The body, if the message is of the type that `t` describes; else NULL. */
 RP_EXPORT const void *rp_body(const rp_msg *m, const rp_type *t);
 
+/* The system's description of its type, which says the same as the sender's and may lie elsewhere: ask with rp_body
+ * whether it is a certain one, not by comparing addresses. Valid while the system lives. */
 RP_EXPORT const rp_type *rp_type_of(const rp_msg *m);
 RP_EXPORT rp_ref rp_from(const rp_self *me, const rp_msg *m); /* who sent it; none: not an actor */
 RP_EXPORT rp_time rp_deadline_of(const rp_msg *m); /* of a call: when the asker stops waiting; else RP_FOREVER */

@@ -9,6 +9,7 @@
 
 enum { BLOB_SIZES = 11 }; /* on both sides of what fits a slot: with two words before it, with one, with none */
 static const size_t blob_size[BLOB_SIZES] = {1, 24, 25, 32, 33, 40, 41, 104, 900, 976, 4000};
+static char blob_name[BLOB_SIZES][24];
 static rp_type blob_type[BLOB_SIZES];
 static rp_field blob_field[BLOB_SIZES];
 
@@ -16,7 +17,8 @@ static void make_blobs(void)
 {
     for (unsigned i = 0; i < BLOB_SIZES; i++) {
         blob_field[i] = (rp_field){"bytes", RP_RAW, 0, (uint32_t)blob_size[i]};
-        blob_type[i] = (rp_type){"test.blob", blob_size[i], &blob_field[i], 1, 0};
+        snprintf(blob_name[i], sizeof blob_name[i], "test.blob%zu", blob_size[i]);
+        blob_type[i] = (rp_type){blob_name[i], blob_size[i], &blob_field[i], 1, 0};
     }
 }
 
