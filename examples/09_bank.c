@@ -79,6 +79,7 @@ static const rp_actor teller = {.name = "teller", .run = transfer};
 
 static int root(rp_self *me, void *arg)
 {
+    (void)arg;
     static rp_ref at[ACCOUNTS];
     rp_msg *done;
     int rc = 0, total = 0;
