@@ -291,6 +291,7 @@ static int scopes(rp_self *me, void *arg)
     give_back(&h);
     rp_task_cancel(t, "again");
     check_eq(rp_join(me, t, NULL, RP_FOREVER) == 0 || rp_check(me) != 0, 1);
+    rp_scope_cancel(&s, "enough");
     (void)!rp_scope_close(me, &s, 0); /* what a cancelled task makes of its scope is not asked here */
     check_str(told[1], "task 1");
     rp_scope_open(me, &s, RP_FOREVER);

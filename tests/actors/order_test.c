@@ -77,6 +77,8 @@ static int listen_first(rp_self *me, void *arg)
     check_eq(rp_spawn(me, &listener, NULL, &who), 0);
     check_eq(rp_monitor(me, sink), 0); /* so that the next one needs no memory of its own */
     check_eq(rp_yield(me), 0);
+    rp_msg_drop(me, rp_msg_new(me, NUM)); /* a type takes memory when it is first met */
+    rp_msg_drop(me, rp_msg_new(me, &wide_type));
     rp_msg_drop(me, rp_msg_new(me, &two_slots)); /* and what waits for memory has a block to do so in */
     uint64_t n = burn(me, s, made, s->how == -2 ? BURN_MANY : s->burnt - 1);
     if (s->how == -2)
