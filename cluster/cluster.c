@@ -4,7 +4,6 @@
 #include "cluster/url.h"
 
 #include "actors/cause.h"
-#include "actors/reports.h"
 #include "loop/scope.h"
 #include "loop/sim.h"
 
