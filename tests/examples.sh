@@ -3,7 +3,7 @@
 # Runs each example and checks what it prints; the pipeline against an independent computation, with a
 # worker killed in the middle, and with its parts started one by one.
 set -u
-bin=$1
+bin=$1 # build/examples, or those of a build with a sanitizer
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/ok.sh"
 work=$(mktemp -d)
@@ -18,12 +18,12 @@ readme_hello() { # what stands in the README compiles, and does what it says
     cc -Wall -Werror -I"$here/../include" -o "$work/hello" "$work/hello.c" "$bin/../libreparto.so" \
         -Wl,-rpath,"$(realpath "$bin/..")" && same "$(run "$work/hello")" "Hello, world."
 }
-ok readme_hello readme_hello
+[[ $bin == build/* ]] && ok readme_hello readme_hello # the others have a sanitizer in the library
 ok ping_pong same "$(run "$bin/02_ping_pong" 10000 | sort)" "loop 0: 5001 bounces
 loop 1: 5000 bounces"
 ok producer_consumer same "$(run "$bin/03_producer_consumer")" "6000 items, sum 6003000"
 ok call same "$(run "$bin/04_call")" "an answer in 10 ms: came
-an answer in 5000 ms: Operation canceled
+an answer in 5000 ms: cancelled: it did not happen
 the scope: the deadline has passed"
 ok bounded_buffer same "$(run "$bin/06_bounded_buffer")" "40000 items, sum 800020000"
 

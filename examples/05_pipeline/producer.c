@@ -68,7 +68,7 @@ static int lose(rp_self *me, struct producer *p, uint64_t node)
         struct lost lost = {.node = node, .sent = t->sent};
         snprintf(lost.name, sizeof lost.name, "%s", t->name);
         (void)!rp_tell(me, p->sink, &lost_type, &lost);
-        return -EOWNERDEAD;
+        return -EHOSTUNREACH;
     }
     fprintf(stderr, "producer: the sink is lost\n");
     return -EHOSTUNREACH;

@@ -120,7 +120,7 @@ static int on_lost(rp_self *me, struct sink *s, const struct lost *l)
     fprintf(stderr, "sink: node %s is lost; %llu stanzas were sent to it, %llu came back: %llu unaccounted for\n",
             l->name, (unsigned long long)l->sent, (unsigned long long)back, (unsigned long long)(l->sent - back));
     s->failed = true;
-    return -EOWNERDEAD;
+    return -EHOSTUNREACH;
 }
 
 static int on_message(rp_self *me, struct sink *s, const rp_msg *m)
