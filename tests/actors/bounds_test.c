@@ -122,6 +122,15 @@ static int make_noise(rp_self *me, void *arg)
 }
 static const rp_actor noise = {.name = "noise", .run = make_noise};
 
+/* All that read what stands on this stack have ended. */
+static void wait_for(rp_self *me, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct rp_down d;
+        check_eq(recv_down(me, &d), 0);
+    }
+}
+
 /* Senders on the target's loop, on another, on all. */
 static int try_ways(rp_self *me, void *arg)
 {
@@ -132,17 +141,15 @@ static int try_ways(rp_self *me, void *arg)
         rp_spawn_opts o = {.mailbox = t->limit, .mailbox_bytes = t->limit_bytes, .on = RP_LOOP(all - 1)};
         rp_spawn_opts os = {.arg = &r, .monitor = true, .on = where == 0 ? RP_LOOP(all - 1) : where == 1 ? RP_LOOP(0) : RP_SPREAD};
         check_eq(rp_spawn(me, &stuck, &o, &r.to), 0);
-        for (unsigned i = 0; i < 3 && t->noise && all > 1; i++)
-            check_eq(rp_spawn(me, &noise, &(rp_spawn_opts){.arg = &r, .on = RP_LOOP(all - 1)}, NULL), 0);
+        unsigned noises = t->noise && all > 1 ? 3 : 0;
+        for (unsigned i = 0; i < noises; i++)
+            check_eq(rp_spawn(me, &noise, &(rp_spawn_opts){.arg = &r, .monitor = true, .on = RP_LOOP(all - 1)}, NULL), 0);
         for (unsigned i = 0; i < t->senders; i++)
             check_eq(rp_spawn(me, &sender_actor, &os, NULL), 0);
         check_held(t, held(me, &r), where == 2 ? all : 1);
         atomic_store(&r.over, true);
         check_eq(rp_stop(me, r.to, "enough"), 0);
-        for (unsigned i = 0; i < t->senders; i++) {
-            struct rp_down d;
-            check_eq(recv_down(me, &d), 0);
-        }
+        wait_for(me, t->senders + noises);
     }
     return 0;
 }
@@ -264,7 +271,8 @@ static uint32_t pour(rp_self *me, rp_ref by, rp_ref to)
 
 static int forwarded(rp_self *me, void *arg)
 {
-    rp_ref to, by;
+    static rp_ref to; /* the forwarder may outlive this call */
+    rp_ref by;
     (void)arg;
     check_eq(rp_spawn(me, &stuck, &(rp_spawn_opts){.mailbox = FEW, .on = RP_LOOP(rp_loop_count(me) - 1)}, &to), 0);
     check_eq(rp_spawn(me, &forwarder, &(rp_spawn_opts){.arg = &to}, &by), 0);
@@ -302,7 +310,8 @@ static const rp_actor publisher = {.name = "publisher", .run = publishes};
 
 static int published(rp_self *me, void *arg)
 {
-    rp_ref to, group, by;
+    static rp_ref group; /* the publisher may outlive this call */
+    rp_ref to, by;
     uint32_t n = 0;
     uint64_t bytes;
     (void)arg;
@@ -464,10 +473,12 @@ static int crowd_of_big(rp_self *me, void *arg)
     check_eq(rp_spawn(me, &stuck, &(rp_spawn_opts){.on = RP_LOOP(loops - 1)}, &r.to), 0);
     int64_t before = atomic_load(&c->bytes), most = t.limit_bytes + BIG + loops * (RP__WAY_WINDOW + BIG), besides = 3 << 20;
     for (unsigned i = 0; i < t.senders; i++)
-        check_eq(rp_spawn(me, &sender_actor, &(rp_spawn_opts){.arg = &r, .on = RP_SPREAD}, NULL), 0);
+        check_eq(rp_spawn(me, &sender_actor, &(rp_spawn_opts){.arg = &r, .monitor = true, .on = RP_SPREAD}, NULL), 0);
     check_held(&t, held(me, &r), loops);
     atomic_store(&r.over, true);
     check(atomic_load(&c->most) - before <= most + besides, "%lld bytes", (long long)(atomic_load(&c->most) - before));
+    check_eq(rp_stop(me, r.to, "enough"), 0);
+    wait_for(me, t.senders);
     return 0;
 }
 
@@ -498,8 +509,8 @@ static int slow_one(rp_self *me, void *arg)
     struct counted *c = arg;
     struct run r = {.trial = &t};
     _Atomic uint32_t seen = 0;
-    check_eq(rp_spawn(me, &slow_actor, &(rp_spawn_opts){.arg = &seen, .on = RP_LOOP(rp_loop_count(me) - 1)}, &r.to), 0);
-    check_eq(rp_spawn(me, &sender_actor, &(rp_spawn_opts){.arg = &r}, NULL), 0);
+    check_eq(rp_spawn(me, &slow_actor, &(rp_spawn_opts){.arg = &seen, .monitor = true, .on = RP_LOOP(rp_loop_count(me) - 1)}, &r.to), 0);
+    check_eq(rp_spawn(me, &sender_actor, &(rp_spawn_opts){.arg = &r, .monitor = true}, NULL), 0);
     while (atomic_load(&seen) < 100)
         check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
     int64_t before = atomic_load(&c->most);
@@ -507,7 +518,9 @@ static int slow_one(rp_self *me, void *arg)
         check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
     check(atomic_load(&c->most) - before <= 256 << 10, "%lld bytes more", (long long)(atomic_load(&c->most) - before));
     atomic_store(&r.over, true);
-    return rp_stop(me, r.to, "enough");
+    check_eq(rp_stop(me, r.to, "enough"), 0);
+    wait_for(me, 2);
+    return 0;
 }
 
 TEST(bounds, of_memory_hold_while_one_is_slow)
