@@ -116,5 +116,8 @@ const rp_actor *rp__kind_look_up(struct rp_loop *l, const rp_actor *k)
 
 void rp__kinds_close(struct rp_loop *l)
 {
+    struct rp__hook *all = &l->actors->kinds.all;
+    while (all->next && all->next != all)
+        copy_free(l, RP__OF(struct rp__kind_copy, all, all->next));
     rp__map_fini(&l->actors->kinds.found, &l->sys->mem);
 }

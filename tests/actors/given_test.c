@@ -143,6 +143,26 @@ TEST(given, names_without_end_take_no_memory)
     check_eq(run_with(many_names, 0, &(rp_system_opts){.loops = 1}), 0);
 }
 
+/* Of a copy that is too large for the pool, each is a block of its own: the run ends with none. */
+static int long_names(rp_self *me, void *arg)
+{
+    (void)arg;
+    for (unsigned on = 0; on < rp_loop_count(me); on++) {
+        char name[RP__POOL_MAX + 1];
+        memset(name, 'a', sizeof name - 1);
+        name[sizeof name - 1] = 0;
+        rp_actor a = {.name = name, .handle = echo, .state_size = 8};
+        rp_ref r;
+        check_eq(rp_spawn(me, &a, &(rp_spawn_opts){.on = RP_LOOP(on)}, &r), 0);
+    }
+    return 0;
+}
+
+TEST(given, a_long_name_takes_no_memory_at_the_end)
+{
+    everywhere(long_names, 0);
+}
+
 static int same_place(rp_self *me, void *arg)
 {
     (void)arg;
