@@ -186,6 +186,8 @@ static void give_up(struct many *w, int rc)
 
 int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time deadline)
 {
+    if (!asks)
+        return -EINVAL;
     struct many w = {.me = me, .asks = asks, .n = n, .enough = enough ? enough : n};
     int rc = n == 0 || enough > n || !me->actor ? -EINVAL : rp__may_park(me, RP_FOREVER);
     if (rc == 0)
@@ -221,7 +223,7 @@ int rp_call_many(rp_self *me, rp_ask *asks, unsigned n, unsigned enough, rp_time
 
 void rp_asks_drop(rp_self *me, rp_ask *asks, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; asks && i < n; i++) {
         rp_msg_drop(me, asks[i].reply);
         asks[i].reply = 0;
     }

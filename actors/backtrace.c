@@ -46,6 +46,8 @@ static void see_stack(struct rp__look *k, struct rp_loop *l)
 
 int rp_backtrace(rp_self *me, rp_ref who, uint32_t task, void **ret, unsigned n)
 {
+    if (!ret && n > 0)
+        return -EINVAL;
     unsigned loop = rp__route_of(me->loop, who.local);
     if (who.node != me->loop->node || loop >= me->loop->sys->nloops)
         return -ESRCH;

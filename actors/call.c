@@ -43,7 +43,7 @@ RP__NOIPA int rp_call(rp_self *me, rp_ref to, const rp_type *t, const void *body
         rc = rp__keep_stack(me);
     if (rc != 0)
         return rp__rested(me, rc);
-    if (!me->actor)
+    if (!me->actor || !ret)
         return -EINVAL;
     if ((rc = rp__free_hand(me)) != 0)
         return rc;

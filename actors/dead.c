@@ -118,7 +118,7 @@ static void see(struct rp__look *look, struct rp_loop *l)
 int rp_dead_letters(rp_self *me, unsigned loop, rp_time deadline, rp_dead_letter *ret, unsigned n)
 {
     n = n < RP_DEAD_LETTERS ? n : RP_DEAD_LETTERS;
-    if (loop >= me->loop->sys->nloops)
+    if (loop >= me->loop->sys->nloops || (!ret && n > 0))
         return -EINVAL;
     struct reading *r = rp__look_new(me, sizeof *r + n * sizeof *r->at, see);
     if (!r)

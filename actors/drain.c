@@ -246,6 +246,8 @@ static int drain(struct drain *d)
 
 int rp_drain(rp_self *me, rp_time deadline, rp_undone *left, unsigned *n)
 {
+    if (left && !n)
+        return -EINVAL;
     int rc = me->actor ? rp__may_wait(me) : -EINVAL;
     if (rc != 0)
         return rp__rested(me, rc);

@@ -36,12 +36,16 @@ int rp__forward(rp_self *me, struct rp__slot *s, rp_ref to, bool wait)
 
 int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
 {
+    if (!m)
+        return -EINVAL;
     rp__must_live(me, m, "rp_forward");
     return rp__forward(me, (struct rp__slot *)(uintptr_t)&m->slot, to, true);
 }
 
 int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
 {
+    if (!m || !ret)
+        return -EINVAL;
     struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
     rp__must_live(me, m, "rp_keep");
     if (rp__flags(s->type) & RP__F_TAKEN)

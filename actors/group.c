@@ -312,13 +312,13 @@ int rp_group_leave(rp_self *me, rp_ref group)
 
 int rp_publish(rp_self *me, rp_ref group, const rp_type *t, const void *body)
 {
-    return !rp__type_copies(t) ? -EINVAL : rp_tell(me, group, t, body);
+    return !t || !rp__type_copies(t) ? -EINVAL : rp_tell(me, group, t, body);
 }
 
 int rp_group_members(rp_self *me, rp_ref group, rp_ref *to, size_t n)
 {
     rp_msg *m;
-    if (group.node != me->loop->node)
+    if (group.node != me->loop->node || (!to && n > 0))
         return -EINVAL;
     int rc = rp_call(me, group, &list_type, &(struct nothing){0}, &m, RP_FOREVER);
     if (rc != 0)

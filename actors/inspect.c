@@ -225,6 +225,8 @@ static void see_portion(struct rp__look *k, struct rp_loop *l)
 
 int rp_inspect(rp_self *me, int64_t patience_ms, rp_inspection **ret)
 {
+    if (!ret)
+        return -EINVAL;
     rp_inspection *i = rp__alloc(me->loop->sys, sizeof *i);
     if (!i)
         return -ENOMEM;
@@ -257,6 +259,8 @@ static void done_with(rp_self *me, rp_inspection *i)
 
 int rp_inspect_next(rp_self *me, rp_inspection *i, rp_actor_info *ret)
 {
+    if (!i || !ret)
+        return -EINVAL;
     for (;;) { /* bounded by the slots of all loops: a portion may be empty */
         if (i->p && i->p->at < i->p->n) {
             *ret = i->p->info[i->p->at++];
@@ -326,7 +330,7 @@ static void see_loop(struct rp__look *k, struct rp_loop *l)
 
 int rp_inspect_loop(rp_self *me, unsigned loop, rp_time deadline, rp_loop_info *ret)
 {
-    if (loop >= me->loop->sys->nloops)
+    if (!ret || loop >= me->loop->sys->nloops)
         return -EINVAL;
     struct loop_look *q = rp__look_new(me, sizeof *q, see_loop);
     if (!q)

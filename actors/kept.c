@@ -101,6 +101,8 @@ static struct rp__kept *kept(const rp_self *me)
 
 int rp_bequeath(rp_self *me, const rp_type *t, const void *body)
 {
+    if (!t || (!body && t->size > 0))
+        return -EINVAL;
     struct rp_loop *l = me->loop;
     struct rp__kept *k = kept(me);
     if (!k)
@@ -121,6 +123,8 @@ int rp_bequeath(rp_self *me, const rp_type *t, const void *body)
 
 int rp_inherit(rp_self *me, rp_msg **ret)
 {
+    if (!ret)
+        return -EINVAL;
     struct rp__kept *k = kept(me);
     if (!k || !k->left)
         return -ENOENT;

@@ -57,6 +57,8 @@ static int read_counters(const rp_system *sys, unsigned loop, rp_metrics *ret)
 
 int rp_metrics_read(const rp_self *me, unsigned loop, rp_metrics *ret)
 {
+    if (!ret)
+        return -EINVAL;
     return read_counters(me->loop->sys, loop, ret);
 }
 
@@ -107,6 +109,8 @@ static uint64_t times_of(const rp_system *sys, const rp_type *t, bool service, r
 
 int rp_times_read(const rp_self *me, const rp_type *t, rp_times *wait, rp_times *service)
 {
+    if (!t || !t->name)
+        return -EINVAL;
     const rp_system *sys = me->loop->sys;
     uint64_t n = times_of(sys, t, false, wait);
     return (times_of(sys, t, true, service) | n) == 0 ? -ENOENT : 0;
@@ -415,6 +419,8 @@ static int keep(rp_self *me, struct rp__text *t)
 
 int rp_metrics_text(rp_self *me, char *to, size_t size)
 {
+    if (!to && size > 0)
+        return -EINVAL;
     struct into m = {.text.give = keep, .to = to, .size = size};
     int rc = rp__text_open(me, &m.text);
     if (rc != 0)

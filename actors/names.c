@@ -222,6 +222,8 @@ int rp_watch_name(rp_self *me, const char *name)
 
 int rp_unwatch_name(rp_self *me, const char *name)
 {
+    if (!me->actor || !name)
+        return -EINVAL;
     if (rp__forked(me->loop))
         return -EPERM;
     struct rp__name_watch *w = watch_of(me->actor, name, 0);
@@ -344,6 +346,8 @@ struct rp__name_wait *rp__name_unwait_of(struct rp__runtime *rt, uint64_t link, 
 
 int rp_whereis(rp_self *me, const char *name, rp_ref *ret)
 {
+    if (!name || !ret)
+        return -EINVAL;
     int rc = rp__forked(me->loop) ? -EPERM : rp__name_find(rp__runtime(me->loop), name, ret, 0);
     return rc == -ESRCH ? rp__cause_is(me, rc, "nobody is registered in this process as \"%s\"", name) : rc;
 }

@@ -40,7 +40,7 @@ static int size_of(const rp_supervisor *s, size_t *size)
 static int copy_one(rp_system *sys, const rp_supervisor *s, struct rp__sup_plan **ret)
 {
     size_t size;
-    int rc = s->nchildren && !s->children ? -EINVAL : size_of(s, &size);
+    int rc = (s->nchildren && !s->children) || (unsigned)s->strategy > RP_REST_FOR_ONE ? -EINVAL : size_of(s, &size);
     if (rc != 0)
         return rc;
     struct rp__sup_plan *p = rp__alloc(sys, size);

@@ -95,7 +95,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
     struct rp__actor *a = me->actor;
     struct rp_loop *l = me->loop;
     rp__must_be_here_debug(me);
-    if (!a || me->home)
+    if (!a || me->home || !ret)
         return -EINVAL;
     int rc = a->box || a->flags & RP__A_DUE ? recv_waiting(me, a, ret) : NONE;
     if (rc != NONE)
@@ -152,7 +152,7 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
 {
     struct rp__actor *a = me->actor;
     struct rp_loop *l = me->loop;
-    if (!a || me->home || !types || !*types)
+    if (!a || me->home || !types || !*types || !ret)
         return -EINVAL;
     int rc = 0;
     for (const rp_type *const *t = types; *t && rc == 0; t++)
@@ -191,6 +191,8 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
 
 int rp_stash(rp_self *me, const rp_msg *msg)
 {
+    if (!msg)
+        return -EINVAL;
     struct rp__actor *a = me->actor;
     struct rp_loop *l = me->loop;
     rp_msg *m = (rp_msg *)(uintptr_t)msg;

@@ -93,6 +93,8 @@ static int refused(rp_self *me, const rp_msg *m, int rc)
 
 int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
 {
+    if (!m)
+        return -EINVAL;
     rp_token k;
     int rc = rp__right_of(me->loop, m, &k);
     if (rc == 0)
@@ -105,6 +107,8 @@ int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
 
 int rp_reply_error(rp_self *me, const rp_msg *m, int err)
 {
+    if (!m)
+        return -EINVAL;
     rp_token k;
     int rc = err < 0 ? rp__right_of(me->loop, m, &k) : -EINVAL;
     if (rc == 0)

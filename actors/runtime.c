@@ -223,5 +223,6 @@ void rp__runtime_free(struct rp__runtime *rt)
 
 void rp_ledger_read(rp_self *me, rp_ledger *ret)
 {
-    rp__ledger_sum(me->loop->sys, ret);
+    if (ret)
+        rp__ledger_sum(me->loop->sys, ret);
 }

@@ -110,6 +110,8 @@ __attribute__((always_inline)) static inline bool tell_short(rp_self *me, rp_ref
         return false;
     if (__builtin_expect(shape->type != t || shape->word & not_short, 0))
         return false;
+    if (__builtin_expect(!body, 0) && shape->size > 0)
+        return false; /* the long way says so */
     uint32_t dst = moved ? way_of(l, to.local) : (uint32_t)(to.local >> 54);
     struct rp__ring *r = 0;
     struct rp__slot *s = place_short(me, l, dst, false, effort, &r);
@@ -131,7 +133,8 @@ __attribute__((always_inline)) static inline bool words_short(rp_self *me, struc
     unsigned words = 1 + ((flags & RP__F_DEADLINE) != 0);
     struct rp__ring *r = 0;
     struct rp__slot *s;
-    if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || 8 * words + shape->size > sizeof s->body || !to)
+    size_t room = body ? sizeof s->body - 8 * words : 0; /* without a body only for none; a choice, no branch */
+    if (shape->word & (RP__FLAG(RP__F_BIG | RP__F_EXTRA) | RP__RIGHTS) || shape->size > room || !to)
         return false;
     uint32_t dst = flags & RP__F_REPLY ? rp__route_of(l, to) : way_of(l, to);
     if (__builtin_expect(!(s = place_short(me, l, dst, flags & RP__F_REPLY, SHORT, &r)), 0))
@@ -560,6 +563,8 @@ int rp__send_reply(struct rp_loop *l, const rp_token *k, const struct rp__actor 
 
 int rp_send(rp_self *me, rp_ref to, rp_msg **m)
 {
+    if (!m || !*m)
+        return -EINVAL;
     struct rp_loop *l = me->loop;
     struct rp__slot *s = &(*m)->slot;
     rp__must_live(me, *m, "rp_send");

@@ -76,7 +76,7 @@ static bool has_ended(int rc)
 
 int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret)
 {
-    return ask(me, supervisor, &rp__sup_which_type, &(struct rp__sup_which){i}, ret);
+    return ret ? ask(me, supervisor, &rp__sup_which_type, &(struct rp__sup_which){i}, ret) : -EINVAL;
 }
 
 RP__NOIPA int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret)

@@ -165,6 +165,8 @@ rp_ref rp_parent(const rp_self *me)
 
 rp_ref rp_from(const rp_self *me, const rp_msg *m)
 {
+    if (!m)
+        return (rp_ref){0, 0};
     struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
     if (rp__flags(s->type) & RP__F_NODE)
         return (rp_ref){*rp__node_of(s), s->from};

@@ -87,7 +87,7 @@ static struct rp__delayed *build(struct rp_loop *l, const struct rp__actor *a, c
     s->type = (shape->word & ~RP__FLAG(RP__F_EXTRA)) | RP__FLAG(RP__F_OWNED | behind | (big ? RP__F_BIG : 0u));
     if (big)
         s->body[0] = (uintptr_t)big;
-    else
+    else if (shape->size > 0)
         memcpy(s->body, body, shape->size);
     struct rp__delayed *d = (struct rp__delayed *)(void *)(s + 1);
     d->timer = (struct rp__timer){.fire = fire, .order = note};
@@ -154,7 +154,7 @@ int rp_timer_start(rp_self *me, rp_time when, const rp_type *t, const void *body
 
 int rp_timer_every(rp_self *me, rp_time first, rp_time period, const rp_type *t, const void *body, rp_timer *ret)
 {
-    return period >= RP_MS && rp__type_copies(t) ? start(me, first, period, t, body, ret) : -EINVAL;
+    return period >= RP_MS && t && rp__type_copies(t) ? start(me, first, period, t, body, ret) : -EINVAL;
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------ */

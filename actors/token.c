@@ -61,6 +61,8 @@ bool rp__tokens_find(const struct rp__actor *a, bool (*is)(const rp_token *k, bo
 static int usable(const rp_self *me, const rp_token *k, struct rp__right **ret)
 {
     *ret = 0;
+    if (!k)
+        return -EINVAL;
     if (k->call == 0)
         return -EALREADY;
     if (rp__forked(me->loop))
@@ -83,7 +85,7 @@ int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
     struct rp__right *r;
     int rc = usable(me, k, &r);
     if (rc != 0)
-        return rp__reply_refused(me, k->asker, rc);
+        return k ? rp__reply_refused(me, k->asker, rc) : rc;
     if (r)
         r->pledged = true; /* it cannot be in the body too */
     rc = rp__send_reply(me->loop, k, me->actor, t, body);
@@ -96,6 +98,8 @@ int rp_token_reply(rp_self *me, rp_token *k, const rp_type *t, const void *body)
 
 int rp_token_error(rp_self *me, rp_token *k, int err)
 {
+    if (!k)
+        return -EINVAL;
     struct rp__right *r;
     int rc = rp__reply_refused(me, k->asker, usable(me, k, &r));
     if (rc == 0)
@@ -118,6 +122,8 @@ void rp_token_drop(rp_self *me, rp_token *k)
 
 int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret)
 {
+    if (!m || !ret)
+        return -EINVAL;
     rp_token k;
     int rc = rp__right_of(me->loop, m, &k);
     if (rc == 0)
@@ -139,6 +145,8 @@ static bool is_field(struct rp__slot *s, const rp_token *field)
 
 int rp_token_from(rp_self *me, const rp_msg *m, const rp_token *field, rp_token *ret)
 {
+    if (!m || !field || !ret)
+        return -EINVAL;
     struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot; /* constness is for users; the body is ours */
     if (rp__forked(me->loop))
         return -EPERM;

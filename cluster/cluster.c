@@ -132,6 +132,8 @@ void rp__cluster_free(struct rp__runtime *rt)
 
 int rp_listen_url(rp_self *me, char *to, size_t size)
 {
+    if (!to && size > 0)
+        return -EINVAL;
     struct rp__cluster *c = rp__cluster_of(me->loop);
     if (rp__forked(me->loop))
         return -EPERM;
@@ -153,6 +155,8 @@ rp_node rp_this_node(const rp_self *me)
 
 int rp_node_name(rp_self *me, rp_node node, char *to, size_t size)
 {
+    if (!to && size > 0)
+        return -EINVAL;
     const char *name = node.id == me->loop->node ? rp__cluster_of(me->loop)->name : 0;
     struct rp__link *k = rp__link_to(me->loop, node.id);
     if (!name && k)

@@ -377,6 +377,8 @@ int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
 {
     struct rp__cluster *c = rp__cluster_of(me->loop);
     const char *why;
+    if (!ret)
+        return rp__cause_is(me, -EINVAL, "rp_connect has no rp_node to write to: it is NULL");
     int rc = rp__url_check(url, false, c->carrier == &rp__carrier_sim, &why);
     if (rc != 0)
         return rp__cause_is(me, rc, "\"%s\": %s", url ? url : "", why);

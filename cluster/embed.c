@@ -55,9 +55,14 @@ static int begin(struct embedded *e, const rp_actor *root, void *arg, const rp_s
     return rc;
 }
 
-static int embed(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp_system_opts *given, struct embedded **ret)
+static int embed(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp_system_opts *given, rp_system **sys,
+                 struct embedded **ret)
 {
     rp_system_opts o = given ? *given : (rp_system_opts){0};
+    if (!sys) {
+        rp__report_opts(&o, -EINVAL, "The rp_system *", "to write to is NULL: its host ticks it, or ends it, by that");
+        return -EINVAL;
+    }
     if (o.sim_seed) {
         rp__report_opts(&o, -EINVAL, ".sim_seed", "is set: a host's system is no simulation; rp_run and rp_sim_add make those");
         return -EINVAL;
@@ -77,6 +82,7 @@ static int embed(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp
         return rc;
     }
     *ret = e;
+    *sys = e->rt->sys;
     return 0;
 }
 
@@ -88,47 +94,44 @@ int rp_attach(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp_sy
         rp__report_opts(o ? o : &(rp_system_opts){0}, -EINVAL, "The uv_loop_t", "is NULL: rp_attach wants the host's, rp_open wants none");
         return -EINVAL;
     }
-    int rc = embed(uv, root, arg, o, &e);
+    int rc = embed(uv, root, arg, o, ret, &e);
     if (rc != 0)
         return rc;
     e->ended = ended; /* its loop 0 has not run yet: that is this thread's */
     e->ud = ud;
-    *ret = e->rt->sys;
     return 0;
 }
 
 void rp_hold_host(rp_system *sys, bool hold)
 {
-    rp__host_hold(sys, hold);
+    if (sys)
+        rp__host_hold(sys, hold);
 }
 
 int rp_open(const rp_actor *root, void *arg, const rp_system_opts *o, rp_system **ret)
 {
     struct embedded *e;
-    int rc = embed(0, root, arg, o, &e);
-    if (rc == 0)
-        *ret = e->rt->sys;
-    return rc;
+    return embed(0, root, arg, o, ret, &e);
 }
 
 int rp_tick(rp_system *sys, rp_time budget)
 {
-    return rp__host_tick(sys, budget > 0 ? budget : 0);
+    return sys ? rp__host_tick(sys, budget > 0 ? budget : 0) : -EINVAL;
 }
 
 int rp_poll_fd(const rp_system *sys)
 {
-    return rp__host_fd(sys);
+    return sys ? rp__host_fd(sys) : -EINVAL;
 }
 
 int rp_poll_ms(const rp_system *sys)
 {
-    return rp__host_ms(sys);
+    return sys ? rp__host_ms(sys) : -EINVAL;
 }
 
 int rp_close(rp_system *sys)
 {
-    int rc = rp__host_may(sys);
+    int rc = sys ? rp__host_may(sys) : -EINVAL;
     if (rc != 0)
         return rc;
     rp_quit(sys, "it is closed");

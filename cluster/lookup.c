@@ -79,7 +79,7 @@ int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time 
     size_t n = name ? strlen(name) : 0;
     bool wait = deadline != 0, own = node.id == l->node;
     deadline = rp__while_asked(me, wait ? deadline : RP_FOREVER);
-    if (n == 0 || n > RP__NAME_MAX)
+    if (n == 0 || n > RP__NAME_MAX || !ret)
         return -EINVAL;
     struct rp__search s = {.k = own ? 0 : rp__link_to(l, node.id), .me = me, .ret = ret, .wait = {.found = found_here, .text = name}};
     int rc = rp__may_park(me, deadline);

@@ -41,7 +41,7 @@ rp_sim *rp_sim_new(uint64_t seed)
 
 static struct sim_node *find(rp_sim *s, unsigned node)
 {
-    for (struct sim_node *n = s->nodes; n; n = n->next)
+    for (struct sim_node *n = s ? s->nodes : 0; n; n = n->next)
         if (n->number == node)
             return n;
     return 0;
@@ -49,6 +49,8 @@ static struct sim_node *find(rp_sim *s, unsigned node)
 
 int rp_sim_add(rp_sim *s, const rp_actor *root, void *arg, const rp_system_opts *o, unsigned *node)
 {
+    if (!s || !node)
+        return -EINVAL;
     struct sim_node *n = calloc(1, sizeof *n);
     if (!n)
         return -ENOMEM;
@@ -103,6 +105,8 @@ static bool all_over(void *ud)
 
 int rp_sim_run(rp_sim *s, rp_time span)
 {
+    if (!s)
+        return -EINVAL;
     return rp__sim_run(s->sim, all_over, s, rp__after(rp__sim_now(s->sim), span));
 }
 
@@ -130,17 +134,20 @@ void rp_sim_pause(rp_sim *s, unsigned node, rp_time span)
 
 void rp_sim_partition(rp_sim *s, unsigned a, unsigned b, bool apart)
 {
-    rp__net_partition(s->net, a, b, apart);
+    if (s)
+        rp__net_partition(s->net, a, b, apart);
 }
 
 void rp_sim_cut(rp_sim *s, unsigned a, unsigned b)
 {
-    rp__net_cut(s->net, a, b);
+    if (s)
+        rp__net_cut(s->net, a, b);
 }
 
 void rp_sim_latency(rp_sim *s, rp_time least, rp_time most)
 {
-    rp__net_latency(s->net, least, most);
+    if (s)
+        rp__net_latency(s->net, least, most);
 }
 
 void rp_sim_busy(rp_self *me, rp_time span)
@@ -151,17 +158,17 @@ void rp_sim_busy(rp_self *me, rp_time span)
 
 rp_time rp_sim_now(const rp_sim *s)
 {
-    return rp__sim_now(s->sim);
+    return s ? rp__sim_now(s->sim) : 0;
 }
 
 uint64_t rp_sim_random(rp_sim *s)
 {
-    return rp__sim_random(s->sim);
+    return s ? rp__sim_random(s->sim) : 0;
 }
 
 uint64_t rp_sim_hash(const rp_sim *s)
 {
-    return rp__sim_hash(s->sim);
+    return s ? rp__sim_hash(s->sim) : 0;
 }
 
 void rp_sim_free(rp_sim *s)

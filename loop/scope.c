@@ -65,6 +65,8 @@ static void open_scope(rp_self *me, rp_scope *s, rp_time deadline, bool shield, 
     struct rp__scope *in = (struct rp__scope *)(void *)s;
     struct rp__scope *up = me->scope;
     rp__must_be_here(me);
+    if (!s)
+        return;
     check_new(me, in);
     rp__scope_sound(me, frame);
     memset(in, 0, sizeof *in);
@@ -139,6 +141,8 @@ static void task_main(rp_self *me)
 
 RP__NOIPA int rp_go(rp_self *me, rp_scope *scope, rp_task_fn *fn, void *arg, rp_task **ret)
 {
+    if (!scope || !fn)
+        return -EINVAL;
     struct rp__scope *s = scope_of(scope, "rp_go");
     struct rp_loop *l = me->loop;
     rp__must_be_here(me);
@@ -236,6 +240,8 @@ static void look_into_join(rp_self *me)
 
 int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline)
 {
+    if (!task)
+        return -EINVAL;
     rp__must_be_here(me);
     int rc = rp_check(me);
     if (rc == 0 && task->self && in_a_ring(task->self, me))
@@ -256,6 +262,8 @@ int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline)
 
 int rp_task_result(const rp_task *task, int *result)
 {
+    if (!task)
+        return -EINVAL;
     if (task->self)
         return -EAGAIN;
     if (result)
@@ -265,6 +273,8 @@ int rp_task_result(const rp_task *task, int *result)
 
 void rp_task_cancel(rp_task *task, const char *why)
 {
+    if (!task)
+        return;
     rp__must_be_here(task->scope->owner);
     rp_self *self = task->self;
     if (self && !self->stopped) /* else `text` is in use */
@@ -290,6 +300,8 @@ static int result_of(const struct rp__scope *s, int rc)
 
 RP__NOIPA int rp_scope_close(rp_self *me, rp_scope *scope, int rc)
 {
+    if (!scope)
+        return -EINVAL;
     struct rp__scope *s = scope_of(scope, "rp_scope_close");
     rp__must_be_here(me);
     rp__scope_sound(me, __builtin_frame_address(0));
@@ -384,6 +396,8 @@ static void cancel(struct rp__scope *s, enum rp__cause cause, const char *why)
 
 void rp_scope_cancel(rp_scope *s, const char *why)
 {
+    if (!s)
+        return;
     struct rp__scope *in = scope_of(s, "rp_scope_cancel");
     rp__must_be_here(in->owner);
     if (in->cause == RP__NOT_CANCELLED) /* else `text` is in use */

@@ -22,7 +22,7 @@ static struct barrier *barrier_of(rp_barrier *b)
 
 int rp_barrier_init(rp_barrier *barrier, uint32_t n)
 {
-    if (n == 0)
+    if (!barrier || n == 0)
         return -EINVAL;
     *barrier_of(barrier) = (struct barrier){.n = n};
     return 0;
@@ -39,6 +39,8 @@ static int is_last(void *object, struct rp__waiter *w)
 
 int rp_barrier_wait(rp_self *me, rp_barrier *barrier, rp_time deadline)
 {
+    if (!barrier)
+        return -EINVAL;
     struct barrier *b = barrier_of(barrier);
     struct arrival a = {.others = 0};
     int rc = rp__wait_unrested(me, &b->latch, &b->line, &a.w, is_last, b, "a barrier", deadline);

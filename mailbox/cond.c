@@ -30,6 +30,8 @@ static struct cond *cond_of(rp_cond *c)
 
 int rp_cond_wait(rp_self *me, rp_cond *cond, rp_lock *lock, rp_time deadline)
 {
+    if (!cond || !lock)
+        return -EINVAL;
     struct cond *c = cond_of(cond);
     struct rp__lock *k = rp__lock_of(lock);
     struct rp__held *h = rp__held_find(me, k);
@@ -75,6 +77,8 @@ static void to_lock(struct rp__waiter *w)
 
 void rp_cond_signal(rp_cond *cond)
 {
+    if (!cond)
+        return;
     struct cond *c = cond_of(cond);
     rp__latch(&c->latch);
     struct rp__waiter *w = rp__line_pop(&c->line);
@@ -85,6 +89,8 @@ void rp_cond_signal(rp_cond *cond)
 
 void rp_cond_broadcast(rp_cond *cond)
 {
+    if (!cond)
+        return;
     struct cond *c = cond_of(cond);
     rp__latch(&c->latch);
     struct rp__waiter *all = rp__line_take_all(&c->line);

@@ -23,6 +23,8 @@ static int is_set(void *object, struct rp__waiter *w)
 
 int rp_event_wait(rp_self *me, rp_event *event, rp_time deadline)
 {
+    if (!event)
+        return -EINVAL;
     struct event *e = event_of(event);
     struct rp__waiter w = {0};
     return rp__wait_for(me, &e->latch, &e->line, &w, is_set, e, "an event", deadline);
@@ -30,6 +32,8 @@ int rp_event_wait(rp_self *me, rp_event *event, rp_time deadline)
 
 void rp_event_set(rp_event *event)
 {
+    if (!event)
+        return;
     struct event *e = event_of(event);
     rp__latch(&e->latch);
     e->set = true;
@@ -40,6 +44,8 @@ void rp_event_set(rp_event *event)
 
 void rp_event_clear(rp_event *event)
 {
+    if (!event)
+        return;
     struct event *e = event_of(event);
     rp__latch(&e->latch);
     e->set = false;
@@ -48,6 +54,8 @@ void rp_event_clear(rp_event *event)
 
 bool rp_event_is_set(rp_event *event)
 {
+    if (!event)
+        return false;
     struct event *e = event_of(event);
     rp__latch(&e->latch);
     bool set = e->set;

@@ -119,6 +119,8 @@ static struct rp__lease *let_go(rp_self *me, rp_lease *lease)
 
 int rp_lease_done(rp_self *me, rp_lease *lease)
 {
+    if (!lease)
+        return -EINVAL;
     struct rp__lease *in = let_go(me, lease);
     if (!in)
         return -EPERM;
@@ -130,6 +132,8 @@ int rp_lease_done(rp_self *me, rp_lease *lease)
 
 int rp_lease_return(rp_self *me, rp_lease *lease)
 {
+    if (!lease)
+        return -EINVAL;
     struct rp__lease *in = let_go(me, lease);
     if (in)
         give_back(in, me->loop);
@@ -138,12 +142,14 @@ int rp_lease_return(rp_self *me, rp_lease *lease)
 
 unsigned rp_lease_tries(const rp_lease *lease)
 {
-    const struct rp__lease *in = lease->in;
+    const struct rp__lease *in = lease ? lease->in : 0;
     return in ? in->tries : 0;
 }
 
 int rp_take(rp_self *me, rp_queue *q, void *item, rp_lease *lease, rp_time deadline)
 {
+    if (!q || !item || !lease)
+        return -EINVAL;
     if (lease->in)
         (void)rp_lease_done(me, lease);
     struct rp__getter g = {.item = item, .lease = record_get(q)};

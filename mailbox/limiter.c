@@ -35,7 +35,7 @@ static struct limiter *limiter_of(rp_limiter *m)
 
 int rp_limiter_init(rp_limiter *limiter, uint64_t rate, rp_time per, uint64_t burst)
 {
-    if (rate == 0 || per <= 0 || burst == 0 || burst > (UINT64_C(1) << 62) / (uint64_t)per)
+    if (!limiter || rate == 0 || per <= 0 || burst == 0 || burst > (UINT64_C(1) << 62) / (uint64_t)per)
         return -EINVAL;
     uint64_t full = burst * (uint64_t)per;
     *limiter_of(limiter) = (struct limiter){.rate = rate, .per = (uint64_t)per, .full = full, .level = full};
@@ -117,6 +117,8 @@ static bool affordable(const struct limiter *m, uint64_t n)
 
 int rp_limiter_acquire(rp_self *me, rp_limiter *limiter, uint64_t n, rp_time deadline)
 {
+    if (!limiter)
+        return -EINVAL;
     struct limiter *m = limiter_of(limiter);
     if (!affordable(m, n))
         return -EINVAL;
@@ -127,6 +129,8 @@ int rp_limiter_acquire(rp_self *me, rp_limiter *limiter, uint64_t n, rp_time dea
 
 int rp_limiter_try(const rp_self *me, rp_limiter *limiter, uint64_t n)
 {
+    if (!limiter)
+        return -EINVAL;
     struct limiter *m = limiter_of(limiter);
     if (!affordable(m, n))
         return -EINVAL;

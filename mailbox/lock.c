@@ -102,6 +102,8 @@ static int try_lock(void *object, struct rp__waiter *w)
 
 int rp_lock_acquire(rp_self *me, rp_lock *lock, rp_time deadline)
 {
+    if (!lock)
+        return -EINVAL;
     struct rp__lock *k = rp__lock_of(lock);
     struct want want = {.w.held = true, .me = me};
     if (rp__held_find(me, k))
@@ -114,6 +116,8 @@ int rp_lock_acquire(rp_self *me, rp_lock *lock, rp_time deadline)
 
 int rp_lock_try(rp_self *me, rp_lock *lock)
 {
+    if (!lock)
+        return -EINVAL;
     struct rp__lock *k = rp__lock_of(lock);
     if (rp__forked(me->loop))
         return -EPERM;
@@ -127,6 +131,8 @@ int rp_lock_try(rp_self *me, rp_lock *lock)
 
 int rp_lock_release(rp_self *me, rp_lock *lock)
 {
+    if (!lock)
+        return -EINVAL;
     struct rp__lock *k = rp__lock_of(lock);
     struct rp__held *h = rp__held_find(me, k);
     if (!h)

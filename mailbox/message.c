@@ -179,6 +179,8 @@ rp_msg *rp__msg_blank(struct rp_loop *l, const rp_type *t)
 
 void *rp_msg_fill(rp_msg *m)
 {
+    if (!m)
+        return 0;
     rp__must_live(0, m, "rp_msg_fill");
     struct rp__big *b = rp__flags(m->slot.type) & RP__F_BIG ? rp__big_of(slot_of(m)) : 0;
     assert(!(b && rp__big_shared(b)) && "others read this body too");
@@ -235,15 +237,15 @@ const void *rp_body(const rp_msg *m, const rp_type *t)
 
 const rp_type *rp_type_of(const rp_msg *m)
 {
-    return rp__type(m->slot.type);
+    return m ? rp__type(m->slot.type) : 0;
 }
 
 rp_time rp_deadline_of(const rp_msg *m)
 {
-    return rp__flags(m->slot.type) & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(slot_of(m)) : RP_FOREVER;
+    return m && rp__flags(m->slot.type) & RP__F_DEADLINE ? (rp_time)*rp__deadline_of(slot_of(m)) : RP_FOREVER;
 }
 
 bool rp_wants_reply(const rp_msg *m)
 {
-    return (rp__flags(m->slot.type) & (RP__F_CALL | RP__F_SPENT)) == RP__F_CALL;
+    return m && (rp__flags(m->slot.type) & (RP__F_CALL | RP__F_SPENT)) == RP__F_CALL;
 }

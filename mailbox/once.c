@@ -65,6 +65,8 @@ uint32_t rp__once_holders(void *once, rp__see *see, void *arg)
 
 int rp_once_run(rp_self *me, rp_once *once, rp_task_fn *fn, void *arg, rp_time deadline)
 {
+    if (!once || !fn)
+        return -EINVAL;
     struct once *o = (struct once *)(void *)once;
     struct want want = {.w.held = true, .me = me};
     if (atomic_load_explicit(&o->done, memory_order_acquire))

@@ -18,7 +18,7 @@ const char rp__for_room[] = "room in a queue", rp__for_item[] = "an item", rp__f
 int rp_queue_new(size_t item, uint32_t capacity, const rp_queue_opts *given, rp_queue **ret)
 {
     rp_queue_opts o = given ? *given : (rp_queue_opts){0};
-    if (item == 0 || item > RP_ITEM_MAX || o.order > RP_PRIORITY || (capacity == 0 && o.order != RP_FIFO) ||
+    if (!ret || item == 0 || item > RP_ITEM_MAX || (unsigned)o.order > RP_PRIORITY || (capacity == 0 && o.order != RP_FIFO) ||
         (o.order == RP_PRIORITY) != (o.priority != 0))
         return -EINVAL;
     rp_alloc mem = o.mem ? *o.mem : rp__libc_alloc;
@@ -196,6 +196,8 @@ __attribute__((noinline)) static int put_long(rp_self *me, rp_queue *q, const vo
 
 int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
 {
+    if (__builtin_expect(!q | !item, 0)) /* one branch */
+        return -EINVAL;
     if (rp__checkpoint(me) != 0 || !put_short(q, item))
         return put_long(me, q, item, deadline);
     rp__rest(me);
@@ -204,6 +206,8 @@ int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
 
 int rp_try_put(rp_queue *q, const void *item)
 {
+    if (__builtin_expect(!q | !item, 0)) /* one branch */
+        return -EINVAL;
     if (q->forks != rp__forks)
         return -EPERM;
     if (put_short(q, item))
@@ -284,6 +288,8 @@ __attribute__((noinline)) static int get_long(rp_self *me, rp_queue *q, void *it
 
 int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
 {
+    if (__builtin_expect(!q | !item, 0)) /* one branch */
+        return -EINVAL;
     if (rp__checkpoint(me) != 0 || !get_short(q, item))
         return get_long(me, q, item, deadline);
     rp__rest(me);
@@ -292,6 +298,8 @@ int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
 
 int rp_try_get(rp_queue *q, void *item)
 {
+    if (__builtin_expect(!q | !item, 0)) /* one branch */
+        return -EINVAL;
     if (q->forks != rp__forks)
         return -EPERM;
     if (get_short(q, item))
@@ -314,12 +322,16 @@ static int try_join(void *object, struct rp__waiter *w)
 
 int rp_queue_join(rp_self *me, rp_queue *q, rp_time deadline)
 {
+    if (!q)
+        return -EINVAL;
     struct rp__waiter w = {0};
     return rp__wait_for(me, &q->latch, &q->joiners, &w, try_join, q, rp__for_queue_done, deadline);
 }
 
 void rp_queue_close_put(rp_queue *q)
 {
+    if (!q)
+        return;
     struct rp__woken w = {0};
     rp__latch(&q->latch);
     q->put_closed = true;
@@ -352,6 +364,8 @@ static bool take_left(rp_queue *q, void *item)
 
 void rp_queue_close_get(rp_queue *q)
 {
+    if (!q)
+        return;
     rp__latch(&q->latch);
     q->put_closed = q->get_closed = true;
     q->plain = false;
@@ -369,6 +383,8 @@ void rp_queue_close_get(rp_queue *q)
 
 int rp_queue_fd(rp_queue *q)
 {
+    if (!q)
+        return -EINVAL;
     int fresh = rp__os_flag_open();
     rp__latch(&q->latch);
     if (q->fd < 0 && fresh >= 0) {
@@ -387,6 +403,8 @@ int rp_queue_fd(rp_queue *q)
 
 void rp_queue_read(rp_queue *q, rp_queue_stats *ret)
 {
+    if (!q || !ret)
+        return;
     rp__latch(&q->latch);
     uint32_t returned = 0;
     for (const struct rp__lease *r = q->returned; r; r = r->next)

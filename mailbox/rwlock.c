@@ -156,16 +156,18 @@ static int acquire(rp_self *me, struct rwlock *k, bool write, rp_time deadline)
 
 int rp_rwlock_read(rp_self *me, rp_rwlock *k, rp_time deadline)
 {
-    return acquire(me, rwlock_of(k), false, deadline);
+    return k ? acquire(me, rwlock_of(k), false, deadline) : -EINVAL;
 }
 
 int rp_rwlock_write(rp_self *me, rp_rwlock *k, rp_time deadline)
 {
-    return acquire(me, rwlock_of(k), true, deadline);
+    return k ? acquire(me, rwlock_of(k), true, deadline) : -EINVAL;
 }
 
 int rp_rwlock_release(rp_self *me, rp_rwlock *k)
 {
+    if (!k)
+        return -EINVAL;
     struct rp__held *h = rp__held_find(me, rwlock_of(k));
     if (!h)
         return -EPERM;

@@ -69,7 +69,7 @@ static int try_sem(void *object, struct rp__waiter *w)
 int rp_sem_init(rp_sem *sem, uint32_t n, uint32_t most)
 {
     most = most ? most : UINT32_MAX;
-    if (n > most)
+    if (!sem || n > most)
         return -EINVAL;
     *sem_of(sem) = (struct sem){.n = n, .most = most};
     return 0;
@@ -77,6 +77,8 @@ int rp_sem_init(rp_sem *sem, uint32_t n, uint32_t most)
 
 int rp_sem_acquire(rp_self *me, rp_sem *sem, uint32_t n, rp_time deadline)
 {
+    if (!sem)
+        return -EINVAL;
     struct sem *s = sem_of(sem);
     struct want want = {.w.left = one_left, .n = n};
     if (n == 0 || n > s->most)
@@ -86,6 +88,8 @@ int rp_sem_acquire(rp_self *me, rp_sem *sem, uint32_t n, rp_time deadline)
 
 int rp_sem_try(rp_sem *sem, uint32_t n)
 {
+    if (!sem)
+        return -EINVAL;
     struct sem *s = sem_of(sem);
     struct want want = {.n = n};
     if (n == 0 || n > s->most)
@@ -98,6 +102,8 @@ int rp_sem_try(rp_sem *sem, uint32_t n)
 
 int rp_sem_release(rp_sem *sem, uint32_t n)
 {
+    if (!sem)
+        return -EINVAL;
     struct sem *s = sem_of(sem);
     rp__latch(&s->latch);
     bool fits = n <= s->most - s->n;

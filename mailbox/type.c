@@ -278,6 +278,8 @@ static void put_field(struct out *o, const rp_field *f, const char *at)
 
 int rp_type_print(char *to, size_t size, const rp_type *t, const void *body)
 {
+    if (!t || (!body && t->nfields > 0) || (!to && size > 0))
+        return -EINVAL;
     struct out o = {to, size, 0};
     put(&o, "%s{", t->name);
     for (size_t i = 0; i < t->nfields; i++) {

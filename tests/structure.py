@@ -10,6 +10,7 @@
 6. Files and names of ours that comments and documents name exist.
 7. Every error code of include/ has words of its own, and a row in docs/errors.md.
 8. Every mutant still applies, with one line of context: as much as patch(1) insists on.
+9. Every pointer that a function of include/ takes, but `me`, is NULL in some call of tests/actors/args_test.c.
 """
 import glob
 import re
@@ -163,8 +164,43 @@ def mutants():
         check(out.returncode == 0, f"{path}: {out.stderr.strip()}")
 
 
+ARGS = "tests/actors/args_test.c"
+
+
+def arguments(text, at):
+    """What stands between the bracket at `at` and its partner, cut at the commas that no other bracket holds."""
+    parts, depth, start = [], 0, at + 1
+    for i in range(at, len(text)):
+        if text[i] in "([{":
+            depth += 1
+        elif text[i] in ")]}":
+            depth -= 1
+        if depth == 0 or (depth == 1 and text[i] == ","):
+            parts.append(text[start:i].strip())
+            start = i + 1
+        if depth == 0:
+            return parts
+    return parts
+
+
+def nulls():
+    """Each pointer argument of each public function is tried with NULL."""
+    tried = set()
+    with open(ARGS) as f:
+        text = COMMENT.sub(" ", f.read())
+    for m in re.finditer(r"\brp_\w+(?=\()", text):
+        tried |= {(m.group(), i) for i, a in enumerate(arguments(text, m.end())) if a == "NULL"}
+    for path in files("include/*.h"):
+        with open(path) as f:
+            header = COMMENT.sub(" ", f.read())
+        for m in re.finditer(r"RP_EXPORT[^;(]*?\b(rp_\w+)(?=\()", header):
+            for i, a in enumerate(arguments(header, m.end())):
+                if "*" in a and not re.search(r"\brp_self \*me$", a):
+                    check((m.group(1), i) in tried, f"{path}: {ARGS} has no {m.group(1)} with NULL for `{a}`")
+
+
 RULES = [includes, lengths, world, spdx, suspending]  # of each file
-WHOLE = [names, codes, mutants]  # of the tree
+WHOLE = [names, codes, mutants, nulls]  # of the tree
 
 
 def main():

@@ -91,7 +91,7 @@ typedef struct rp_spawn_opts { /* all zero: the defaults. Copied, with the name 
     bool        monitor;  /* the spawner gets RP_DOWN: no end can be missed between spawn and rp_monitor */
 } rp_spawn_opts;
 
-/* Starts an actor, a child of the caller: it ends when its parent ends. `o` may be NULL.
+/* Starts an actor, a child of the caller: it ends when its parent ends. `o` and `ret` may be NULL.
  * On another loop: suspends until its init has run there. Returns what init returned when that is
  * negative; -EEXIST: the name is taken; -ENOMEM; -ECANCELED: the caller is itself to end. */
 RP_EXPORT RP_NODISCARD int rp_spawn(rp_self *me, const rp_actor *a, const rp_spawn_opts *o, rp_ref *ret);
@@ -125,7 +125,7 @@ RP_EXPORT int rp_fail(rp_self *me, int err, const char *why);
  * A message accepted (0) for a live actor is delivered; for one that has ended it is dead, and
  * counted: who must know monitors, or calls. A full mailbox: see rp_overflow. */
 
-/* Sends a copy of `body`. What the body owns (rp_type.drop) goes with it on success.
+/* Sends a copy of `body`; NULL: only of a type of size 0, here and wherever a body is sent. What the body owns (rp_type.drop) goes with it on success.
  * Suspends while the target's mailbox or the way there is full; only then -ECANCELED: who has been
  * cancelled may still say goodbye. -ENOMEM.
  * -EAGAIN: full, and may not wait. -EHOSTUNREACH: its process is gone. -EINVAL: no such address. */
@@ -246,7 +246,7 @@ RP_EXPORT int rp_timer_stop(rp_self *me, rp_timer t);
 RP_EXPORT RP_NODISCARD int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, const void *body);
 RP_EXPORT int rp_timer_key_stop(rp_self *me, uint64_t key); /* -ESRCH */
 
-/* A copy of `body` at `first` and every `period` after it, measured from `first` and not from when the last one
+/* A copy of `body` at `first` and every `period` after it (`ret` may be NULL), measured from `first` and not from when the last one
  * was taken: it does not drift. Who is late skips those that have passed; at most one waits. Until it is stopped,
  * which rp_timer_stop does. -EINVAL: less than 1 ms, or a type with drop or tokens. */
 RP_EXPORT RP_NODISCARD int rp_timer_every(rp_self *me, rp_time first, rp_time period, const rp_type *t,
@@ -341,7 +341,7 @@ typedef struct rp_system_opts { /* all zero: the defaults. Copied, with all text
     const rp_type *const *types; /* NULL-terminated: what may come from other processes */
 } rp_system_opts;
 
-/* Runs `root` with `arg` as the first actor, on this thread and as many more as needed, until it and
+/* Runs `root` with `arg` as the first actor (`o` may be NULL), on this thread and as many more as needed, until it and
  * so every actor has ended. Returns the root's result; when that is 0, the first failure of an actor
  * that nobody monitored; or -EHOSTUNREACH: another node did not read all that had been told to it within a second of
  * the end (a report says which). -EDEADLK: it is called by code of an actor, whose loop would stand still meanwhile;

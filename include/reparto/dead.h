@@ -32,7 +32,8 @@ typedef struct rp_dead_letter {
     rp_time age;      /* since it was sent; < 0: not known, it was not measured (metrics.h) */
 } rp_dead_letter;
 
-/* Of one loop, the last first: up to n of them; how many there are in `ret`. Suspends while that loop is asked.
+/* Of one loop, the last first: up to n of them; how many there are in `ret`. `ret` may be NULL when n is 0.
+ * Suspends while that loop is asked.
  * -ETIMEDOUT: it does not answer; -EINVAL: there is no such loop; -ECANCELED, -EAGAIN, -ENOMEM. */
 RP_EXPORT RP_NODISCARD int rp_dead_letters(rp_self *me, unsigned loop, rp_time deadline, rp_dead_letter *ret, unsigned n);
 

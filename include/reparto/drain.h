@@ -35,7 +35,7 @@ typedef struct rp_undone { /* who has not finished */
  * close, before: rp_queue_close_put. Suspends. 0: all is done. -ETIMEDOUT: not everything by `deadline`: the
  * first *n of those who have not finished are written to `left`, and *n is how many there are. At least one
  * look is taken, at a `deadline` in the past too. -EDEADLK: somebody waits for the caller, which would wait
- * for it: see rp_blame. -ECANCELED, -EAGAIN, -ENOMEM. `left` may be NULL, and `n` then too. */
+ * for it: see rp_blame. -ECANCELED, -EAGAIN, -ENOMEM. `left` may be NULL, and `n` then too; without `n` there is no `left` (-EINVAL). */
 RP_EXPORT RP_NODISCARD int rp_drain(rp_self *me, rp_time deadline, rp_undone *left, unsigned *n);
 
 /* Has anybody called rp_drain? Who makes work of its own accord stops then. */

@@ -36,7 +36,7 @@ struct uv_loop_s; /* libuv's uv_loop_t */
  * have returned. It may attach another. */
 typedef void rp_ended_fn(void *ud, int result);
 
-/* Starts a system whose loop 0 is the host's; o->loops 0 is 1. `root` and `o` are copied. It begins when the host's loop next runs, and keeps that alive (rp_hold_host) until
+/* Starts a system whose loop 0 is the host's; o->loops 0 is 1. `root` and `o` (may be NULL) are copied. It begins when the host's loop next runs, and keeps that alive (rp_hold_host) until
  * it has ended, which is told by `ended` (may be NULL); `*ret` is valid until then. On error nothing has begun
  * and `ended` is not called. The uv_loop_t is the host's, and may be closed after `ended`. -EINVAL: no actor,
  * or a simulation. -ENOMEM, ... */

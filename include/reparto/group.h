@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-/* Starts a group as a child of the caller; `o` may be NULL. As rp_spawn, and suspends as that; o->arg is not
+/* Starts a group as a child of the caller; `o` and `ret` may be NULL. As rp_spawn, and suspends as that; o->arg is not
  * used. */
 RP_EXPORT RP_NODISCARD int rp_group_start(rp_self *me, const rp_spawn_opts *o, rp_ref *ret);
 
@@ -47,7 +47,7 @@ RP_EXPORT int rp_group_leave(rp_self *me, rp_ref group);
  * (Told to a group all the same, such a message ends there.) */
 RP_EXPORT RP_NODISCARD int rp_publish(rp_self *me, rp_ref group, const rp_type *t, const void *body);
 
-/* How many members there are, and the first n of them in `to`, in no order. Suspends: it takes its turn behind
+/* How many members there are, and the first n of them in `to` (NULL when n is 0), in no order. Suspends: it takes its turn behind
  * what was published before. */
 RP_EXPORT RP_NODISCARD int rp_group_members(rp_self *me, rp_ref group, rp_ref *to, size_t n);
 

@@ -4,6 +4,10 @@
  *
  *   Errors      0 or a count on success, a negative errno value on failure (as libuv on Unix).
  *               `errno` is never read or written: it is wrong after a switch of stacks.
+ *   Arguments   `me` must be valid: it is not looked at. Any other argument that cannot be right is -EINVAL and nothing has
+ *               happened: NULL where something is needed, an enum out of its range. A call that returns no int returns
+ *               NULL, false, 0 or nobody then; one that returns nothing does nothing. Where NULL is allowed the comment
+ *               says so; `arg` and `ud` are only handed on, and `why` may always be NULL.
  *   Suspends    only a call whose first argument is a non-const `rp_self *` and whose comment says so.
  *               Inside `init` and `fini`, and in an actor with RP_NOWAIT, such a call that would have
  *               to wait returns -EAGAIN instead.
@@ -121,13 +125,13 @@ RP_EXPORT const char *rp_why(const rp_self *me);
 /* 0, or -ECANCELED where a suspending call would return it. Does not suspend. */
 RP_EXPORT RP_NODISCARD int rp_check(const rp_self *me);
 
-/* Suspends until the task has ended; 0 and its result in `*result`. Any number of times, from any coroutine of its loop.
+/* Suspends until the task has ended; 0 and its result in `*result`, which may be NULL. Any number of times, from any coroutine of its loop.
  * -EDEADLK: it would not end before the caller: it is the caller, or one that waits for the caller's end, if only through
  * others; at once where it is seen at once, else when the wait has lasted. -ECANCELED, also when the task has ended: after
  * a failure rp_task_result tells what the others returned. */
 RP_EXPORT RP_NODISCARD int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline);
 
-/* What a task has returned, until its scope is closed; in a cancelled scope too. -EAGAIN: it has not ended. Does not
+/* What a task has returned, until its scope is closed; in a cancelled scope too. `result` may be NULL. -EAGAIN: it has not ended. Does not
  * suspend. On the loop of the task. */
 RP_EXPORT RP_NODISCARD int rp_task_result(const rp_task *task, int *result);
 

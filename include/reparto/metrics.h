@@ -47,7 +47,7 @@ typedef struct rp_times { /* of messages of a type; each within an eighth of the
 RP_EXPORT RP_NODISCARD int rp_times_read(const rp_self *me, const rp_type *t, rp_times *wait, rp_times *service);
 
 /* All of it in Prometheus' text format (0.0.4), and the mailboxes of each kind of actor, and the links. Writes at most
- * `size` bytes, the last of them a NUL; returns how many there are without it, as snprintf. Suspends; a loop that does not
+ * `size` bytes, the last of them a NUL; returns how many there are without it, as snprintf: `to` may be NULL when `size` is 0. Suspends; a loop that does not
  * answer within 2 s is left out, and counted in reparto_loops_held. -ENOMEM, -ECANCELED, -EAGAIN in who may not
  * wait. */
 RP_EXPORT RP_NODISCARD int rp_metrics_text(rp_self *me, char *to, size_t size);

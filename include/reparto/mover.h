@@ -31,7 +31,7 @@ typedef struct rp_mover { /* all zero: the defaults. Copied */
     void *arg;
 } rp_mover;
 
-/* Starts a mover, a child of the caller, which works until it is stopped. `m` and `o` may be NULL. One is enough for a
+/* Starts a mover, a child of the caller, which works until it is stopped. `m`, `o` and `ret` may be NULL. One is enough for a
  * system; two would each see half. Suspends as rp_spawn, and returns what that does. */
 RP_EXPORT RP_NODISCARD int rp_mover_start(rp_self *me, const rp_mover *m, const rp_spawn_opts *o, rp_ref *ret);
 

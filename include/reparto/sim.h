@@ -30,7 +30,7 @@ typedef struct rp_sim rp_sim;
 RP_EXPORT rp_sim *rp_sim_new(uint64_t seed); /* NULL: out of memory */
 RP_EXPORT void rp_sim_free(rp_sim *s);       /* NULL too; nodes that still run are crashed */
 
-/* Adds a node. It begins with the next rp_sim_run. 0, -ENOMEM, or what rp_run would return at once. */
+/* Adds a node; `o` may be NULL. It begins with the next rp_sim_run. 0, -ENOMEM, or what rp_run would return at once. */
 RP_EXPORT RP_NODISCARD int rp_sim_add(rp_sim *s, const rp_actor *root, void *arg, const rp_system_opts *o, unsigned *node);
 
 /* Goes on for so much virtual time, or until every node has ended (0). -ETIMEDOUT: the time has passed, or it is the end

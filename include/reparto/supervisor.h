@@ -92,7 +92,7 @@ struct rp_supervisor { /* all zero: no children, one for one, at most 3 restarts
 };
 
 /* Starts a supervisor as a child of the caller, and its children in the order of the table, each when the
- * init of the one before has returned. `o` (may be NULL) is for the supervisor itself. Suspends until all
+ * init of the one before has returned. `o` (may be NULL, as `ret`) is for the supervisor itself. Suspends until all
  * have begun. When one cannot, those before it have been stopped and its error is returned.
  *
  * A supervisor that ends, because it is stopped, its parent ends, or it gives up, stops its children in
@@ -104,7 +104,7 @@ RP_EXPORT RP_NODISCARD int rp_supervise(rp_self *me, const rp_supervisor *s, con
 /* The address of the i-th child of the table. Suspends. -ENOENT: it has ended for good. */
 RP_EXPORT RP_NODISCARD int rp_supervise_child(rp_self *me, rp_ref supervisor, size_t i, rp_ref *ret);
 
-/* Adds a child behind the others, and starts it. Suspends. What its start returns when that fails;
+/* Adds a child behind the others, and starts it. `ret` may be NULL. Suspends. What its start returns when that fails;
  * -ECANCELED: the supervisor is about to end. */
 RP_EXPORT RP_NODISCARD int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c, rp_ref *ret);
 
