@@ -24,6 +24,8 @@
 #include "reparto/loop.h"
 
 #ifdef __cplusplus
+template <class T> struct rp__points { enum { yes = 0 }; }; /* is T a pointer: for RP_FIELD */
+template <class T> struct rp__points<T *> { enum { yes = 1 }; };
 extern "C" {
 #endif
 
@@ -103,8 +105,17 @@ typedef struct rp_type {
     unsigned flags;
 } rp_type;
 
+/* RP_CHARS or RP_RAW of a pointer does not compile: what it points to would not travel. Text outside the struct is RP_TEXT. */
 #define RP_FIELD(T, member, kind) \
-    { #member, kind, (uint32_t)offsetof(T, member), (uint32_t)sizeof(((T *)0)->member) }
+    { #member, kind, (uint32_t)offsetof(T, member), \
+      (uint32_t)(sizeof(((T *)0)->member) + 0 * sizeof(char[RP__IS_ARRAY(kind) && RP__POINTS(((T *)0)->member) ? -1 : 1])) }
+#define RP__IS_ARRAY(kind) ((kind) == RP_CHARS || (kind) == RP_RAW)
+#ifdef __cplusplus
+#define RP__POINTS(x) rp__points<decltype(x)>::yes
+#else
+#define RP__POINTS(x) __extension__ _Generic(&(x), char **: 1, const char **: 1, unsigned char **: 1, const unsigned char **: 1, \
+                                             void **: 1, const void **: 1, default: 0)
+#endif
 #define RP_TYPE(name, T, fields) { name, sizeof(T), fields, sizeof(fields) / sizeof *(fields), NULL, RP_DEFAULT, 0, 0 }
 
 /* Is the description sound? 0, or -EINVAL: a field beyond the struct, overlapping or of the wrong size

@@ -76,6 +76,11 @@ def run(cmd, **kw):
     return p.returncode, p.stdout
 
 
+def refused(cmd):
+    rc, out = run(cmd)
+    return rc == 0, "it compiles" if rc == 0 else out
+
+
 class Checks:
     def __init__(self, build, asan, work):
         self.build, self.asan, self.work, self.jobs = build, asan, Path(work), []
@@ -120,6 +125,15 @@ class Checks:
                 self.add(f"cxx.cpp {cc} {std}", run, [cc, f"-std={std}", *WARN, "-O2", *INCLUDE, "-c", str(TOP / "tests/blocks/cxx.cpp"), "-o", "/dev/null"])
             self.add(f"cxx.cpp runs, {cc}", self.build_and_run, "cxx", [cc, "-O2"], TOP / "tests/blocks/cxx.cpp", self.build, [], "42", {})
 
+    def mistakes(self):
+        """What must not compile, beside what must."""
+        for kind, member in (("RP_CHARS", "char *text"), ("RP_RAW", "const void *text"), (None, "char text[8]")):
+            body = f"struct s {{ {member}; }};\nextern const rp_field f[];\nconst rp_field f[] = {{RP_FIELD(struct s, text, {kind or 'RP_CHARS'})}};\n"
+            for cc, end in (("gcc", "c"), ("clang", "c"), ("g++", "cpp"), ("clang++", "cpp")):
+                source = self.work / f"{kind}_over_a_pointer.{end}"
+                source.write_text(HEAD + body)
+                self.add(f"{kind or 'RP_CHARS'} of {member}, {cc}", refused if kind else run, [cc, *WARN, *INCLUDE, "-fsyntax-only", str(source)])
+
     def documents(self):
         for doc in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
             for line, text, around in blocks(doc):
@@ -144,6 +158,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         c = Checks(build, asan, work)
         c.headers()
+        c.mistakes()
         c.documents()
         c.examples()
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
