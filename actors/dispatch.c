@@ -202,7 +202,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
     struct rp__actor *a = me->actor;
     for (;;) {
         unsigned n = rp__slots(s->type);
-        if (rc != 0)
+        if (rc < 0)
             rc = rp__judge(me, a, s, rc);
         me->excused = 0;
         done_with(l, s, false);
@@ -235,14 +235,6 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
     rp__retire(me);
 }
 
-__attribute__((noinline)) static void ended_by(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, int rc)
-{
-    rc = rp__judge(me, a, s, rc);
-    done_with(l, s, false);
-    if (rc != 0)
-        rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
-}
-
 /* For an idle handler, on the scheduler's stack. */
 static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s)
 {
@@ -252,10 +244,11 @@ static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor
     int rc = handle(me, a, s);
     if (__builtin_expect(l->sched != me, 0))
         finish_turn(me, s, rc);
+    if (__builtin_expect(rc < 0, 0))
+        rc = rp__judge(me, a, s, rc);
+    done_with(l, s, false);
     if (__builtin_expect(rc != 0, 0))
-        ended_by(l, me, a, s, rc);
-    else
-        done_with(l, s, false);
+        rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
 }
 
 /* A handler may wait, and the ring's slot will be written again: it gets a copy. */

@@ -220,6 +220,7 @@ static inline void rp__msg_shell_free(struct rp_loop *l, struct rp__slot *s)
 {
     size_t size = (size_t)rp__slots(s->type) * RP__SLOT;
     s->from = s->type; /* for who looks what it was */
+    __asm__ volatile("" : : : "memory"); /* two plain stores: gcc would put both words into a vector first */
     s->type = rp__word(&rp__gone_type, RP__F_SYSTEM | RP__F_TAKEN);
     rp__pool_free(&l->pool, s, size);
 }

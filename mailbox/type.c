@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIZE_MAX_TYPE = 65536, NAME_MAX_TYPE = 63, FIELDS_MAX = 255 };
+enum { NAME_MAX_TYPE = 63, FIELDS_MAX = 255 };
 
 static bool carries_tokens(const rp_type *t)
 {
@@ -149,7 +149,7 @@ bool rp__type_sound(const rp_type *t, char *why, size_t size)
         snprintf(why, size, "the rp_type at %p has no name, or one of more than 63 bytes", (const void *)t);
         return false;
     }
-    const char *fault = t->size > SIZE_MAX_TYPE                ? "is larger than 64 KiB"
+    const char *fault = t->size > RP__TYPE_MOST                ? "is larger than 64 KiB"
                         : t->nfields > FIELDS_MAX              ? "has more than 255 fields"
                         : t->nfields && !t->fields             ? "has a number of fields and no fields"
                         : t->key > t->nfields                  ? "has a key that is none of its fields"

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-enum { RP__TYPE_CACHE = 64, RP__TYPE_LOOSE = 16 };
+enum { RP__TYPE_CACHE = 64, RP__TYPE_LOOSE = 16, RP__TYPE_MOST = 65536 /* bytes of a body */ };
 
 struct rp__shape {
     const rp_type *type; /* as the sender describes it */
