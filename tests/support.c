@@ -38,7 +38,7 @@ static void *mem_alloc(void *ud, size_t size)
 {
     struct test_mem *m = ud;
     int64_t call = atomic_fetch_add(&m->calls, 1) + 1;
-    if (m->fail_at && (call == m->fail_at || (m->from_then_on && call > m->fail_at)))
+    if (m->fail_at && size >= m->least && (call == m->fail_at || (m->from_then_on && call > m->fail_at)))
         return 0;
     void *p = malloc(size);
     if (p)

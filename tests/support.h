@@ -48,6 +48,7 @@ struct test_mem {
     _Atomic int64_t blocks, calls;
     int64_t fail_at; /* 0: none */
     bool from_then_on;
+    size_t least; /* bytes: less than that is had all the same */
 };
 void test_mem_init(struct test_mem *m);
 

@@ -4,15 +4,13 @@
  */
 #include "tests/support.h"
 
+#include "loop/loop.h"
+
 #include <errno.h>
 
-enum { FAIL = 1000, BURN_MANY = 100000, MANY = 1000 /* as many as may be sent without waiting */ };
+enum { FAIL = 1000, BLOCKS_MOST = 10000, WAITS_IN = sizeof(struct rp__spill) + sizeof(struct rp__slot) };
 
-struct wide { /* 15 slots: some of them fill blocks of the queue that are there already */
-    char bytes[900];
-};
-static const rp_type wide_type = {.name = "t.wide", .size = sizeof(struct wide)};
-static const rp_type two_slots = {.name = "t.two_slots", .size = 60};
+static const rp_type short_type = {.name = "t.short", .size = sizeof(uint64_t)}; /* one slot */
 
 static int obey(rp_self *me, void *state, const rp_msg *m)
 {
@@ -24,11 +22,7 @@ static const rp_actor listener = {.name = "listener", .handle = obey};
 
 struct scarce {
     struct test_mem mem;
-    uint64_t burnt;  /* messages made, and kept, before: the pool is about to need memory */
-    uint64_t before; /* messages in the queue already */
-    uint64_t needs;  /* memory, the one after so many; 0: not known */
-    bool hit;
-    int how;         /* as of say_fail; -1: finds how many need memory; -2: how many are to be burnt */
+    int how; /* as of say_fail */
 };
 
 /* Three ways of saying something: the short one, with a body outside the slots, and by a message that moves. */
@@ -45,78 +39,51 @@ static int say_fail(rp_self *me, rp_ref to, int how)
     return rp_send(me, to, &m);
 }
 
-/* Makes `n` messages, at most as many as can be had without asking for memory; how many. */
-static uint64_t burn(rp_self *me, struct scarce *s, rp_msg **made, uint64_t n)
+/* Takes all blocks of the size that the loop's queue grows by, and fills the queue to its last slot. How many it took. */
+static unsigned use_up(rp_self *me, struct scarce *s, rp_ref sink, void **block)
 {
-    uint64_t i = 0;
-    for (int64_t calls = s->mem.calls; i < n && s->mem.calls == calls; i++)
-        check((made[i] = rp_msg_new(me, &wide_type)) != 0);
-    return i;
+    unsigned n = 0;
+    int rc;
+    s->mem.fail_at = s->mem.calls + 1;
+    while ((block[n] = rp__pool_get(&me->loop->pool, sizeof(struct rp__chunk))) != NULL)
+        check(++n < BLOCKS_MOST);
+    while ((rc = rp_try_tell(me, sink, &short_type, &(uint64_t){0})) == 0)
+        continue;
+    check_eq(rc, -ENOMEM);
+    return n;
 }
-
-static void fill(rp_self *me, struct scarce *s, rp_ref sink)
-{
-    for (uint64_t i = 0; i < s->before && !s->needs; i++) {
-        int64_t calls = s->mem.calls;
-        bool wide = i < 24; /* then by single slots, up to the very end of a block */
-        check_eq(wide ? rp_try_tell(me, sink, &wide_type, &(struct wide){{0}})
-                      : rp_try_tell(me, sink, NUM, &(struct num){0, {0, 0}}), 0);
-        if (s->how == -1 && i > 0 && s->mem.calls != calls)
-            s->needs = i;
-    }
-}
-
-static int say_first(rp_self *me, struct scarce *s, rp_ref sink, rp_ref who);
 
 static int listen_first(rp_self *me, void *arg)
 {
-    static rp_msg *made[BURN_MANY];
+    static void *block[BLOCKS_MOST];
     struct scarce *s = arg;
+    struct rp_down d;
     rp_ref sink, who;
     check_eq(rp_spawn(me, &listener, NULL, &sink), 0);
     check_eq(rp_spawn(me, &listener, NULL, &who), 0);
-    check_eq(rp_monitor(me, sink), 0); /* so that the next one needs no memory of its own */
-    check_eq(rp_yield(me), 0);
-    rp_msg_drop(me, rp_msg_new(me, NUM)); /* a type takes memory when it is first met */
-    rp_msg_drop(me, rp_msg_new(me, &wide_type));
-    rp_msg_drop(me, rp_msg_new(me, &two_slots)); /* and what waits for memory has a block to do so in */
-    uint64_t n = burn(me, s, made, s->how == -2 ? BURN_MANY : s->burnt - 1);
-    if (s->how == -2)
-        s->burnt = n;
-    int rc = s->how == -2 ? 0 : say_first(me, s, sink, who);
-    while (n > 0)
-        rp_msg_drop(me, made[--n]);
-    return rc;
-}
-
-static int say_first(rp_self *me, struct scarce *s, rp_ref sink, rp_ref who)
-{
-    struct rp_down d;
-    fill(me, s, sink);
-    if (s->how < 0)
-        return 0;
-    s->mem.fail_at = s->mem.calls + 1;
-    int rc = rp_monitor(me, who);
-    s->hit = rc == 0 && s->mem.calls >= s->mem.fail_at;
+    rp_msg_drop(me, rp_msg_new(me, &short_type)); /* a type takes memory when it is first met */
+    void *waits_in = rp__pool_get(&me->loop->pool, WAITS_IN);
+    unsigned n = use_up(me, s, sink, block);
+    int64_t calls = s->mem.calls;
+    rp__pool_free(&me->loop->pool, waits_in, WAITS_IN);
+    check_eq(rp_monitor(me, who), 0);
+    check(s->mem.calls > calls, "memory was not out");
     s->mem.fail_at = 0;
-    if (rc != 0)
-        return 0;
     check_eq(say_fail(me, who, s->how), 0);
     check_eq(recv_down(me, &d), 0);
     check(d.reason == -EIO, "what was said after rp_monitor came before it: %d", d.reason);
+    while (n > 0)
+        rp__pool_free(&me->loop->pool, block[--n], sizeof(struct rp__chunk));
     return 0;
 }
 
 TEST(order, what_waits_for_memory_is_not_overtaken)
 {
-    uint64_t burnt = 0, needs = MANY;
-    for (int how = -2; how < 3; how++) {
-        struct scarce s = {.burnt = burnt, .before = needs, .how = how};
+    for (int how = 0; how < 3; how++) {
+        struct scarce s = {.how = how};
         test_mem_init(&s.mem);
         s.mem.from_then_on = true;
+        s.mem.least = sizeof(struct rp__chunk); /* where there are no slabs, only what the queue grows by */
         check_eq(run_with(listen_first, &s, &(rp_system_opts){.loops = 1, .sim_seed = 3, .mem = &s.mem.alloc}), 0);
-        burnt = s.burnt;
-        needs = how == -1 ? s.needs : needs;
-        check(needs > 0 && burnt < BURN_MANY && (how < 0 || s.hit), "memory was not out: how %d, after %d messages", how, (int)needs);
     }
 }
