@@ -15,6 +15,7 @@
 #include "cluster/url.h"
 
 #include "actors/cause.h"
+#include "loop/rest.h"
 #include "loop/scope.h"
 #include "loop/trace.h"
 
@@ -381,7 +382,7 @@ int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
         return rp__cause_is(me, -EINVAL, "rp_connect has no rp_node to write to: it is NULL");
     int rc = rp__url_check(url, false, c->carrier == &rp__carrier_sim, &why);
     if (rc != 0)
-        return rp__cause_is(me, rc, "\"%s\": %s", url ? url : "", why);
+        return rp__rested(me, rp__cause_is(me, rc, "\"%s\": %s", url ? url : "", why));
     rc = rp__may_park(me, deadline);
     if (rc != 0)
         return rc;

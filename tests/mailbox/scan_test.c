@@ -50,7 +50,7 @@ static int scan(const char *text, const rp_type *t, void *body, char *room)
     size_t n = strlen(text);
     char *copy = strdup(text);
     check(copy != 0);
-    int rc = rp_type_scan(copy, t, body, room, n);
+    int rc = rp_type_scan(copy, t, body, room, room ? n : 0);
     free(copy);
     return rc;
 }
