@@ -212,9 +212,9 @@ static int scan_field(struct in *in, const rp_type *t, char *body)
 
 int rp_type_scan(const char *text, const rp_type *t, void *body, void *room, size_t size)
 {
-    if (!text || !body || (!room && size > 0))
+    if (!text || !body)
         return -EINVAL;
-    struct in in = {.at = text, .room = room, .left = size};
+    struct in in = {.at = text, .room = room, .left = room ? size : 0};
     if (rp_type_check(t) != 0 || !eat_word(&in, t->name) || !eat(&in, '{'))
         return -EINVAL;
     memset(body, 0, t->size);

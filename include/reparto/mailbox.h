@@ -126,8 +126,8 @@ RP_EXPORT RP_NODISCARD int rp_type_check(const rp_type *t);
  * `to` may be NULL when `size` is 0. */
 RP_EXPORT int rp_type_print(char *to, size_t size, const rp_type *t, const void *body);
 
-/* Reads that back into `body`, t->size bytes: zero, but for the fields that are named, in any order. `room` may be NULL
- * when `size` is 0. What is in RP_TEXT
+/* Reads that back into `body`, t->size bytes: zero, but for the fields that are named, in any order. `room` may be NULL:
+ * then it has no bytes. What is in RP_TEXT
  * fields is written into `room`, the caller's, `size` bytes of it, and pointed to: as many as the text has are always
  * enough. -EINVAL: not such text, another type's, a field that is unknown or there twice. -ERANGE: a number that is
  * too large for its field. -EMSGSIZE: text that is too long for its RP_CHARS, with the NUL. -ENOBUFS: `room` is too

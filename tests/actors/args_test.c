@@ -95,6 +95,7 @@ static int messages(rp_self *me, void *arg)
     (void)arg;
     char text[80];
     struct num n;
+    struct text t;
     rp_msg *m;
     REFUSED(rp_type_check(NULL));
     REFUSED(rp_type_print(NULL, sizeof text, NUM, &one));
@@ -104,7 +105,7 @@ static int messages(rp_self *me, void *arg)
     REFUSED(rp_type_scan(NULL, NUM, &n, NULL, 0));
     REFUSED(rp_type_scan(text, NULL, &n, NULL, 0));
     REFUSED(rp_type_scan(text, NUM, NULL, NULL, 0));
-    REFUSED(rp_type_scan(text, NUM, &n, NULL, 1));
+    check_eq(rp_type_scan("test.text{text=\"a\"}", TEXT, &t, NULL, 9), -ENOBUFS);
     check_eq(rp_type_scan(text, NUM, &n, NULL, 0), 0);
     check(rp_msg_new(me, NULL) == NULL);
     check(rp_msg_fill(NULL) == NULL);
