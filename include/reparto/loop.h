@@ -11,13 +11,13 @@
  *   Suspends    only a call whose first argument is a non-const `rp_self *` and whose comment says so.
  *               Inside `init` and `fini`, and in an actor with RP_NOWAIT, such a call that would have
  *               to wait returns -EAGAIN instead.
- *   Deadlines   absolute, ns on the system's clock; RP_FOREVER means "as long as my scopes allow".
+ *   Deadlines   absolute, ns on the system's clock: rp_in_ms(me, 500), never a mere 500; RP_FOREVER means "as long as my scopes allow".
  *               The effective deadline is the earliest of the argument and of every enclosing scope.
  *   Cancelled   -ECANCELED, and it means that the operation did not happen. It is a state, not an
  *               event (trio, libdill): every later suspending call in that scope fails too.
  *   fork        a child of fork() has no part in its parent's systems: every call that would change
- *               something is -EPERM there. It may start a system of its own. It ends by exec or _exit: exit() would
- *               run handlers and destructors that count on threads which it does not have.
+ *               something is -EPERM there. It may start a system of its own. It ends by exec, _exit or exit(), which
+ *               runs the program's exit handlers: those must not count on threads that the child does not have.
  *   Rests       such a call may let others run although it need not wait, when the turn of its loop is over: a loop
  *               around it starves nobody, and can be stopped.
  *   Threads     an `rp_self` belongs to the loop it runs on; hand it to no other thread. The same is true of a scope and
