@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { RP__AT_NULL = 4096 }; /* no smaller address is mapped */
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;
 static struct sigaction before_segv, before_bus;
@@ -38,16 +40,30 @@ static size_t append_number(char *to, size_t at, size_t size, size_t n)
 }
 
 /* Async-signal-safe: no stdio, no allocation. */
-static void report(const rp_self *self)
+static void report(const rp_self *self, const char *did, size_t bytes, const char *advice)
 {
-    char text[256];
+    char text[512];
     size_t n = append(text, 0, sizeof text - 1, "reparto: actor ");
     n = append(text, n, sizeof text - 1, self->loop->sys->floor->name(self));
-    n = append(text, n, sizeof text - 1, " overflowed its ");
-    n = append_number(text, n, sizeof text - 1, rp__stack_size(self->class));
-    n = append(text, n, sizeof text - 1, "-byte stack\n");
+    n = append(text, n, sizeof text - 1, did);
+    n = bytes ? append_number(text, n, sizeof text - 1, bytes) : n;
+    n = append(text, n, sizeof text - 1, advice);
     if (write(STDERR_FILENO, text, n) < 0)
         return; /* nowhere to say it */
+}
+
+/* By kill or raise: si_addr is none, and no instruction faults again. */
+static bool was_sent(const siginfo_t *info)
+{
+    return info->si_code <= 0;
+}
+
+/* Whose code runs on this thread, if the fault is at NULL, or at a member of a struct at NULL: its own mistake, or a NULL
+ * that it has passed to a call of ours. */
+static const rp_self *at_null(const siginfo_t *info)
+{
+    const rp_self *self = here ? here->l->running : 0;
+    return !was_sent(info) && (uintptr_t)info->si_addr < RP__AT_NULL && self && self->low ? self : 0;
 }
 
 static const rp_self *whose(const char *at)
@@ -65,7 +81,13 @@ static void pass_on(int signo, siginfo_t *info, void *context)
     const struct sigaction *before = signo == SIGSEGV ? &before_segv : &before_bus;
     bool nobodys = before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN;
     if (nobodys || passing == info) {
+        const rp_self *self = nobodys ? at_null(info) : 0;
+        if (self)
+            report(self, " used a NULL pointer, or passed one to a call that takes none", 0,
+                   ": look first at what may be NULL, as rp_body of a message of another type; a debugger shows the line\n");
         signal(signo, SIG_DFL);
+        if (was_sent(info))
+            raise(signo);
         return;
     }
     passing = info;
@@ -83,7 +105,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
         pass_on(signo, info, context);
         return;
     }
-    report(self);
+    report(self, " overflowed its ", rp__stack_size(self->class), RP__STACK_ADVICE "\n");
     signal(signo, SIG_DFL); /* the instruction faults again, and the core shows it */
 }
 

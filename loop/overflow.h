@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * overflow.h - a coroutine that runs into its stack's guard is named before the process dies.
+ * overflow.h - a coroutine that runs into its stack's guard, or uses a NULL pointer, is named before the process dies.
  *
  * The one piece of global state: signal handlers belong to the process. The first system installs a
  * SIGSEGV and SIGBUS handler, the last removes it; faults that are not a guard's go to whatever
- * handler was there before. A system in a host leaves the host's own handlers alone: there it installs ours only
+ * handler was there before; where there was none, and the address is NULL or little more, the actor is named first. A system in a host leaves the host's own handlers alone: there it installs ours only
  * where there is none. Each loop's thread gets an alternate signal stack (handler.h), since the one that
  * faulted is full.
  */

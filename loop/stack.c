@@ -181,7 +181,7 @@ rp_self *rp__stack_get(struct rp_loop *l, unsigned class)
 
 static void overflowed(struct rp_loop *l, const rp_self *self)
 {
-    fprintf(stderr, "reparto: actor %s overflowed its %zu-byte stack\n", l->sys->floor->name(self),
+    fprintf(stderr, "reparto: actor %s overflowed its %zu" RP__STACK_ADVICE "\n", l->sys->floor->name(self),
             rp__stack_size(self->class));
     abort();
 }

@@ -48,6 +48,11 @@ void rp__stacks_fini(struct rp__stacks *s);
 unsigned rp__stack_class(size_t size); /* the smallest that has `size` bytes, at most RP__STACK_MAX; 0 is the usual one */
 size_t   rp__stack_size(unsigned class); /* usable bytes */
 
+/* What is said after its bytes when a stack has overflowed. */
+#define RP__STACK_ADVICE                                                                                           \
+    "-byte stack: put large arrays elsewhere, or ask for more (rp_spawn_opts.stack; for the root rp_system_opts.stack; " \
+    "for init and fini that of whoever starts or ends it)"
+
 /* A coroutine that has not begun: its fields other than cx, stack and fiber are zero. NULL: no memory. */
 rp_self *rp__stack_get(struct rp_loop *l, unsigned class);
 

@@ -11,7 +11,7 @@
  * either kind and beside rp_run.
  *
  *   Signals     Where the host has no handler for SIGSEGV and SIGBUS, a system installs one until it has ended: it names
- *               the actor whose stack has overflowed, and leaves the signal to do what it did. The host's thread gets
+ *               the actor whose stack has overflowed, or that used a NULL pointer, and leaves the signal to do what it did. The host's thread gets
  *               a stack for signals, if it has none. A handler of the host's is never replaced: it may be installed
  *               before the system, or after it. Then an overflow is a fault like any other. The other
  *               handler is that of stall.h, where there is a watchdog or a socket.

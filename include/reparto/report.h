@@ -13,6 +13,9 @@
  * A mistake after which going on would break memory (a scope that was left open, a message that was dropped twice, `me`
  * on another thread) is told on standard error and to the hook, and then the process ends by abort().
  *
+ * Where the program has no handler for SIGSEGV a NULL pointer that an actor used, or passed to a call that takes none, is told with
+ * the actor's name, and so is a stack that overflowed; then the signal ends the process as it would without.
+ *
  * RP_DEBUG=1 in the environment: when every loop sleeps and nothing inside the program can wake one, that is reported once,
  * with who waits for what. Not in a host or a simulation.
  */

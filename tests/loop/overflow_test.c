@@ -96,6 +96,55 @@ static void fault(void)
     *nothing = 1;
 }
 
+/* ---- NULL ------------------------------------------------------------------------------------------ */
+
+struct number {
+    char before[100];
+    int n;
+};
+
+static int uses_null(rp_self *me, void *arg)
+{
+    struct number *volatile none = NULL;
+    (void)me, (void)arg;
+    return none->n;
+}
+static const rp_actor careless = {.name = "careless", .run = uses_null};
+
+static int passes_null(rp_self *me, void *arg)
+{
+    rp_msg *volatile none = NULL;
+    (void)me, (void)arg;
+    return rp_type_of(none) == 0;
+}
+static const rp_actor passing_null = {.name = "passer", .run = passes_null};
+
+static int is_killed(rp_self *me, void *arg)
+{
+    (void)me, (void)arg;
+    return raise(SIGSEGV);
+}
+static const rp_actor victim = {.name = "victim", .run = is_killed};
+
+static void run_careless(void) { (void)!rp_run(&careless, NULL, NULL); }
+static void run_passing(void) { (void)!rp_run(&passing_null, NULL, NULL); }
+static void run_victim(void) { (void)!rp_run(&victim, NULL, NULL); }
+
+TEST(overflow, null_is_told_with_the_actors_name)
+{
+    static const struct { void (*fn)(void); const char *want; } of[] = {
+        {run_careless, "reparto: actor careless used a NULL pointer"},
+        {run_passing, "reparto: actor passer used a NULL pointer"},
+        {run_victim, ""}, /* a signal that was sent says nothing of an address */
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char said[4096];
+        int status = child(of[i].fn, said, sizeof said);
+        check(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %x, it said: %s", status, said);
+        check(of[i].want[0] ? strstr(said, of[i].want) != 0 : said[0] == 0, "it said: %s", said);
+    }
+}
+
 /* ---- in a host ------------------------------------------------------------------------------------- */
 
 static void attached(void)
