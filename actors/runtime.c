@@ -118,6 +118,10 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
 {
     if (!root || (root->run != 0) == (root->handle != 0))
         return refuse_root(root, o);
+    if (o->mem && (!o->mem->alloc || !o->mem->free)) {
+        rp__report_opts(o, -EINVAL, ".mem", "lacks .alloc or .free: give both, or leave .mem NULL for malloc");
+        return -EINVAL;
+    }
     if (o->stack > RP__STACK_MAX) {
         rp__report_opts(o, -EINVAL, ".stack", "is %zu: at most %d (64 MiB)", o->stack, RP__STACK_MAX);
         return -EINVAL;

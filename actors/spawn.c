@@ -436,10 +436,23 @@ static const char *what_is_wrong(const rp_actor *a, const rp_spawn_opts *o)
                                                : "only an actor spawns";
 }
 
+static int no_such_loop(rp_self *me, unsigned on)
+{
+    if (on < RP_LOOP(0))
+        return rp__cause_is(me, -EINVAL, "rp_spawn_opts.on is %u, which is no place: RP_LOOP(%u) is a loop", on, on);
+    return rp__cause_is(me, -EINVAL, "rp_spawn_opts.on is RP_LOOP(%u): the last of this system's loops is %u", on - RP_LOOP(0),
+                        me->loop->sys->nloops - 1);
+}
+
 /* Its init may have said so too, of something else; the name's owner is named if there is one. */
-static int name_taken(rp_self *me, const char *name)
+static int name_refused(rp_self *me, const char *name, int rc)
 {
     rp_ref r;
+    size_t n = strlen(name);
+    if (rc == -EINVAL && (n == 0 || n > RP__NAME_MAX))
+        return rp__cause_is(me, rc, "a name has 1 to %d bytes, and rp_spawn_opts.name has %zu", RP__NAME_MAX, n);
+    if (rc != -EEXIST)
+        return rc;
     if (rp__name_find(rp__runtime(me->loop), name, &r, 0) != 0)
         return -EEXIST;
     return rp__cause_is(me, -EEXIST, "the name \"%s\" is taken by %u.%u.%u", name, rp__loop_of(r.local), rp__slot_of(r.local),
@@ -464,13 +477,13 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
     if (rc == 0)
         rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
     if (rc != 0)
-        return rp__rested(me, rc);
+        return rp__rested(me, rc) == -EINVAL ? no_such_loop(me, o->on) : rc;
     struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr, .mail = mail, .site = site};
     rc = loop == l->index ? spawn_here(me, &b) : spawn_there(me, &b, loop);
     if (rc == 0 && ret)
         *ret = rp__ref(l, b.addr);
     rp__rest(me);
-    return __builtin_expect(rc == -EEXIST && o->name, 0) ? name_taken(me, o->name) : rc;
+    return __builtin_expect(rc != 0 && o->name, 0) ? name_refused(me, o->name, rc) : rc;
 }
 
 /* Inlined into another it would say who called that one. */

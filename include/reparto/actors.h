@@ -74,7 +74,7 @@ RP_EXPORT int rp_load(const rp_self *me, unsigned loop);
 
 typedef struct rp_spawn_opts { /* all zero: the defaults. Copied, with the name */
     void       *arg;      /* to init, or to run when there is no init: the pointer */
-    const char *name;     /* registers it in this process */
+    const char *name;     /* registers it in this process; 1 to 255 bytes. NULL: no name */
     unsigned    on;
     uint32_t    mailbox;  /* messages that may wait for it; 0: 1024. Where it is less, at most 64 more are on their way from each loop */
     size_t      mailbox_bytes; /* and their bytes; 0: 1 MiB */

@@ -469,7 +469,7 @@ static int asks_why(rp_self *me, void *arg)
 {
     rp_ref r, other;
     rp_msg *m;
-    char part[64];
+    char part[100];
     (void)arg;
     check_eq(rp_spawn(me, &deaf, &(rp_spawn_opts){.name = "one"}, &r), 0);
     int rc = rp_call(me, r, NUM, &(struct num){1}, &m, RP_FOREVER);
@@ -487,7 +487,25 @@ static int asks_why(rp_self *me, void *arg)
     check_str(rp_cause(me, -ETIMEDOUT), rp_strerror(-ETIMEDOUT));
     rc = rp_spawn(me, &(rp_actor){.name = "neither"}, NULL, &other);
     check_str(rp_cause(me, rc), "an rp_actor has exactly one of .run and .handle");
+    rc = rp_spawn(me, &deaf, &(rp_spawn_opts){.on = RP_LOOP(9)}, &other);
+    snprintf(part, sizeof part, "rp_spawn_opts.on is RP_LOOP(9): the last of this system's loops is %u", rp_loop_count(me) - 1);
+    check(rc == -EINVAL && strcmp(rp_cause(me, rc), part) == 0, "%d: %s", rc, rp_cause(me, rc));
+    rc = rp_spawn(me, &deaf, &(rp_spawn_opts){.on = 5}, &other);
+    check_str(rp_cause(me, rc), "rp_spawn_opts.on is 5, which is no place: RP_LOOP(5) is a loop");
+    rc = rp_spawn(me, &deaf, &(rp_spawn_opts){.name = ""}, &other);
+    check_str(rp_cause(me, rc), "a name has 1 to 255 bytes, and rp_spawn_opts.name has 0");
+    check_eq(rp_whereis(me, NULL, &other), -EINVAL);
     return 0;
+}
+
+TEST(report, an_allocator_is_whole)
+{
+    struct reports got;
+    reports_init(&got);
+    rp_alloc none = {0};
+    rp_system_opts o = {.loops = 1, .mem = &none, .on_report = reported, .report_ud = &got};
+    check_eq(run_with(asks_why, 0, &o), -EINVAL);
+    check(got.n == 1 && strstr(got.text[0], ".mem lacks .alloc or .free"), "%s", got.text[0]);
 }
 
 TEST(report, the_cause_of_a_failed_call)

@@ -113,9 +113,9 @@ static const rp_actor careless = {.name = "careless", .run = uses_null};
 
 static int passes_null(rp_self *me, void *arg)
 {
-    rp_msg *volatile none = NULL;
-    (void)me, (void)arg;
-    return rp_type_of(none) == 0;
+    size_t (*volatile length)(const char *) = strlen;
+    (void)me;
+    return length(arg) > 0;
 }
 static const rp_actor passing_null = {.name = "passer", .run = passes_null};
 
