@@ -1088,12 +1088,18 @@ static int far_stranger(rp_self *me, void *arg) /* without the secret */
     return wants(rp_connect(me, arg, &node, patience(me)), -EACCES);
 }
 
+static int run_inner(void *arg)
+{
+    (void)arg;
+    rp_actor root = {.name = "inner", .run = nothing};
+    return rp_run(&root, 0, &(rp_system_opts){.on_report = unreported, .loops = 2, .mem = fault_mem(), .sim_seed = 3});
+}
+
 static int system_in_system(rp_self *me, void *arg)
 {
     (void)arg;
     fault_arm();
-    rp_actor root = {.name = "inner", .run = nothing};
-    TRY(rp_run(&root, 0, &(rp_system_opts){.on_report = unreported, .loops = 2, .mem = fault_mem(), .sim_seed = 3}));
+    TRY(rp_offload(me, run_inner, NULL, RP_FOREVER));
     return rp_yield(me);
 }
 
