@@ -56,8 +56,8 @@ ok owner_only [ "$(stat -c %a "$work/reparto.$pid")" = 600 ]
 
 top() {
     show top -1 "$pid" && has "$work/shown" '^process [0-9]+, by depth' '^ +0 .* ok$' '^ +1 .* ok$' &&
-        has "$work/shown" '^0\.3\.1 +full +0 +[a-z]+ +- waiting  sleep .* [1-9][0-9]* +[0-9.]+m?s +0 +0$' &&
-        has "$work/shown" '^[0-9.]+ +post-office +0 +[a-z]+ +- waiting  message +' '^[0-9.]+ +flooder +0 +[a-z]+ +- waiting  room in a mailbox  0\.3\.1 ' \
+        has "$work/shown" '^0\.3\.16777217 +full +0 +[a-z]+ +- waiting  sleep .* [1-9][0-9]* +[0-9.]+m?s +0 +0$' &&
+        has "$work/shown" '^[0-9.]+ +post-office +0 +[a-z]+ +- waiting  message +' '^[0-9.]+ +flooder +0 +[a-z]+ +- waiting  room in a mailbox  0\.3\.16777217 ' \
             '^[0-9.]+ +asker +0 +[a-z]+ +- waiting  reply +1\.0\.1 ' '^[0-9.]+ +wanter +0 +[a-z]+ +- waiting  a lock +1\.1\.1 ' \
             '^[0-9.]+ +nurse +0 +[a-z]+ +- idle ' '^[0-9.]+ +clumsy +0 +[a-z]+ +- waiting  sleep .* 1$'
 }
@@ -107,7 +107,7 @@ wait_graph() {
             '^ring: (backer [0-9.]+ > crosser [0-9.]+ > backer|crosser [0-9.]+ > backer [0-9.]+ > crosser)$' &&
         in_order "$work/shown" 'crosser [0-9.]+ task 1  waits for a lock, to write, .*; 2 have it' &&
         in_order "$work/shown" '^0x[0-9a-f]+ orders$' '^    taker [0-9.]+  waits for an item orders' &&
-        in_order "$work/shown" '^full 0\.3\.1  waits for sleep, .*; [1-9][0-9]* in its mailbox' '^    flooder .* waits for room in a mailbox' &&
+        in_order "$work/shown" '^full 0\.3\.16777217  waits for sleep, .*; [1-9][0-9]* in its mailbox' '^    flooder .* waits for room in a mailbox' &&
         in_order "$work/shown" '^slow 1\.0\.1  waits for sleep' '^    asker .* waits for reply' \
             '^    clerk .* waits for reply' '^        visitor .* waits for reply' &&
         in_order "$work/shown" '^holder 1\.1\.1  waits for an event' '^    wanter .* waits for a lock' &&
@@ -129,7 +129,7 @@ ok no_stack no_stack
 nobody() { ! show stack "$pid" nobody && has "$work/shown" 'error: no such actor'; }
 ok nobody nobody
 
-dump() { show dump "$pid" && has "$work/shown" '^loop load%' '^0\.3\.1 +full +waiting +[0-9]+ in its mailbox, the oldest.* - 100% asleep$'; }
+dump() { show dump "$pid" && has "$work/shown" '^loop load%' '^0\.3\.16777217 +full +waiting +[0-9]+ in its mailbox, the oldest.* - 100% asleep$'; }
 ok dump dump
 failures() {
     local n
@@ -162,7 +162,7 @@ held() {
     printf h >&7
     sleep 0.3
     show ask "$pid" loops && has "$work/shown" '^0 .* ok$' '^1 - .* held$' &&
-        show wait "$pid" && has "$work/shown" "$(by_hog 1)" '^full 0\.3\.1 '
+        show wait "$pid" && has "$work/shown" "$(by_hog 1)" '^full 0\.3\.16777217 '
 }
 ok held held
 sleep 5
@@ -195,8 +195,8 @@ in_gdb() { gdb -nx -q -batch "$@" >"$work/shown" 2>&1; }
 commands=(-ex "source $here/../../tools/gdb.py" -ex "reparto loops" -ex "reparto actors" -ex "reparto bt asker"
     -ex "reparto bt 0.8.1" -ex "reparto bt nurse" -ex "reparto go asker" -ex "up 3" -ex "info args" -ex "reparto back")
 gdb_says() {
-    in_order "$work/shown" '^LOOP +TURNS' '^0 ' '^1( +[0-9]+){4} +[1-9][0-9]* +[0-9]+  ' '^REF +NAME' '^0\.3\.1 +full +waiting +sleep +[1-9]' \
-        '^0\.4\.1 +flooder +waiting +room in a mailbox +0\.3\.1' '^0\.5\.1 +wanter +waiting +a lock +1\.1\.1' '^ +task 1 +waiting +reply' \
+    in_order "$work/shown" '^LOOP +TURNS' '^0 ' '^1( +[0-9]+){4} +[1-9][0-9]* +[0-9]+  ' '^REF +NAME' '^0\.3\.16777217 +full +waiting +sleep +[1-9]' \
+        '^0\.4\.1 +flooder +waiting +room in a mailbox +0\.3\.16777217' '^0\.5\.1 +wanter +waiting +a lock +1\.1\.1' '^ +task 1 +waiting +reply' \
         '^[0-9.]+ +crosser +waiting +scope' '^ +task 1 +waiting +a lock, to write +0\.' \
         '^1\.[0-9.]+ +burner .* [1-9][0-9]*$' '^asker 0\.2\.1, waiting for reply' '^#.* rp_call ' '^#.* ask_deeply .*depth=.*0\)' '^#.* ask_deeply .*depth=.*3\)' '^#.* actor_main ' \
         '^ringer 0\.8\.1, waiting for scope' '^#.* go_round ' '^task 1, waiting for reply' '^#.* call_next ' 'it has no stack' \
