@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/plan.h"
 
-#include "loop/system.h"
+#include "actors/runtime.h"
 
 #include <errno.h>
 #include <string.h>
@@ -101,8 +101,29 @@ void rp__sup_plan_free(rp_system *sys, struct rp__sup_plan *p)
     }
 }
 
+void rp__sup_plan_lend(rp_system *sys, struct rp__sup_plan *p)
+{
+    struct rp__runtime *rt = sys->up;
+    atomic_store_explicit(&p->holders, 2, memory_order_relaxed); /* nobody else knows of it yet */
+    pthread_mutex_lock(&rt->names_lock);
+    rp__list_push(&rt->lent, &p->lent);
+    pthread_mutex_unlock(&rt->names_lock);
+}
+
 void rp__sup_plan_let_go(rp_system *sys, struct rp__sup_plan *p)
 {
-    if (atomic_fetch_sub_explicit(&p->holders, 1, memory_order_acq_rel) == 1)
-        rp__sup_plan_free(sys, p);
+    struct rp__runtime *rt = sys->up;
+    if (atomic_fetch_sub_explicit(&p->holders, 1, memory_order_acq_rel) != 1)
+        return;
+    pthread_mutex_lock(&rt->names_lock);
+    rp__unlink(&p->lent);
+    pthread_mutex_unlock(&rt->names_lock);
+    rp__sup_plan_free(sys, p);
+}
+
+void rp__sup_plans_end(rp_system *sys)
+{
+    struct rp__runtime *rt = sys->up;
+    for (struct rp__hook *at; (at = rp__list_pop(&rt->lent));)
+        rp__sup_plan_free(sys, RP__OF(struct rp__sup_plan, lent, at));
 }

@@ -9,6 +9,7 @@
 #ifndef RP__SUP_PLAN_H
 #define RP__SUP_PLAN_H
 
+#include "loop/list.h"
 #include "loop/loop.h"
 #include "reparto/supervisor.h"
 
@@ -18,6 +19,7 @@ struct rp__sup_plan {
     rp_supervisor top;
     struct rp__sup_plan *next; /* of the tree; the first owns the others */
     size_t size;
+    struct rp__hook lent; /* in its runtime's list, while it is held by two */
     /* By whom it is held, where that is more than one: rp_supervise_add and its supervisor. Whoever takes it to 0 frees
      * it. acq_rel: after the other has read it. */
     _Atomic unsigned holders;
@@ -28,6 +30,11 @@ struct rp__sup_plan {
 /* Copies the tree under `s`. 0; -EINVAL: a child that is none, or too many supervisors; -ENOMEM. */
 int rp__sup_plan_new(rp_system *sys, const rp_supervisor *s, struct rp__sup_plan **ret);
 void rp__sup_plan_free(rp_system *sys, struct rp__sup_plan *p); /* NULL too */
+
+/* It goes to a supervisor in a message, and is held by two from here on. A message that nobody reads lets go of nothing:
+ * what is lent still when the system ends is freed by rp__sup_plans_end. */
+void rp__sup_plan_lend(rp_system *sys, struct rp__sup_plan *p);
 void rp__sup_plan_let_go(rp_system *sys, struct rp__sup_plan *p); /* by one of its holders */
+void rp__sup_plans_end(rp_system *sys);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * runtime.c - a system with actors in it: the root comes first and, when it has ended, all is over.
  */
+#include "actors/plan.h"
 #include "actors/runtime.h"
 #include "reparto/embed.h"
 
@@ -168,6 +169,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     pthread_mutex_init(&rt->names_lock, 0);
     rp__list_init(&rt->name_waits);
     rp__list_init(&rt->name_watches);
+    rp__list_init(&rt->lent);
     rp__inbox_push(rt->sys->loops[0], &rt->start);
     *ret = rt;
     return 0;
@@ -217,6 +219,7 @@ void rp__runtime_free(struct rp__runtime *rt)
         return;
     rp_alloc mem = rt->sys->mem;
     rp__endpoint_join(rt->endpoint);
+    rp__sup_plans_end(rt->sys);
     rp__system_free(rt->sys);
     rp__typebook_close(&rt->book);
     rp__endpoint_free(rt->endpoint, &mem);

@@ -86,6 +86,7 @@ struct rp__runtime {
     pthread_mutex_t names_lock; /* names are for finding each other once, not for every message */
     struct rp__name *names[RP__NAME_BUCKETS];
     struct rp__hook name_watches;
+    struct rp__hook lent; /* plan.h's, under the names' lock */
     struct rp__hook name_waits;
 };
 

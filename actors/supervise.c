@@ -67,8 +67,7 @@ static int ask(rp_self *me, rp_ref supervisor, const rp_type *t, const void *bod
     return b ? 0 : -EBADMSG;
 }
 
-/* The question has ended, answered or not. Else it may still come to its supervisor, which lets go of what is in it; if
- * that ends without having read it, it lies until the system ends. */
+/* The question has ended, answered or not. Else it may still come to its supervisor, which lets go of what is in it. */
 static bool has_ended(int rc)
 {
     return rc != -ECANCELED && rc != -ETIMEDOUT && rc != -EDEADLK;
@@ -86,7 +85,7 @@ RP__NOIPA int rp_supervise_add(rp_self *me, rp_ref supervisor, const rp_child *c
     int rc = c ? rp__sup_plan_new(sys, &(rp_supervisor){.children = c, .nchildren = 1}, &b.plan) : -EINVAL;
     if (rc != 0)
         return rc;
-    atomic_store_explicit(&b.plan->holders, 2, memory_order_relaxed); /* nobody else knows of it yet */
+    rp__sup_plan_lend(sys, b.plan);
     rc = ask(me, supervisor, &rp__sup_add_type, &b, ret);
     if (has_ended(rc) && !b.plan->taken)
         rp__sup_plan_let_go(sys, b.plan);
