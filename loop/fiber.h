@@ -137,6 +137,16 @@ static inline void rp__fiber_fini(struct rp__fiber *f)
 #endif
 }
 
+/* The kernel gets this memory back, and may give it to somebody else: frames that never returned have left their marks. */
+static inline void rp__fiber_forget(const void *from, size_t size)
+{
+#if defined(RP__ASAN)
+    __asan_unpoison_memory_region(from, size);
+#else
+    (void)from, (void)size;
+#endif
+}
+
 /* A pooled stack is handed out again: nothing on it is poisoned any more. */
 static inline void rp__fiber_reuse(struct rp__fiber *f)
 {

@@ -240,6 +240,15 @@ void rp__stacks_trim(struct rp__stacks *s)
     }
 }
 
+/* What has been cut from a slab: stacks that are in use to the end, the scheduler's, are in no free list. */
+static size_t cut_from(const struct rp__stacks *s, const struct rp__slab_list *slab)
+{
+    for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
+        if (s->cut[c] >= slab->at && s->cut[c] <= slab->at + slab->size)
+            return (size_t)(s->cut[c] - slab->at);
+    return slab->size;
+}
+
 void rp__stacks_fini(struct rp__stacks *s)
 {
     for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
@@ -248,6 +257,7 @@ void rp__stacks_fini(struct rp__stacks *s)
     rp__fiber_users(-1);
     for (struct rp__slab_list *slab = s->slabs, *next; slab; slab = next) {
         next = slab->next;
+        rp__fiber_forget(slab->at, cut_from(s, slab));
         rp__os_unmap(slab->at, slab->size);
         s->mem->free(s->mem->ud, slab, sizeof *slab);
     }

@@ -432,8 +432,17 @@ static int sleeps_long(rp_self *me, void *arg)
     return rp_sleep(me, rp_in_ms(me, 2000));
 }
 
+#if defined(__SANITIZE_THREAD__) /* its fibers belong to the thread that made them: it ends with a check of its own */
+enum { FIBERS_MAY_MOVE = false };
+#else
+enum { FIBERS_MAY_MOVE = true };
+#endif
+
 TEST(wrong, not_a_simulation_that_another_thread_goes_on_with)
 {
+    everywhere(plain, 0);
+    if (!FIBERS_MAY_MOVE)
+        return;
     pthread_t t;
     unsigned node;
     rp_actor root = {.name = "root", .run = sleeps_long};
@@ -444,5 +453,4 @@ TEST(wrong, not_a_simulation_that_another_thread_goes_on_with)
     check_eq(pthread_join(t, NULL), 0);
     check_eq(rp_sim_result(s, node), 0);
     rp_sim_free(s);
-    everywhere(plain, 0);
 }
