@@ -56,7 +56,7 @@ static int build_stack(struct rp_loop *l, struct rp__actor *a, size_t size, void
 {
     a->handle = a->kind->handle;
     if (a->handle) {
-        if (__builtin_expect(size > rp__stack_size(RP__STACK_USUAL), 0))
+        if (__builtin_expect(size > 0 && size > rp__stack_size(RP__STACK_USUAL), 0))
             a->flags |= RP__A_UNFIT | rp__stack_class(size) << RP__A_STACK;
         return 0;
     }
