@@ -5,6 +5,7 @@
 #include "actors/hands.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
+#include "loop/here.h"
 
 #include <errno.h>
 
@@ -38,6 +39,7 @@ int rp_forward(rp_self *me, const rp_msg *m, rp_ref to)
 {
     if (!m)
         return -EINVAL;
+    rp__must_be_here_debug(me);
     rp__must_live(me, m, "rp_forward");
     return rp__forward(me, (struct rp__slot *)(uintptr_t)&m->slot, to, true);
 }
@@ -47,6 +49,7 @@ int rp_keep(rp_self *me, const rp_msg *m, rp_msg **ret)
     if (!m || !ret)
         return -EINVAL;
     struct rp__slot *s = (struct rp__slot *)(uintptr_t)&m->slot;
+    rp__must_be_here_debug(me);
     rp__must_live(me, m, "rp_keep");
     if (rp__flags(s->type) & RP__F_TAKEN)
         return -EALREADY;

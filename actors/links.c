@@ -108,6 +108,7 @@ int rp_link(rp_self *me, rp_ref who)
 void rp_unlink(rp_self *me, rp_ref who)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     struct rp__bond *b = who.node == l->node ? find(me->actor, who.local) : 0;
     if (!b)
         return;

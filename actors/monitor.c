@@ -173,6 +173,7 @@ int rp_monitor(rp_self *me, rp_ref who)
 int rp_demonitor(rp_self *me, rp_ref who)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (!me->actor || rp_ref_none(who))

@@ -6,6 +6,7 @@
 #include "actors/runtime.h"
 #include "actors/trace.h"
 
+#include "loop/here.h"
 #include "loop/rest.h"
 #include "loop/system.h"
 
@@ -480,6 +481,7 @@ int rp__move(rp_self *me, rp_ref who, unsigned on, bool by_mover)
 {
     struct rp_loop *l = me->loop;
     struct rp__request r = {.who = me, .loop = l->index, .by_mover = by_mover};
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (!me->actor || rp_ref_none(who) || who.node != l->node || rp__loop_of(who.local) >= l->sys->nloops)

@@ -5,6 +5,7 @@
  */
 #include "actors/cause.h"
 #include "actors/runtime.h"
+#include "loop/here.h"
 
 #include <errno.h>
 #include <string.h>
@@ -186,6 +187,7 @@ int rp_watch_name(rp_self *me, const char *name)
     struct rp_loop *l = me->loop;
     struct rp__actor *a = me->actor;
     struct rp__runtime *rt = rp__runtime(l);
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (!a || !name || !*name || strlen(name) > RP__NAME_MAX)
@@ -222,6 +224,7 @@ int rp_watch_name(rp_self *me, const char *name)
 
 int rp_unwatch_name(rp_self *me, const char *name)
 {
+    rp__must_be_here(me);
     if (!me->actor || !name)
         return -EINVAL;
     if (rp__forked(me->loop))

@@ -196,6 +196,7 @@ int rp_stash(rp_self *me, const rp_msg *msg)
     struct rp__actor *a = me->actor;
     struct rp_loop *l = me->loop;
     rp_msg *m = (rp_msg *)(uintptr_t)msg;
+    rp__must_be_here_debug(me);
     rp__must_live(me, m, "rp_stash");
     if (!a || me->home)
         return -EINVAL;
@@ -217,6 +218,7 @@ int rp_stash(rp_self *me, const rp_msg *msg)
 int rp_unstash(rp_self *me)
 {
     struct rp__actor *a = me->actor;
+    rp__must_be_here_debug(me);
     if (!a || me->home)
         return -EINVAL;
     if (!a->box || a->box->stashed == 0)

@@ -10,6 +10,7 @@
 #include "actors/runtime.h"
 #include "actors/token.h"
 #include "actors/trace.h"
+#include "loop/here.h"
 
 #include <errno.h>
 #include <string.h>
@@ -95,6 +96,7 @@ int rp_reply(rp_self *me, const rp_msg *m, const rp_type *t, const void *body)
 {
     if (!m)
         return -EINVAL;
+    rp__must_be_here_debug(me);
     rp_token k;
     int rc = rp__right_of(me->loop, m, &k);
     if (rc == 0)
@@ -109,6 +111,7 @@ int rp_reply_error(rp_self *me, const rp_msg *m, int err)
 {
     if (!m)
         return -EINVAL;
+    rp__must_be_here_debug(me);
     rp_token k;
     int rc = err < 0 ? rp__right_of(me->loop, m, &k) : -EINVAL;
     if (rc == 0)

@@ -567,6 +567,7 @@ int rp_send(rp_self *me, rp_ref to, rp_msg **m)
         return -EINVAL;
     struct rp_loop *l = me->loop;
     struct rp__slot *s = &(*m)->slot;
+    rp__must_be_here_debug(me);
     rp__must_live(me, *m, "rp_send");
     struct rp__out o = out_of(me, to, rp__type(s->type), rp__body_of(s));
     o.msg = *m;

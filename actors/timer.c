@@ -244,6 +244,7 @@ int rp_timer_key(rp_self *me, uint64_t key, rp_time when, const rp_type *t, cons
 
 int rp_timer_key_stop(rp_self *me, uint64_t key)
 {
+    rp__must_be_here(me);
     if (rp__forked(me->loop))
         return -EPERM;
     struct rp__actor *a = me->actor;

@@ -2,6 +2,7 @@
 #include "actors/token.h"
 
 #include "actors/runtime.h"
+#include "loop/here.h"
 
 #include <errno.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static int usable(const rp_self *me, const rp_token *k, struct rp__right **ret)
         return -EINVAL;
     if (k->call == 0)
         return -EALREADY;
+    rp__must_be_here_debug(me);
     if (rp__forked(me->loop))
         return -EPERM;
     if (k->held == DETACHED)
@@ -124,6 +126,7 @@ int rp_take_token(rp_self *me, const rp_msg *m, rp_token *ret)
 {
     if (!m || !ret)
         return -EINVAL;
+    rp__must_be_here_debug(me);
     rp_token k;
     int rc = rp__right_of(me->loop, m, &k);
     if (rc == 0)

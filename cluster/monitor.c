@@ -5,6 +5,7 @@
 #include "cluster/remote.h"
 
 #include "actors/trace.h"
+#include "loop/here.h"
 
 #include <errno.h>
 #include <string.h>
@@ -105,6 +106,7 @@ int rp__remote_demonitor(struct rp_loop *l, rp_ref watcher, rp_ref who)
 int rp_node_demonitor(rp_self *me, rp_node node)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (!me->actor || node.id == 0)
@@ -130,6 +132,7 @@ _Static_assert(sizeof(struct rp_node_down) <= RP__SLOT - RP__HEAD, "one slot");
 int rp_node_monitor(rp_self *me, rp_node node)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me);
     if (rp__forked(l))
         return -EPERM;
     if (!me->actor || node.id == 0)

@@ -315,6 +315,7 @@ int rp__may_park(rp_self *me, rp_time deadline)
 RP__NOIPA int rp__park(rp_self *me, const char *what, const void *on, bool (*cancel)(rp_self *), rp_time deadline)
 {
     struct rp_loop *l = me->loop;
+    rp__must_be_here(me); /* first: on a foreign stack every scope looks left */
     rp__scope_sound(me, __builtin_frame_address(0));
     int rc = cancel ? rp__may_wait(me) : 0;
     if (rc == 0 && cancel && deadline <= l->now && deadline <= l->world->now(l))

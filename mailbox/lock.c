@@ -5,6 +5,7 @@
 #include "mailbox/lock.h"
 
 #include "loop/fork.h"
+#include "loop/here.h"
 
 const char rp__for_lock[] = "a lock", rp__for_lock_again[] = "a lock, again";
 
@@ -119,6 +120,7 @@ int rp_lock_try(rp_self *me, rp_lock *lock)
     if (!lock)
         return -EINVAL;
     struct rp__lock *k = rp__lock_of(lock);
+    rp__must_be_here(me);
     if (rp__forked(me->loop))
         return -EPERM;
     rp__latch(&k->latch);

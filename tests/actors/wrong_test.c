@@ -374,6 +374,26 @@ static void monitors(struct strayed *s)
     (void)!rp_monitor(s->me, rp_self_ref(s->me));
 }
 
+static void demonitors(struct strayed *s)
+{
+    (void)!rp_demonitor(s->me, rp_self_ref(s->me));
+}
+
+static void watches_name(struct strayed *s)
+{
+    (void)!rp_watch_name(s->me, "shop");
+}
+
+static void moves(struct strayed *s)
+{
+    (void)!rp_move(s->me, rp_self_ref(s->me), RP_LOOP(0));
+}
+
+static void unlinks(struct strayed *s)
+{
+    rp_unlink(s->me, rp_self_ref(s->me));
+}
+
 static void tells(struct strayed *s)
 {
     for (unsigned i = 0; i < 100000; i++) /* in a release build some of these ask */
@@ -401,7 +421,8 @@ static int on_another_thread(rp_self *me, void *arg)
 
 TEST(wrong, me_on_another_thread)
 {
-    void (*all[])(struct strayed *) = {spawns, opens, goes, cancels, cancels_task, sleeps, calls, starts_timer, stops, monitors, tells};
+    void (*all[])(struct strayed *) = {spawns, opens, goes, cancels, cancels_task, sleeps, calls, starts_timer, stops, monitors, demonitors, watches_name,
+                                       moves, unlinks, tells};
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
         dies_saying(on_another_thread, &all[i], "actor root 0.0.1 has its `me` used on another thread");
 }
