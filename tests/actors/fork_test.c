@@ -259,7 +259,11 @@ static int child_exits(rp_self *me, void *arg)
 TEST(fork, a_child_may_exit)
 {
     static char yes;
+#if defined(__SANITIZE_ADDRESS__) /* its allocator's locks stay locked in the child, if another thread had them (gcc 12) */
+    rp_system_opts opts = {.loops = 1};
+#else
     rp_system_opts opts = {.loops = 2, .listen = "tcp://127.0.0.1:0"};
+#endif
     check_eq(run_with(child_exits, 0, &opts), 0);
 #if !defined(__SANITIZE_THREAD__) /* there a child that is to start a thread is ended */
     check_eq(run_with(child_exits, &yes, &opts), 0);
