@@ -11,7 +11,7 @@
 #ifndef RP__ACTOR_H
 #define RP__ACTOR_H
 
-#include "actors/address.h"
+#include "loop/address.h"
 #include "actors/kind.h"
 #include "loop/ids.h"
 #include "loop/map.h"
@@ -454,7 +454,6 @@ void rp__on_spawn(struct rp_loop *l, struct rp__birth *b);
 void rp__on_born(struct rp_loop *l, struct rp__birth *b);
 int  rp__spawn_from(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, void *site, rp_ref *ret); /* as rp_spawn, called there */
 int  rp__spawn_root(struct rp_loop *l, const rp_actor *kind, void *arg);
-bool rp__stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *site); /* else it is reported, and -EINVAL */
 
 void rp__actor_stop(struct rp_loop *l, struct rp__actor *a, uint64_t who, int reason, const char *why);
 void rp__actor_fail(struct rp_loop *l, struct rp__actor *a, int reason, const char *why); /* whether it traps or not */

@@ -35,10 +35,9 @@ const char *rp__ref_text(char *to, const rp_self *me, rp_ref r)
 {
     if (rp_ref_none(r))
         return "-";
-    int n = snprintf(to, RP__REF_TEXT, "%u.%u.%u", rp__loop_of(r.local), rp__slot_of(r.local),
-                     rp__number_of(r.local));
+    size_t n = strlen(rp__addr_text(to, r.local));
     if (r.node != me->loop->node)
-        snprintf(to + n, (size_t)(RP__REF_TEXT - n), "@%" PRIx64, r.node);
+        snprintf(to + n, RP__REF_TEXT - n, "@%" PRIx64, r.node);
     return to;
 }
 

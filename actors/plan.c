@@ -113,7 +113,7 @@ void rp__sup_plan_lend(rp_system *sys, struct rp__sup_plan *p)
 void rp__sup_plan_let_go(rp_system *sys, struct rp__sup_plan *p)
 {
     struct rp__runtime *rt = sys->up;
-    if (atomic_fetch_sub_explicit(&p->holders, 1, memory_order_acq_rel) != 1)
+    if (!p || atomic_fetch_sub_explicit(&p->holders, 1, memory_order_acq_rel) != 1)
         return;
     pthread_mutex_lock(&rt->names_lock);
     rp__unlink(&p->lent);

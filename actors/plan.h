@@ -34,7 +34,7 @@ void rp__sup_plan_free(rp_system *sys, struct rp__sup_plan *p); /* NULL too */
 /* It goes to a supervisor in a message, and is held by two from here on. A message that nobody reads lets go of nothing:
  * what is lent still when the system ends is freed by rp__sup_plans_end. */
 void rp__sup_plan_lend(rp_system *sys, struct rp__sup_plan *p);
-void rp__sup_plan_let_go(rp_system *sys, struct rp__sup_plan *p); /* by one of its holders */
+void rp__sup_plan_let_go(rp_system *sys, struct rp__sup_plan *p); /* by one of its holders. NULL: nothing */
 void rp__sup_plans_end(rp_system *sys);
 
 #endif

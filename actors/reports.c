@@ -14,19 +14,13 @@ static const char *kind_of(const struct rp__actor *a)
     return a->kind && a->kind->name ? a->kind->name : "without a name";
 }
 
-static int addr_text(char *to, size_t size, uint64_t addr)
-{
-    return snprintf(to, size, "%u.%u.%u", rp__loop_of(addr), rp__slot_of(addr), (unsigned)(addr & 0xffffff));
-}
-
 void rp__who_text(struct rp_loop *l, const struct rp__actor *a, rp_report *about, char *to, size_t size)
 {
-    char ref[48], site[RP__SITE_TEXT];
+    char ref[RP__ADDR_TEXT], site[RP__SITE_TEXT];
     about->actor = rp__ref(l, a->addr);
     about->name = a->kind ? a->kind->name : 0;
     about->site = rp__site_of(l, a);
-    addr_text(ref, sizeof ref, a->addr);
-    int n = snprintf(to, size, "actor %.60s %s", kind_of(a), ref);
+    int n = snprintf(to, size, "actor %.60s %s", kind_of(a), rp__addr_text(ref, a->addr));
     if (about->site && n > 0 && (size_t)n < size)
         snprintf(to + n, size - (size_t)n, " (spawned at %s)", rp__site_plain(site, about->site));
 }
@@ -74,11 +68,10 @@ void rp__report_failure(struct rp_loop *l, const struct rp__actor *a)
 
 void rp__report_left_failure(struct rp_loop *l, uint64_t who, const rp_actor *kind, int reason, const char *why)
 {
-    char ref[48], text[RP__WHY_TEXT];
+    char ref[RP__ADDR_TEXT], text[RP__WHY_TEXT];
     rp_report about = {.kind = RP_REPORT_FAILURE, .err = reason, .actor = rp__ref(l, who), .name = kind ? kind->name : 0};
-    addr_text(ref, sizeof ref, who);
     rp__report(l->sys, &about, "actor %.60s %s failed: %d, %s%s. Who was linked with it has ended too: rp_run returns that, "
-               "if the root does not fail", about.name ? about.name : "without a name", ref, reason, rp_strerror(reason),
+               "if the root does not fail", about.name ? about.name : "without a name", rp__addr_text(ref, who), reason, rp_strerror(reason),
                rp__why_text(text, why));
 }
 

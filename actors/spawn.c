@@ -411,12 +411,7 @@ void rp__kid_gone(struct rp_loop *l, struct rp__kid *k)
 
 /* ---- rp_spawn ------------------------------------------------------------------------------------ */
 
-static bool sound(const rp_actor *a, const rp_spawn_opts *o)
-{
-    return a && (a->run != 0) != (a->handle != 0) && (a->flags & ~RP__KIND_FLAGS) == 0 && o->overflow <= RP_REDIRECT && (o->stash == 0 || o->shed_ms == 0);
-}
-
-bool rp__stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *site)
+static bool stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *site)
 {
     if (__builtin_expect(size <= RP__STACK_MAX, 1))
         return true;
@@ -426,14 +421,20 @@ bool rp__stack_allowed(rp_system *sys, const rp_actor *kind, size_t size, void *
     return false;
 }
 
-static const char *what_is_wrong(const rp_actor *a, const rp_spawn_opts *o)
+/* NULL: nothing. */
+static inline const char *what_is_wrong(const rp_self *me, const rp_actor *a, const rp_spawn_opts *o)
 {
-    return !a                                  ? "the rp_actor is NULL"
-           : (a->run != 0) == (a->handle != 0) ? "an rp_actor has exactly one of .run and .handle"
-           : a->flags & ~RP__KIND_FLAGS        ? "rp_actor.flags has one that is none"
-           : o->overflow > RP_REDIRECT         ? "rp_spawn_opts.overflow is no rp_overflow"
-           : o->stash && o->shed_ms            ? "rp_spawn_opts has .stash and .shed_ms: one of them at most"
-                                               : "only an actor spawns";
+    if (!a)
+        return "the rp_actor is NULL";
+    if ((a->run != 0) == (a->handle != 0))
+        return "an rp_actor has exactly one of .run and .handle";
+    if (a->flags & ~RP__KIND_FLAGS)
+        return "rp_actor.flags has one that is none";
+    if (o->overflow > RP_REDIRECT)
+        return "rp_spawn_opts.overflow is no rp_overflow";
+    if (o->stash && o->shed_ms)
+        return "rp_spawn_opts has .stash and .shed_ms: one of them at most";
+    return me->actor ? 0 : "only an actor spawns";
 }
 
 static int no_such_loop(rp_self *me, unsigned on)
@@ -448,6 +449,7 @@ static int no_such_loop(rp_self *me, unsigned on)
 static int name_refused(rp_self *me, const char *name, int rc)
 {
     rp_ref r;
+    char owner[RP__ADDR_TEXT];
     size_t n = strlen(name);
     if (rc == -EINVAL && (n == 0 || n > RP__NAME_MAX))
         return rp__cause_is(me, rc, "a name has 1 to %d bytes, and rp_spawn_opts.name has %zu", RP__NAME_MAX, n);
@@ -455,8 +457,7 @@ static int name_refused(rp_self *me, const char *name, int rc)
         return rc;
     if (rp__name_find(rp__runtime(me->loop), name, &r, 0) != 0)
         return -EEXIST;
-    return rp__cause_is(me, -EEXIST, "the name \"%s\" is taken by %u.%u.%u", name, rp__loop_of(r.local), rp__slot_of(r.local),
-                        (unsigned)(r.local & 0xffffff));
+    return rp__cause_is(me, -EEXIST, "the name \"%s\" is taken by %s", name, rp__addr_text(owner, r.local));
 }
 
 static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, const rp_mail *mail, void *site, rp_ref *ret)
@@ -468,9 +469,10 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
         o = &defaults;
     if (rp__forked(l))
         return -EPERM;
-    if (!sound(kind, o) || !me->actor)
-        return rp__cause_is(me, -EINVAL, "%s", what_is_wrong(kind, o));
-    if (!rp__stack_allowed(l->sys, kind, o->stack, site))
+    const char *wrong = what_is_wrong(me, kind, o);
+    if (wrong)
+        return rp__cause_is(me, -EINVAL, "%s", wrong);
+    if (!stack_allowed(l->sys, kind, o->stack, site))
         return rp__cause_is(me, -EINVAL, "rp_spawn_opts.stack is %zu: more than a stack can have", o->stack);
     unsigned loop = l->index;
     int rc = o->on == RP_SAME ? 0 : rp__place(l, o->on, &loop);

@@ -108,17 +108,16 @@ static void tell(rp_self *me, const struct sup *s, const struct ward *w, rp_supe
 static void report(rp_self *me, const struct sup *s, const struct ward *w, int rc, const char *why, bool starting)
 {
     const char *kind = w->c.actor ? w->c.actor->name : w->c.supervisor->name, *own = s->spec.name ? s->spec.name : "without a name";
-    char name[64] = "", text[RP__WHY_TEXT];
+    char name[64] = "", text[RP__WHY_TEXT], ref[RP__ADDR_TEXT];
     if (w->c.opts.name)
         snprintf(name, sizeof name, " \"%.55s\"", w->c.opts.name);
     if (starting)
         rp__report_of(me->loop, me->actor, RP_REPORT_FAILURE, rc, "(%s) cannot start its child %s%s: %d, %s. rp_supervise returns that",
                       own, kind ? kind : "without a name", name, rc, rp_strerror(rc));
     else
-        rp__report_of(me->loop, me->actor, RP_REPORT_FAILURE, rc, "(%s) gives up and ends: its child %s%s %u.%u.%u ended with %d, %s%s. "
-                      "More than %u restarts in %u ms", own, kind ? kind : "without a name", name, rp__loop_of(w->ref.local),
-                      rp__slot_of(w->ref.local), (unsigned)(w->ref.local & 0xffffff), rc, rp_strerror(rc), rp__why_text(text, why),
-                      s->spec.restarts, s->spec.within_ms);
+        rp__report_of(me->loop, me->actor, RP_REPORT_FAILURE, rc, "(%s) gives up and ends: its child %s%s %s ended with %d, %s%s. "
+                      "More than %u restarts in %u ms", own, kind ? kind : "without a name", name, rp__addr_text(ref, w->ref.local), rc, rp_strerror(rc),
+                      rp__why_text(text, why), s->spec.restarts, s->spec.within_ms);
 }
 
 /* ---- wards --------------------------------------------------------------------------------------- */
@@ -156,8 +155,7 @@ static int take_in(struct rp_loop *l, struct sup *s, const rp_child *c, struct r
 /* It has been let go of, or never was. */
 static void forget(struct rp_loop *l, struct sup *s, size_t i)
 {
-    if (s->ward[i].plan)
-        rp__sup_plan_let_go(l->sys, s->ward[i].plan);
+    rp__sup_plan_let_go(l->sys, s->ward[i].plan);
     memmove(&s->ward[i], &s->ward[i + 1], (--s->n - i) * sizeof *s->ward);
 }
 
@@ -503,8 +501,7 @@ static void fini(rp_self *me, void *state, int reason)
     struct sup *s = state;
     for (size_t i = 0; i < s->n; i++) {
         rp_token_drop(me, &s->ward[i].remover);
-        if (s->ward[i].plan)
-            rp__sup_plan_let_go(l->sys, s->ward[i].plan);
+        rp__sup_plan_let_go(l->sys, s->ward[i].plan);
     }
     (void)answer(me, &s->starter, (rp_ref){0, 0}, s->rc < 0 ? s->rc : reason < 0 ? reason : -ECANCELED);
     if (s->ward)

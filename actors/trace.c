@@ -13,7 +13,8 @@ static const char *address(char *to, uint64_t addr)
 {
     if (addr == 0)
         return "-";
-    snprintf(to, WHO, "#%u.%u.%u", rp__loop_of(addr), rp__slot_of(addr), rp__number_of(addr));
+    to[0] = '#';
+    rp__addr_text(to + 1, addr);
     return to;
 }
 

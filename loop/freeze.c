@@ -247,12 +247,11 @@ size_t rp__seen_text(char *to, size_t size, const rp_stall *r)
 {
     enum { FRAMES = 12 };
     bool known = !rp_ref_none(r->actor);
-    uint64_t a = r->actor.local;
+    char ref[RP__ADDR_TEXT];
     size_t n = (size_t)snprintf(to, size, "loop %u held for %lld ms by %s", r->loop, (long long)(r->held / RP_MS),
                                 known ? r->name : r->depth ? "no actor" : "what does not answer");
     if (known)
-        n += (size_t)snprintf(to + n, size - n, "#%u.%u.%u", (unsigned)(a >> 54) & 0x1ff, (unsigned)(a >> 24) & 0x3fffffff,
-                              (unsigned)(a & 0xffffff) | (unsigned)(a >> 63) << 24);
+        n += (size_t)snprintf(to + n, size - n, "#%s", rp__addr_text(ref, r->actor.local));
     if (r->type[0])
         n += (size_t)snprintf(to + n, size - n, " in %s", r->type);
     if (r->hook[0])

@@ -5,13 +5,14 @@
 #ifndef RP__SYSTEM_H
 #define RP__SYSTEM_H
 
+#include "loop/address.h"
 #include "loop/constant.h"
 #include "loop/loop.h"
 #include "loop/report.h"
 #include "loop/stall.h"
 #include "loop/stuck.h"
 
-enum { RP__LOOPS_MAX = 511 }; /* nine bits of an address, less one */
+enum { RP__LOOPS_MAX = RP__LOOP_MASK }; /* what an address has bits for, less one */
 
 /* What the floors above do for a loop. Set before the first turn; never changes. */
 struct rp__floor {

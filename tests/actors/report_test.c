@@ -65,6 +65,34 @@ TEST(report, a_failure_that_nobody_took)
     check(rc == (got.n ? -EPROTO : 0), "%d, %u", rc, got.n);
 }
 
+/* A small mailbox stands in the address: a report has it as the tools read it, all of it. */
+static int of_small_mailbox(rp_self *me, void *arg)
+{
+    char *ref = arg, text[4096] = "", word[66];
+    FILE *dump = tmpfile();
+    rp_ref r;
+    check_eq(rp_spawn(me, &shop, &(rp_spawn_opts){.name = "till", .mailbox = 2}, &r), 0);
+    int rc = rp_spawn(me, &shop, &(rp_spawn_opts){.name = "till"}, NULL);
+    check(rc == -EEXIST && sscanf(rp_cause(me, rc), "the name \"till\" is taken by %63[0-9.]", ref) == 1, "%s", rp_cause(me, rc));
+    check_eq(rp_dump(me, fileno(dump)), 0);
+    snprintf(word, sizeof word, "\n%s ", ref);
+    check(pread(fileno(dump), text, sizeof text - 1, 0) > 0 && strstr(text, word), "no %s in:\n%s", ref, text);
+    fclose(dump);
+    check_eq(tell_num(me, r, 0), 0);
+    return rp_sleep(me, rp_in_ms(me, 5));
+}
+
+TEST(report, of_an_actor_with_a_small_mailbox)
+{
+    struct reports got;
+    char ref[64], line[128];
+    reports_init(&got);
+    rp_system_opts o = {.loops = 1, .on_report = reported, .report_ud = &got};
+    check_eq(run_with(of_small_mailbox, ref, &o), -EPROTO);
+    snprintf(line, sizeof line, "actor shop %s failed", ref);
+    check(report_with(&got, line) != NULL, "no report says \"%s\"", line);
+}
+
 /* Who is monitored, linked, supervised, stopped, or fails in init, is somebody's. */
 static int unborn_init(rp_self *me, void *state, void *arg)
 {

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { RP__LOOP_MASK = 0x1ff, RP__SLOT_MASK = 0x3fffffff, RP__GENERATIONS = 0xffffff };
 
@@ -41,7 +42,7 @@ static inline bool rp__is_narrow(uint64_t addr)
     return addr >> 63;
 }
 
-/* As people read it, and write it: loop.slot.number. */
+/* As people read it, and write it to the tools: loop.slot.number, where the number has the narrow bit above the generation. */
 static inline uint32_t rp__number_of(uint64_t addr)
 {
     return (uint32_t)(addr & RP__GENERATIONS) | (uint32_t)(addr >> 63) << 24;
@@ -50,6 +51,14 @@ static inline uint32_t rp__number_of(uint64_t addr)
 static inline uint64_t rp__address(unsigned loop, uint32_t slot, uint32_t number)
 {
     return (uint64_t)(number >> 24 & 1) << 63 | rp__loop_addr(loop) | (uint64_t)(slot & RP__SLOT_MASK) << 24 | (number & RP__GENERATIONS);
+}
+
+enum { RP__ADDR_TEXT = sizeof "511.1073741823.33554431" };
+
+static inline const char *rp__addr_text(char to[RP__ADDR_TEXT], uint64_t addr)
+{
+    snprintf(to, RP__ADDR_TEXT, "%u.%u.%u", rp__loop_of(addr), rp__slot_of(addr), rp__number_of(addr));
+    return to;
 }
 
 #endif
