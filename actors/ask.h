@@ -46,7 +46,7 @@ rp_time rp__while_asked(const rp_self *me, rp_time deadline);
  * deadline, or `to` is that one. */
 void rp__not_its_own(rp_self *me, rp_ref to, int err, bool cut);
 
-/* The handler at `s` has returned rc, not 0: that; or 0, if the error is not its own: the asker has it. */
+/* The handler at `s` has returned rc, below 0: that; or 0, if the error is not its own: the asker has it. */
 int rp__judge(rp_self *me, struct rp__actor *a, struct rp__slot *s, int rc);
 
 #endif

@@ -2,8 +2,10 @@
 #include "actors/hands.h"
 
 #include "actors/inspect.h"
+#include "actors/reports.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
+#include "loop/here.h"
 #include "loop/report.h"
 #include "loop/scope.h"
 
@@ -96,12 +98,12 @@ bool rp__elsewhere(rp_self *me, const rp_msg *m)
     uint64_t owner = m->slot.to;
     if (!(m->slot.type & RP__FLAG(RP__F_OWNED)) || owner == 0 || rp__loop_of(owner) >= l->sys->nloops || rp__route_of(l, owner) == l->index)
         return false;
-    const struct rp__actor *a = me->actor;
-    rp_report about = {.kind = RP_REPORT_MISUSE, .err = -EPERM, .actor = rp__ref(l, rp__addr_of(me)), .name = a ? a->kind->name : 0,
-                       .site = a ? rp__site_of(l, a) : 0};
-    rp__report(l->sys, &about, "actor \"%s\" on loop %u dropped a message that belongs to an actor on loop %u; it was left as it is. Only the "
+    char who[RP__WHO_TEXT];
+    rp_report about = {.kind = RP_REPORT_MISUSE, .err = -EPERM};
+    rp__about(me, &about, who, sizeof who);
+    rp__report(l->sys, &about, "%s, on loop %u, dropped a message that belongs to an actor on loop %u; it was left as it is. Only the "
                "actor that has a message may drop it: pass it on with rp_send or rp_forward, or send what is in it",
-               a && a->kind->name ? a->kind->name : "?", l->index, rp__route_of(l, owner));
+               who, l->index, rp__route_of(l, owner));
     return true;
 }
 
@@ -161,6 +163,7 @@ bool rp__at_call(const rp_self *co)
 
 rp_msg *rp_msg_new(rp_self *me, const rp_type *t)
 {
+    rp__must_be_here_debug(me);
     if (me->actor && rp__free_hand(me) != 0)
         return 0;
     rp_msg *m = rp__msg_blank(me->loop, t);

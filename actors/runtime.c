@@ -2,11 +2,11 @@
  *
  * runtime.c - a system with actors in it: the root comes first and, when it has ended, all is over.
  */
-#include "actors/plan.h"
 #include "actors/runtime.h"
 #include "reparto/embed.h"
 
 #include "actors/hands.h"
+#include "actors/plan.h"
 #include "actors/reports.h"
 #include "actors/why.h"
 #include "actors/words.h"
@@ -88,12 +88,6 @@ void rp__route_closed(struct rp_loop *l)
     rp__system_stop(l->sys);
 }
 
-static bool asked_for_sites(void)
-{
-    const char *asked = rp__os_env("RP_SITES");
-    return asked && strcmp(asked, "1") == 0;
-}
-
 /* Whoever calls rp_run or its like gets a number alone. */
 static int refuse_root(const rp_actor *root, const rp_system_opts *o)
 {
@@ -151,7 +145,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     memset(rt, 0, sizeof *rt);
     rp__typebook_open(&rt->book, mem);
     int rc = rp__given_keep(rt, root, o, mem);
-    rt->opts.sites = o->sites || asked_for_sites();
+    rt->opts.sites = o->sites || rp__os_asked("RP_SITES");
     rt->root_arg = arg;
     rt->start.fn = start_root;
     rt->quit.fn = quit;

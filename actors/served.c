@@ -8,9 +8,8 @@
  */
 #include "actors/ask.h"
 #include "actors/hands.h"
+#include "actors/reports.h"
 #include "actors/runtime.h"
-
-#include "loop/report.h"
 
 #include <errno.h>
 
@@ -61,20 +60,16 @@ static bool came_by_a_lost_link(struct rp_loop *l, struct rp__slot *s)
 
 static void say_nobody_asked(struct rp_loop *l, const struct rp__actor *a, const struct rp__slot *s)
 {
-    const char *kind = a->kind->name ? a->kind->name : "?", *type = rp__type(s->type)->name;
-    rp_report about = {.kind = RP_REPORT_MISUSE, .err = -EALREADY, .actor = rp__ref(l, a->addr), .name = a->kind->name,
-                       .site = rp__site_of(l, a)};
-    rp__report(l->sys, &about, "actor \"%s\" was told \"%s\" and replied, but nobody waits for a reply; it goes on. Who sends that is to "
-               "use rp_call, or the handler to ask rp_wants_reply first", kind, type ? type : "?");
+    const char *type = rp__type(s->type)->name;
+    rp__report_of(l, a, RP_REPORT_MISUSE, -EALREADY, "was told \"%s\" and replied, but nobody waits for a reply; it goes on. The sender "
+                  "is to use rp_call, or the handler to ask rp_wants_reply first", type ? type : "?");
 }
 
 int rp__judge(rp_self *me, struct rp__actor *a, struct rp__slot *s, int rc)
 {
     struct rp_loop *l = me->loop;
     bool told = rc == -EALREADY && !(rp__flags(s->type) & RP__F_CALL);
-    bool excused = told || (rc < 0 && rc == me->excused) || (rc == -ETIMEDOUT && too_late(l, s)) ||
-                   (rc == -EHOSTUNREACH && came_by_a_lost_link(l, s));
-    me->excused = 0;
+    bool excused = told || rc == me->excused || (rc == -ETIMEDOUT && too_late(l, s)) || (rc == -EHOSTUNREACH && came_by_a_lost_link(l, s));
     if (!excused || a->flags & RP__A_STOPPED)
         return rc;
     if (told)

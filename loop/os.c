@@ -266,6 +266,12 @@ const char *rp__os_env(const char *name)
     return value && *value ? value : 0;
 }
 
+bool rp__os_asked(const char *name)
+{
+    const char *value = rp__os_env(name);
+    return value && strcmp(value, "1") == 0;
+}
+
 int rp__os_append_to(const char *path)
 {
     int fd = rp__os_faulty("open") ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -58,6 +58,7 @@ int      rp__os_append_to(const char *path); /* a file, made if need be: a descr
 ssize_t  rp__os_write(int fd, const void *from, size_t size); /* as write(2), but -errno; may block */
 unsigned rp__os_pid(void);
 const char *rp__os_env(const char *name); /* what the user has set; NULL: nothing, or no user of ours has (setuid) */
+bool     rp__os_asked(const char *name); /* the user has set it to 1 */
 
 /* From now on `signo` comes to the calling thread, which is not to block it, for each `every` ns of its CPU time, and
  * brings `arg`. 0; -ENOMEM: there is no timer to be had (RLIMIT_SIGPENDING); -errno. */

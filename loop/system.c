@@ -74,12 +74,6 @@ static int look_out(rp_system *sys, const struct rp__system_opts *o)
     return rc == 0 ? rp__stall_start(sys, &o->stall) : rc;
 }
 
-static bool asked_to_debug(void)
-{
-    const char *asked = rp__os_env("RP_DEBUG");
-    return asked && strcmp(asked, "1") == 0;
-}
-
 int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
 {
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
@@ -112,7 +106,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
         rp__system_free(sys);
         return rc;
     }
-    sys->stuck.looks = sys->world == &rp__world_uv && !o->in_host && asked_to_debug();
+    sys->stuck.looks = sys->world == &rp__world_uv && !o->in_host && rp__os_asked("RP_DEBUG");
     rp__overflow_watch(sys, o->in_host);
     rp__fork_watch(sys);
     if (sys->world == &rp__world_uv)
