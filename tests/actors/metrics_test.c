@@ -461,7 +461,7 @@ TEST(metrics, mailboxes_by_kind_and_drops_by_why)
 #if !defined(__SANITIZE_THREAD__) /* it holds signals back: nobody is seen at work */
 static int burn(rp_self *me, void *state, const rp_msg *m)
 {
-    clock_t end = clock() + CLOCKS_PER_SEC / 5;
+    clock_t end = clock() + CLOCKS_PER_SEC / 20;
     (void)state;
     while (clock() < end)
         ;
@@ -482,11 +482,14 @@ static int cpu_time(rp_self *me, void *arg)
     check_eq(now_says(me, "reparto_actors_cpu_seconds", "kind=burning;"), -1);
     check_eq(rp_profile(me, 60000), 0);
     check_eq(rp_spawn(me, &burning, &(rp_spawn_opts){.on = RP_LOOP(last)}, &who), 0);
-    check_eq(rp_call(me, who, NUM, &(struct num){1}, &m, RP_FOREVER), 0);
-    rp_msg_drop(me, m);
+    double of_kind;
+    do { /* the kernel looks seldom on a crowded machine */
+        check_eq(rp_call(me, who, NUM, &(struct num){1}, &m, RP_FOREVER), 0);
+        rp_msg_drop(me, m);
+        of_kind = now_says(me, "reparto_actors_cpu_seconds", "kind=burning;");
+    } while (of_kind <= 0.01);
     double all = now_says(me, "reparto_loop_cpu_seconds_total", labels), own = now_says(me, "reparto_loop_own_cpu_seconds_total", labels);
-    double of_kind = now_says(me, "reparto_actors_cpu_seconds", "kind=burning;");
-    check(of_kind > 0.01 && own >= 0 && all + 1e-9 >= of_kind && all < 60, "%g of %g, %g nobody's", of_kind, all, own);
+    check(own >= 0 && all + 1e-9 >= of_kind && all < 60, "%g of %g, %g nobody's", of_kind, all, own);
     char path[] = "/tmp/reparto-metrics-XXXXXX", text[4096] = "";
     int fd = mkstemp(path);
     check(fd >= 0 && unlink(path) == 0);
