@@ -29,7 +29,10 @@ enum { RP_STOP = 1 }; /* what a handler returns to end normally */
  * another loop, between two messages: nothing in its state belongs to a loop. */
 enum { RP_NOWAIT = 1, RP_TRAP = 2, RP_MOVABLE = 4 };
 
-/* What run and handle return. 0: of `run` the end; a handler goes on with the next message. RP_STOP, or another number
+/* How an actor behaves; exactly one of run and handle. The library copies what it needs of it, `name` too: it may be on
+ * the caller's stack.
+ *
+ * What run and handle return. 0: of `run` the end; a handler goes on with the next message. RP_STOP, or another number
  * above 0: it ends normally. A negative errno value: the actor has failed, and ends with that as its reason: its
  * supervisor, its monitors or the result of rp_run have it. So an error that a client has caused is no value to return:
  * answer it with rp_reply_error, and return 0.
@@ -44,8 +47,6 @@ enum { RP_NOWAIT = 1, RP_TRAP = 2, RP_MOVABLE = 4 };
  *
  * An actor that ends gives back the messages that it still has, received, kept or made: an asker gets -EPIPE at once,
  * unless the actor has a `fini`, which may still answer; and a message's memory is gone after fini. */
-/* How an actor behaves. Whoever is given one, here and elsewhere, copies what it needs of it, `name` too: it may be on
- * the stack. Exactly one of run and handle. */
 typedef struct rp_actor {
     const char *name;     /* of the kind, for reports */
     int  (*run)(rp_self *me, void *arg);                       /* its return is the actor's end */

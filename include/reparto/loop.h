@@ -125,18 +125,20 @@ RP_EXPORT const char *rp_why(const rp_self *me);
 /* 0, or -ECANCELED where a suspending call would return it. Does not suspend. */
 RP_EXPORT RP_NODISCARD int rp_check(const rp_self *me);
 
-/* Suspends until the task has ended; 0 and its result in `*result`, which may be NULL. Any number of times, from any coroutine of its loop.
- * -EDEADLK: it would not end before the caller: it is the caller, or one that waits for the caller's end, if only through
- * others; at once where it is seen at once, else when the wait has lasted. -ECANCELED, also when the task has ended: after
- * a failure rp_task_result tells what the others returned. */
+/* Suspends until the task has ended. 0: its result is in `*result`, which may be NULL. May be called any number of times,
+ * from any coroutine of the task's loop.
+ * -EDEADLK: the task would not end before the caller: it is the caller, or it waits for the caller's end, if only through
+ *           others. At once where that is seen at once, else when the wait has lasted.
+ * -ECANCELED: the caller is cancelled, also when the task has ended. After a failure in the scope, rp_task_result has what
+ *           the other tasks returned. */
 RP_EXPORT RP_NODISCARD int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline);
 
-/* What a task has returned, until its scope is closed; in a cancelled scope too. `result` may be NULL. -EAGAIN: it has not ended. Does not
- * suspend. On the loop of the task. */
+/* What a task has returned, until its scope is closed; in a cancelled scope too. `result` may be NULL. -EAGAIN: it has not
+ * ended. On the task's loop. Does not suspend. */
 RP_EXPORT RP_NODISCARD int rp_task_result(const rp_task *task, int *result);
 
 /* Cancels this task alone, and the scopes that it has opened: its waits fail with -ECANCELED until it returns. If it returns
- * that, its scope and its siblings go on as if it had returned 0, and rp_join tells -ECANCELED; any other error is a failure
+ * that, its scope and its siblings go on as if it had returned 0, and *result of rp_join is -ECANCELED; any other error is a failure
  * as usual. One that has not begun does not begin. On the loop of the task; one that has ended is left alone. */
 RP_EXPORT void rp_task_cancel(rp_task *task, const char *why);
 
