@@ -4,7 +4,6 @@
 #include "loop/report.h"
 
 #include <errno.h>
-#include <signal.h>
 
 /* ---- the home loop's beat ------------------------------------------------------------------------- */
 
@@ -59,14 +58,10 @@ static void look(struct rp__link *k)
 static void *pulse(void *arg)
 {
     struct rp__pulse *p = arg;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, 0);
     pthread_mutex_lock(&p->lock);
     while (!p->over) {
         rp_time until = rp__os_now() + RP__BEAT_MS * RP_MS;
-        struct timespec at = {until / RP_S, until % RP_S};
-        if (pthread_cond_timedwait(&p->changed, &p->lock, &at) == ETIMEDOUT)
+        if (rp__os_cond_until(&p->changed, &p->lock, until) == -ETIMEDOUT)
             for (struct rp__hook *in = p->links.next; in != &p->links; in = in->next)
                 look(RP__OF(struct rp__link, beat.in, in));
     }
@@ -77,12 +72,8 @@ static void *pulse(void *arg)
 void rp__pulse_open(struct rp__cluster *c)
 {
     struct rp__pulse *p = &c->pulse;
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
     pthread_mutex_init(&p->lock, 0);
-    pthread_cond_init(&p->changed, &a);
-    pthread_condattr_destroy(&a);
+    rp__os_cond_init(&p->changed);
     rp__list_init(&p->links);
 }
 
@@ -112,7 +103,7 @@ void rp__pulse_add(struct rp__link *k)
     pthread_mutex_lock(&p->lock);
     rp__list_push(&p->links, &k->beat.in);
     if (!p->runs)
-        p->runs = rp__os_thread(&p->thread, pulse, p) == 0;
+        p->runs = rp__os_silent_thread(&p->thread, pulse, p) == 0;
     pthread_mutex_unlock(&p->lock);
 }
 

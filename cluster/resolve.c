@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -167,15 +166,11 @@ static void *ask_all(void *arg)
     return 0;
 }
 
-/* The lock is held. It inherits a mask: signals are for the program's own threads. */
+/* The lock is held. */
 static int start_thread(struct rp__resolver *r)
 {
-    sigset_t all, before;
     pthread_t t;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = rp__os_thread(&t, ask_all, r);
-    pthread_sigmask(SIG_SETMASK, &before, 0);
+    int rc = rp__os_silent_thread(&t, ask_all, r);
     if (rc != 0)
         return rc;
     pthread_detach(t);
@@ -255,10 +250,9 @@ void rp__resolve_forget(struct rp__question *q)
 static int wait_for(struct rp__question *q, rp_time most, struct rp__addrs *to)
 {
     rp_time end = rp__os_now() + most;
-    struct timespec until = {end / RP_S, end % RP_S};
     int rc = 0;
     while (q->state != ANSWERED && rc == 0)
-        rc = -pthread_cond_timedwait(&q->r->answered, &q->r->lock, &until);
+        rc = rp__os_cond_until(&q->r->answered, &q->r->lock, end);
     if (q->state == ANSWERED) {
         rc = q->rc;
         *to = q->addrs;
@@ -299,12 +293,8 @@ struct rp__resolver *rp__resolver_new(void)
     struct rp__resolver *r = calloc(1, sizeof *r);
     if (!r)
         return 0;
-    pthread_condattr_t by;
-    pthread_condattr_init(&by);
-    pthread_condattr_setclock(&by, CLOCK_MONOTONIC);
     pthread_mutex_init(&r->lock, 0);
-    pthread_cond_init(&r->answered, &by);
-    pthread_condattr_destroy(&by);
+    rp__os_cond_init(&r->answered);
     rp__list_init(&r->questions);
     return r;
 }

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -401,16 +400,6 @@ static void *endpoint_main(void *arg)
     return 0;
 }
 
-static int start(struct rp__endpoint *e)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* it inherits them: signals are for the program's own threads */
-    int rc = rp__os_thread(&e->thread, endpoint_main, e);
-    pthread_sigmask(SIG_SETMASK, &before, 0);
-    return rc;
-}
-
 static void tell_closed(struct rp__post *p, struct rp_loop *l)
 {
     RP__OF(struct rp__endpoint, over, p)->closed(l);
@@ -470,7 +459,7 @@ static int open_at(rp_system *sys, const char *path, const char *dir, const stru
     if (rc >= 0)
         rc = e->fd = path ? listen_at(e, path) : listen_in(e, dir);
     if (rc >= 0)
-        rc = start(e);
+        rc = rp__os_silent_thread(&e->thread, endpoint_main, e);
     if (rc == 0)
         return 0;
     *ret = 0;

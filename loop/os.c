@@ -135,6 +135,30 @@ int rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg)
     return rp__os_faulty("pthread_create") ? -EAGAIN : -pthread_create(ret, 0, main, arg);
 }
 
+int rp__os_silent_thread(pthread_t *ret, void *(*main)(void *), void *arg)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* it inherits them */
+    int rc = rp__os_thread(ret, main, arg);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    return rc;
+}
+
+void rp__os_cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t a;
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &a);
+    pthread_condattr_destroy(&a);
+}
+
+int rp__os_cond_until(pthread_cond_t *c, pthread_mutex_t *lock, rp_time until)
+{
+    return -pthread_cond_timedwait(c, lock, &(struct timespec){until / RP_S, until % RP_S});
+}
+
 int rp__os_ticks(timer_t *ret, int signo, void *arg, rp_time every)
 {
     struct sigevent e;

@@ -51,6 +51,9 @@ void rp__os_populate_within(void *p, size_t size); /* the whole pages of that bl
 
 rp_time  rp__os_now(void);     /* CLOCK_MONOTONIC */
 int      rp__os_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* 0 or a negative errno value */
+int      rp__os_silent_thread(pthread_t *ret, void *(*main)(void *), void *arg); /* no signal comes to it: they are for the program's own */
+void     rp__os_cond_init(pthread_cond_t *c); /* for rp__os_cond_until */
+int      rp__os_cond_until(pthread_cond_t *c, pthread_mutex_t *lock, rp_time until); /* on rp__os_now's clock; 0, or -ETIMEDOUT */
 unsigned rp__os_cpus(void);    /* that this process may run on */
 uint64_t rp__os_entropy(void); /* from the kernel's pool; of the clock where that has none yet */
 int      rp__os_random(void *to, size_t size); /* from the kernel's pool only, for which it waits; or -EIO */

@@ -6,7 +6,6 @@
 #include "loop/trace.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 enum { LOOKS = 4 }; /* in the span that is too long */
@@ -88,11 +87,10 @@ static bool all_sleep(struct rp__stall *w)
 static void wait_a_while(struct rp__stall *w, bool awake)
 {
     rp_time until = rp__os_now() + w->o.after / LOOKS;
-    struct timespec at = {until / RP_S, until % RP_S};
     pthread_mutex_lock(&w->lock);
     if (awake) {
         if (!w->stop)
-            pthread_cond_timedwait(&w->changed, &w->lock, &at);
+            (void)rp__os_cond_until(&w->changed, &w->lock, until);
     } else {
         atomic_store_explicit(&w->asleep, 1, memory_order_seq_cst);
         while (!w->stop && all_sleep(w) && atomic_load_explicit(&w->asleep, memory_order_seq_cst))
@@ -105,9 +103,6 @@ static void wait_a_while(struct rp__stall *w, bool awake)
 static void *watch(void *arg)
 {
     struct rp__stall *w = arg;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, 0);
     for (bool stop = false; !stop;) {
         bool awake = false;
         for (unsigned i = 0; i < w->sys->nloops; i++)
@@ -133,13 +128,9 @@ int rp__stall_start(rp_system *sys, const struct rp__stall_opts *o)
     w->o = *o;
     for (unsigned i = 0; i < sys->nloops; i++)
         w->loop[i] = (struct rp__watched){.l = sys->loops[i], .turns = UINT64_MAX}; /* it has not been looked at */
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
     pthread_mutex_init(&w->lock, 0);
-    pthread_cond_init(&w->changed, &a);
-    pthread_condattr_destroy(&a);
-    int rc = rp__os_thread(&w->thread, watch, w);
+    rp__os_cond_init(&w->changed);
+    int rc = rp__os_silent_thread(&w->thread, watch, w);
     if (rc != 0)
         rp__free_mem(sys, w, size);
     else
