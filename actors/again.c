@@ -2,7 +2,7 @@
  *
  * again.c - what must not be lost, and comes to one that is busy when there is no memory to keep it.
  *
- * An actor that has ended is told of once: if the RP_DOWN, the RP_EXIT or a child's fall were dropped, whoever waits
+ * An actor that has ended is told of once: if the RP_DOWN, the RP_EXIT_NOTICE or a child's fall were dropped, whoever waits
  * for it would wait for ever, and with a supervisor the whole program's end. So such a message stands in a record of
  * the loop's reserve, and is delivered anew in the next round, or a millisecond later if nothing happens before. Half
  * of the reserve is for signals alone: what finds the other half spent is dropped after all.

@@ -230,8 +230,8 @@ void rp__on_child_ended(struct rp_loop *l, struct rp__kid *kid)
 /* False: memory is out, and it is stopped as any other. */
 static bool trap(struct rp_loop *l, const struct rp__actor *a, uint64_t who, int reason, const char *why)
 {
-    struct rp_exit e = {.who = rp__ref(l, who), .reason = reason};
-    struct rp__slot s = {a->addr, who, rp__word(&rp_exit_type, RP__F_SURE), {0}};
+    struct rp_exit_notice e = {.who = rp__ref(l, who), .reason = reason};
+    struct rp__slot s = {a->addr, who, rp__word(&rp_exit_notice_type, RP__F_SURE), {0}};
     if (!rp__reserve_ready(l))
         return false;
     memcpy(e.why, why, strnlen(why, sizeof e.why - 1));

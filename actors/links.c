@@ -4,7 +4,7 @@
  *
  *   one's loop                                      the other's loop
  *   half a link  <---- both made by rp_link ---->   LINK: half a link
- *   ends: EXIT   ------------------------------->   takes its half out; is stopped, or gets RP_EXIT
+ *   ends: EXIT   ------------------------------->   takes its half out; is stopped, or gets RP_EXIT_NOTICE
  *   rp_unlink: UNLINK -------------------------->   takes its half out
  *
  * Each half holds the EXIT that will be sent, ready but for the reason, so that it cannot fail to be. Both

@@ -21,13 +21,13 @@ static const rp_field down_fields[] = {
 const rp_type rp_down_type = RP_TYPE("rp.down", struct rp_down, down_fields);
 
 static const rp_field exit_fields[] = {
-    RP_FIELD(struct rp_exit, who, RP_REF),
-    RP_FIELD(struct rp_exit, reason, RP_I32),
-    RP_FIELD(struct rp_exit, why, RP_CHARS),
+    RP_FIELD(struct rp_exit_notice, who, RP_REF),
+    RP_FIELD(struct rp_exit_notice, reason, RP_I32),
+    RP_FIELD(struct rp_exit_notice, why, RP_CHARS),
 };
-const rp_type rp_exit_type = RP_TYPE("rp.exit", struct rp_exit, exit_fields);
+const rp_type rp_exit_notice_type = RP_TYPE("rp.exit", struct rp_exit_notice, exit_fields);
 
-_Static_assert(sizeof(struct rp_exit) <= RP__SLOT - RP__HEAD, "one slot");
+_Static_assert(sizeof(struct rp_exit_notice) <= RP__SLOT - RP__HEAD, "one slot");
 _Static_assert(sizeof(struct rp_down) <= RP__SURE_SLOTS * RP__SLOT - RP__HEAD, "what may not be lost");
 
 static struct rp_down down_of(struct rp_loop *l, uint64_t target, const struct rp__actor *a, int reason)

@@ -76,7 +76,7 @@ static int listen(rp_self *me, struct mover *v, unsigned loop)
     rp_time period = (rp_time)v->o.period_ms * RP_MS;
     struct talk_look *q = rp__look_new(me, sizeof *q, see);
     h->answered = false;
-    h->load = rp_load(me, loop);
+    h->load = rp_loop_load(me, loop);
     if (!q)
         return 0; /* another time */
     q->until = rp_now(me) + 4 * period;
@@ -139,7 +139,7 @@ static int attempt(rp_self *me, struct mover *v, uint64_t addr, unsigned to, rp_
     bool never = rc == -EPERM || rc == -ENOTSUP || rc == -ESRCH;
     rest(v, addr, v->o.rest * (never ? (uint64_t)NEVER : 1));
     if (rc != 0)
-        return rp_check(me);
+        return rp_scope_check(me);
     v->left--;
     v->at[from].load -= weighs;
     v->at[to].load += weighs;

@@ -70,14 +70,14 @@ rp_placed rp__placed_by(unsigned on)
     return on == RP_SPREAD ? RP_PLACED_SPREAD : on == RP_LEAST ? RP_PLACED_LEAST : RP_PLACED_LOOP;
 }
 
-unsigned rp_with(const rp_self *me, rp_ref who)
+unsigned rp_place_of(const rp_self *me, rp_ref who)
 {
     const struct rp_loop *l = me->loop;
     bool ours = who.node == l->node && who.local && rp__loop_of(who.local) < l->sys->nloops;
     return ours ? RP_LOOP(rp__route_of(l, who.local)) : RP_NOWHERE;
 }
 
-int rp_load(const rp_self *me, unsigned loop)
+int rp_loop_load(const rp_self *me, unsigned loop)
 {
     const struct rp_loop *l = me->loop;
     if (loop >= l->sys->nloops)

@@ -77,7 +77,7 @@ enum { NONE = 1 };
 static int recv_waiting(rp_self *me, struct rp__actor *a, rp_msg **ret)
 {
     rest(me, a);
-    int rc = rp_check(me);
+    int rc = rp_scope_check(me);
     if (rc == 0)
         rc = rp__free_hand(me);
     if (rc != 0)
@@ -158,7 +158,7 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
     for (const rp_type *const *t = types; *t && rc == 0; t++)
         rc = rp__shape_rc(rp__shape(&l->actors->types, *t));
     if (rc == 0)
-        rc = rp_check(me);
+        rc = rp_scope_check(me);
     if (rc != 0)
         return rp__rested(me, rc);
     if (!a->box && !(a->box = rp__mailbox_new(l, a->addr)))
@@ -167,7 +167,7 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
         return rc;
     for (;;) { /* ends with the message that it waits for */
         rest(me, a);
-        if ((rc = rp_check(me)) != 0 || (rc = rp__free_hand(me)) != 0)
+        if ((rc = rp_scope_check(me)) != 0 || (rc = rp__free_hand(me)) != 0)
             return rp__rested(me, rc);
         rp_msg *m = take_of(l, a, types);
         if (m) {

@@ -464,7 +464,7 @@ static int send_away(rp_self *me, struct rp__out *o, bool wait, rp_time until)
 static int failed(rp_self *me, int rc)
 {
     rp__rest(me);
-    return rp_check(me) == 0 ? rc : -ECANCELED;
+    return rp_scope_check(me) == 0 ? rc : -ECANCELED;
 }
 
 int rp__send(rp_self *me, struct rp__out *o, bool wait, rp_time until)

@@ -477,7 +477,7 @@ static int spawn(rp_self *me, const rp_actor *kind, const rp_spawn_opts *o, cons
     unsigned loop = l->index;
     int rc = o->on == RP_SAME ? 0 : rp__place(l, o->on, &loop);
     if (rc == 0)
-        rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_check(me); /* from fini: its children have ended */
+        rc = me->actor->flags & RP__A_ENDING ? -ECANCELED : rp_scope_check(me); /* from fini: its children have ended */
     if (rc != 0)
         return rp__rested(me, rc) == -EINVAL ? no_such_loop(me, o->on) : rc;
     struct rp__birth b = {.who = me, .kind = kind, .o = o, .parent = me->actor->addr, .mail = mail, .site = site};

@@ -406,7 +406,7 @@ static int step(rp_self *me, struct sup *s)
  * comes before, for the incarnation that was or for this one, waits for that too. */
 static int before_start(rp_self *me, struct sup *s, const rp_msg *m)
 {
-    const struct rp_exit *e = rp_body(m, RP_EXIT);
+    const struct rp_exit_notice *e = rp_body(m, RP_EXIT_NOTICE);
     if (e)
         s->stopped = s->stopped ? s->stopped : e->reason;
     else
@@ -490,8 +490,8 @@ static int handle(rp_self *me, void *state, const rp_msg *m)
         on_removal(me, s, b, m);
     else if ((b = rp_body(m, &rp__sup_which_type)))
         on_which(me, s, b, m);
-    else if ((b = rp_body(m, RP_EXIT)) && ((const struct rp_exit *)b)->reason != 0)
-        shut_down(s, ((const struct rp_exit *)b)->reason);
+    else if ((b = rp_body(m, RP_EXIT_NOTICE)) && ((const struct rp_exit_notice *)b)->reason != 0)
+        shut_down(s, ((const struct rp_exit_notice *)b)->reason);
     return step(me, s);
 }
 

@@ -22,7 +22,7 @@ static int produce(rp_self *me, void *arg)
     struct work *w = ((struct part *)arg)->work;
     int rc = 0;
     for (uint64_t i = 1; i <= w->each && rc == 0; i++)
-        rc = rp_put(me, w->queue, &i, RP_FOREVER);
+        rc = rp_queue_put(me, w->queue, &i, RP_FOREVER);
     return rc;
 }
 
@@ -32,7 +32,7 @@ static int consume(rp_self *me, void *arg)
     uint64_t v, sum = 0;
     int rc = 0;
     for (uint64_t i = 0; i < p->work->each && rc == 0; i++)
-        if ((rc = rp_get(me, p->work->queue, &v, RP_FOREVER)) == 0)
+        if ((rc = rp_queue_get(me, p->work->queue, &v, RP_FOREVER)) == 0)
             sum += v;
     *p->sum = sum;
     return rc;

@@ -60,7 +60,7 @@ static int flood(rp_self *me, void *arg)
 {
     rp_ref s;
     int rc = rp_spawn(me, arg, NULL, &s);
-    while (rc == 0 && (rc = rp_check(me)) == 0)
+    while (rc == 0 && (rc = rp_scope_check(me)) == 0)
         rc = rp_tell(me, s, &num_type, &(struct num){1});
     return rc == -ECANCELED ? 0 : rc;
 }

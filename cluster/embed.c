@@ -91,7 +91,7 @@ int rp_attach(struct uv_loop_s *uv, const rp_actor *root, void *arg, const rp_sy
 {
     struct embedded *e;
     if (!uv) {
-        rp__report_opts(o ? o : &(rp_system_opts){0}, -EINVAL, "The uv_loop_t", "is NULL: rp_attach wants the host's, rp_open wants none");
+        rp__report_opts(o ? o : &(rp_system_opts){0}, -EINVAL, "The uv_loop_t", "is NULL: rp_attach wants the host's, rp_system_open wants none");
         return -EINVAL;
     }
     int rc = embed(uv, root, arg, o, ret, &e);
@@ -108,13 +108,13 @@ void rp_hold_host(rp_system *sys, bool hold)
         rp__host_hold(sys, hold);
 }
 
-int rp_open(const rp_actor *root, void *arg, const rp_system_opts *o, rp_system **ret)
+int rp_system_open(const rp_actor *root, void *arg, const rp_system_opts *o, rp_system **ret)
 {
     struct embedded *e;
     return embed(0, root, arg, o, ret, &e);
 }
 
-int rp_tick(rp_system *sys, rp_time budget)
+int rp_system_tick(rp_system *sys, rp_time budget)
 {
     return sys ? rp__host_tick(sys, budget > 0 ? budget : 0) : -EINVAL;
 }
@@ -129,7 +129,7 @@ int rp_poll_ms(const rp_system *sys)
     return sys ? rp__host_ms(sys) : -EINVAL;
 }
 
-int rp_close(rp_system *sys)
+int rp_system_close(rp_system *sys)
 {
     int rc = sys ? rp__host_may(sys) : -EINVAL;
     if (rc != 0)

@@ -22,7 +22,7 @@ static int produce(rp_self *me, void *arg)
     struct shared *s = arg;
     uint64_t first = 1 + EACH * s->started++;
     for (uint64_t n = first; n < first + EACH; n++) {
-        int rc = rp_put(me, s->queue, &n, RP_FOREVER);
+        int rc = rp_queue_put(me, s->queue, &n, RP_FOREVER);
         if (rc != 0)
             return rc;
     }
@@ -37,7 +37,7 @@ static int consume(rp_self *me, void *arg)
     struct shared *s = arg;
     uint64_t n;
     int rc;
-    while ((rc = rp_get(me, s->queue, &n, RP_FOREVER)) == 0) {
+    while ((rc = rp_queue_get(me, s->queue, &n, RP_FOREVER)) == 0) {
         s->count++;
         s->sum += n;
     }

@@ -25,9 +25,9 @@ static int root(rp_self *me, void *arg)
 {
     struct host *h = arg;
     int n, rc;
-    while ((rc = rp_get(me, h->questions, &n, RP_FOREVER)) == 0) {
+    while ((rc = rp_queue_get(me, h->questions, &n, RP_FOREVER)) == 0) {
         n *= n;
-        rc = rp_put(me, h->answers, &n, RP_FOREVER);
+        rc = rp_queue_put(me, h->answers, &n, RP_FOREVER);
         if (rc != 0)
             return rc;
     }
@@ -40,7 +40,7 @@ static void on_timer(uv_timer_t *t)
 {
     struct host *h = t->data;
     int n = h->asked + 1;
-    if (h->asked < 5 && rp_try_put(h->questions, &n) == 0) /* -EAGAIN: full. It never waits */
+    if (h->asked < 5 && rp_queue_try_put(h->questions, &n) == 0) /* -EAGAIN: full. It never waits */
         h->asked++;
 }
 
@@ -49,7 +49,7 @@ static void on_answer(uv_poll_t *p, int status, int events)
     struct host *h = p->data;
     int n;
     (void)status, (void)events;
-    while (rp_try_get(h->answers, &n) == 0) {
+    while (rp_queue_try_get(h->answers, &n) == 0) {
         printf("%d\n", n);
         if (++h->answered == 5)
             rp_quit(h->actors, "all answered");

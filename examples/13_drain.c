@@ -69,7 +69,7 @@ static int root(rp_self *me, void *arg)
         rc = rp_tell(me, slow, &job_type, &(struct job){3600000});
     raise(SIGTERM); /* as if from outside */
     if (rc == 0)
-        rc = rp_recv(me, &m, RP_FOREVER); /* RP_EXIT, because of RP_TRAP */
+        rc = rp_recv(me, &m, RP_FOREVER); /* RP_EXIT_NOTICE, because of RP_TRAP */
     if (rc == 0) {
         rp_msg_drop(me, m);
         rc = finish(me);

@@ -267,7 +267,7 @@ bool rp__within(const char *call)
 
 void rp__strayed(const rp_self *me)
 {
-    rp__misuse(me, "has its `me` used on another thread: an rp_self is for its loop's thread alone. From others use rp_post, rp_try_put or rp_quit");
+    rp__misuse(me, "has its `me` used on another thread: an rp_self is for its loop's thread alone. From others use rp_post, rp_queue_try_put or rp_quit");
 }
 
 int rp__may_wait(const rp_self *me)

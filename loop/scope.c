@@ -132,7 +132,7 @@ static void task_ended(rp_self *me, int rc)
 
 static void task_main(rp_self *me)
 {
-    int rc = rp_check(me) == 0 ? me->fn(me, me->arg) : -ECANCELED;
+    int rc = rp_scope_check(me) == 0 ? me->fn(me, me->arg) : -ECANCELED;
     rp__abandon_held(me);
     if (me->hand[0] || me->hand[1])
         me->loop->sys->floor->task_ends(me);
@@ -243,7 +243,7 @@ int rp_join(rp_self *me, rp_task *task, int *result, rp_time deadline)
     if (!task)
         return -EINVAL;
     rp__must_be_here(me);
-    int rc = rp_check(me);
+    int rc = rp_scope_check(me);
     if (rc == 0 && task->self && in_a_ring(task->self, me))
         rc = rp__waits_for_itself(me);
     if (rc != 0 || !task->self) {
@@ -416,7 +416,7 @@ void rp__stop_self(rp_self *self, const char *why)
     cancel_marked(work);
 }
 
-int rp_check(const rp_self *me)
+int rp_scope_check(const rp_self *me)
 {
     return rp__cancelled(me) ? -ECANCELED : 0;
 }

@@ -146,7 +146,7 @@ unsigned rp_lease_tries(const rp_lease *lease)
     return in ? in->tries : 0;
 }
 
-int rp_take(rp_self *me, rp_queue *q, void *item, rp_lease *lease, rp_time deadline)
+int rp_queue_take(rp_self *me, rp_queue *q, void *item, rp_lease *lease, rp_time deadline)
 {
     if (!q || !item || !lease)
         return -EINVAL;

@@ -194,7 +194,7 @@ __attribute__((noinline)) static int put_long(rp_self *me, rp_queue *q, const vo
     return rc;
 }
 
-int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
+int rp_queue_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
 {
     if (__builtin_expect(!q | !item, 0)) /* one branch */
         return -EINVAL;
@@ -204,7 +204,7 @@ int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline)
     return 0;
 }
 
-int rp_try_put(rp_queue *q, const void *item)
+int rp_queue_try_put(rp_queue *q, const void *item)
 {
     if (__builtin_expect(!q | !item, 0)) /* one branch */
         return -EINVAL;
@@ -286,7 +286,7 @@ __attribute__((noinline)) static int get_long(rp_self *me, rp_queue *q, void *it
     return rp__queue_get(me, q, &g, deadline);
 }
 
-int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
+int rp_queue_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
 {
     if (__builtin_expect(!q | !item, 0)) /* one branch */
         return -EINVAL;
@@ -296,7 +296,7 @@ int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline)
     return 0;
 }
 
-int rp_try_get(rp_queue *q, void *item)
+int rp_queue_try_get(rp_queue *q, void *item)
 {
     if (__builtin_expect(!q | !item, 0)) /* one branch */
         return -EINVAL;

@@ -96,15 +96,15 @@ int run_attached(const rp_actor *root, void *arg, const rp_system_opts *o)
 int run_ticked(const rp_actor *root, void *arg, const rp_system_opts *o)
 {
     rp_system *sys;
-    int rc = rp_open(root, arg, o, &sys);
+    int rc = rp_system_open(root, arg, o, &sys);
     if (rc != 0)
         return rc;
     struct pollfd fd = {.fd = rp_poll_fd(sys), .events = POLLIN};
-    while ((rc = rp_tick(sys, 50 * RP_US)) >= 0)
+    while ((rc = rp_system_tick(sys, 50 * RP_US)) >= 0)
         if (rc == 0)
             poll(&fd, 1, rp_poll_ms(sys));
     check_eq(rc, -ESHUTDOWN);
-    return rp_close(sys);
+    return rp_system_close(sys);
 }
 
 static int run_by(run_fn *run, root_fn *fn, void *arg, const rp_system_opts *given)

@@ -24,7 +24,7 @@ extern "C" {
 enum { RP_STOP = 1 }; /* what a handler returns to end normally */
 
 /* Flags of an actor. RP_NOWAIT: its handler never waits; calls that would return -EAGAIN.
- * RP_TRAP: it is not stopped, but gets RP_EXIT, and ends when it sees fit: by who waits for its end it is
+ * RP_TRAP: it is not stopped, but gets RP_EXIT_NOTICE, and ends when it sees fit: by who waits for its end it is
  * waited for. Out of memory it is stopped like any other. RP_MOVABLE: a mover (mover.h) may make it live on
  * another loop, between two messages: nothing in its state belongs to a loop. */
 enum { RP_NOWAIT = 1, RP_TRAP = 2, RP_MOVABLE = 4 };
@@ -62,16 +62,16 @@ typedef struct rp_actor {
 
 /* Where: the caller's own loop (RP_SAME, the default); each in turn (RP_SPREAD); the less loaded of two that
  * are drawn (RP_LEAST); loop i (RP_LOOP(i)); always the same one for the same key (RP_KEY(key): in every run with
- * as many loops); where another actor lives (rp_with). RP_NOWHERE and any other value: -EINVAL. */
+ * as many loops); where another actor lives (rp_place_of). RP_NOWHERE and any other value: -EINVAL. */
 enum { RP_SAME = 0, RP_SPREAD = 1, RP_LEAST = 2, RP_NOWHERE = 0xff };
 #define RP_LOOP(i) (0x100u + (unsigned)(i))
 #define RP_KEY(key) (0x80000000u | (unsigned)((uint64_t)(key) * UINT64_C(0x9e3779b97f4a7c15) >> 33))
 
 /* The loop where `who` lives now, as far as the caller's loop knows. RP_NOWHERE: not an address of this process. */
-RP_EXPORT unsigned rp_with(const rp_self *me, rp_ref who);
+RP_EXPORT unsigned rp_place_of(const rp_self *me, rp_ref who);
 
 /* How much of its time a loop has lately been at work: 0 to 1000. It forgets by half in 67 ms. -EINVAL: no such. */
-RP_EXPORT int rp_load(const rp_self *me, unsigned loop);
+RP_EXPORT int rp_loop_load(const rp_self *me, unsigned loop);
 
 typedef struct rp_spawn_opts { /* all zero: the defaults. Copied, with the name */
     void       *arg;      /* to init, or to run when there is no init: the pointer */
@@ -276,21 +276,21 @@ RP_EXPORT extern const rp_type rp_down_type;
 #define RP_DOWN (&rp_down_type)
 
 /* Links the caller and `who`, an actor of this process: when one of them ends, other than normally, the other
- * is stopped and ends with the same reason; who has RP_TRAP gets RP_EXIT instead, at a normal end too. Once,
+ * is stopped and ends with the same reason; who has RP_TRAP gets RP_EXIT_NOTICE instead, at a normal end too. Once,
  * however often it is asked for; either may do so. `who` has ended: as if it ended now, with -ESRCH.
  * Does not suspend. -EINVAL: no actor of this process. -ENOMEM. */
 RP_EXPORT RP_NODISCARD int rp_link(rp_self *me, rp_ref who);
 
-/* Undoes it: after this, nothing of the other's end reaches the caller but an RP_EXIT that was here already. */
+/* Undoes it: after this, nothing of the other's end reaches the caller but an RP_EXIT_NOTICE that was here already. */
 RP_EXPORT void rp_unlink(rp_self *me, rp_ref who);
 
-struct rp_exit { /* to an actor with RP_TRAP; needs no room in its mailbox */
+struct rp_exit_notice { /* to an actor with RP_TRAP; needs no room in its mailbox */
     rp_ref who;     /* wants its end, or has ended and was linked */
     int32_t reason; /* -ECANCELED: it is asked to end; else what the linked one ended with */
     char why[20];   /* cut off */
 };
-RP_EXPORT extern const rp_type rp_exit_type;
-#define RP_EXIT (&rp_exit_type)
+RP_EXPORT extern const rp_type rp_exit_notice_type;
+#define RP_EXIT_NOTICE (&rp_exit_notice_type)
 
 /* ---- names --------------------------------------------------------------------------------------- */
 
@@ -302,9 +302,9 @@ struct rp_name_change {
     rp_bytes name;
 };
 RP_EXPORT extern const rp_type rp_name_change_type;
-#define RP_NAME (&rp_name_change_type)
+#define RP_NAME_CHANGE (&rp_name_change_type)
 
-/* Asks for RP_NAME: at once with the present state, then for each change of it, once and in order, until
+/* Asks for RP_NAME_CHANGE: at once with the present state, then for each change of it, once and in order, until
  * rp_unwatch_name. A restart under a supervisor is no change. It needs no room in the mailbox. Does not suspend.
  * -EALREADY: it is watched. -EINVAL: no name. -ENOMEM. A name is not registered (-ENOMEM) when there is no
  * memory to tell those who watch it. */

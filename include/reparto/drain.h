@@ -8,7 +8,7 @@
  *   4. the tree ends from the leaves up         the root returns
  *   5. the peers are told, the links closed     after that
  *
- * The root calls rp_drain when it is to end (it has got RP_EXIT, or its own work is done), and returns.
+ * The root calls rp_drain when it is to end (it has got RP_EXIT_NOTICE, or its own work is done), and returns.
  * docs/draining.md shows it together with SIGTERM.
  */
 #ifndef REPARTO_DRAIN_H

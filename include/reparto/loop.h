@@ -123,7 +123,7 @@ RP_EXPORT void rp_scope_cancel(rp_scope *s, const char *why);
 RP_EXPORT const char *rp_why(const rp_self *me);
 
 /* 0, or -ECANCELED where a suspending call would return it. Does not suspend. */
-RP_EXPORT RP_NODISCARD int rp_check(const rp_self *me);
+RP_EXPORT RP_NODISCARD int rp_scope_check(const rp_self *me);
 
 /* Suspends until the task has ended. 0: its result is in `*result`, which may be NULL. May be called any number of times,
  * from any coroutine of the task's loop.

@@ -11,7 +11,7 @@
  *   Cancelled   -ECANCELED and -ETIMEDOUT mean that it did not happen: the item is still the caller's, or
  *               still in the queue. A deadline that has passed (0) asks once: what need not wait succeeds.
  *   Ownership   What an item owns goes with it on success. What nobody has got at the end is dropped.
- *   Threads     rp_try_put, rp_try_get, the closing functions and rp_queue_read: from any thread.
+ *   Threads     rp_queue_try_put, rp_queue_try_get, the closing functions and rp_queue_read: from any thread.
  */
 #ifndef REPARTO_QUEUE_H
 #define REPARTO_QUEUE_H
@@ -49,23 +49,23 @@ RP_EXPORT RP_NODISCARD int rp_queue_new(size_t item, uint32_t capacity, const rp
 RP_EXPORT void rp_queue_free(rp_queue *q);
 
 /* Copies `item` in. Suspends while there is no room. -EPIPE: an end is closed. */
-RP_EXPORT RP_NODISCARD int rp_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline);
+RP_EXPORT RP_NODISCARD int rp_queue_put(rp_self *me, rp_queue *q, const void *item, rp_time deadline);
 
 /* Copies the next one to `item`, which is untouched on error. Suspends while there is none. -EPIPE: there
  * is none and will be none. */
-RP_EXPORT RP_NODISCARD int rp_get(rp_self *me, rp_queue *q, void *item, rp_time deadline);
+RP_EXPORT RP_NODISCARD int rp_queue_get(rp_self *me, rp_queue *q, void *item, rp_time deadline);
 
 /* The same from any thread, never waiting: -EAGAIN. -EPERM: q was made before this process was forked off one that had
  * a system. */
-RP_EXPORT RP_NODISCARD int rp_try_put(rp_queue *q, const void *item);
-RP_EXPORT RP_NODISCARD int rp_try_get(rp_queue *q, void *item);
+RP_EXPORT RP_NODISCARD int rp_queue_try_put(rp_queue *q, const void *item);
+RP_EXPORT RP_NODISCARD int rp_queue_try_get(rp_queue *q, void *item);
 
 /* ---- leases --------------------------------------------------------------------------------------
  * An item that is taken, not got, stays the queue's until its taker says that it is done. If the taker
  * ends before (fails, is cancelled, forgets) the item goes back to where it stood, for somebody else.
  *
  *     rp_lease lease = {0};
- *     while ((rc = rp_take(me, q, &job, &lease, RP_FOREVER)) == 0)
+ *     while ((rc = rp_queue_take(me, q, &job, &lease, RP_FOREVER)) == 0)
  *         if ((rc = work(me, &job)) != 0)
  *             return rc;            // the job goes back
  *
@@ -75,10 +75,10 @@ typedef struct rp_lease { /* all zero: none */
     uint64_t id;
 } rp_lease;
 
-/* As rp_get, with a lease. Suspends. One that `lease` still holds is done by it, whatever this call returns: to
+/* As rp_queue_get, with a lease. Suspends. One that `lease` still holds is done by it, whatever this call returns: to
  * take the next is to have finished with the last. -EPIPE comes only when nothing is leased any more,
  * since it might come back; so a coroutine must not wait here while it holds another lease of q. -ENOMEM. */
-RP_EXPORT RP_NODISCARD int rp_take(rp_self *me, rp_queue *q, void *item, rp_lease *lease, rp_time deadline);
+RP_EXPORT RP_NODISCARD int rp_queue_take(rp_self *me, rp_queue *q, void *item, rp_lease *lease, rp_time deadline);
 
 /* The item is finished, and what it owns is the taker's. -EPERM: it is no lease of the caller's. */
 RP_EXPORT int rp_lease_done(rp_self *me, rp_lease *lease);

@@ -365,19 +365,19 @@ static int queues(rp_self *me, void *arg)
     REFUSED(rp_queue_new(sizeof n, 4, NULL, NULL));
     REFUSED(rp_queue_new(sizeof n, 4, &(rp_queue_opts){.order = (rp_order)9}, &q));
     check_eq(rp_queue_new(sizeof n, 4, NULL, &q), 0);
-    REFUSED(rp_put(me, NULL, &n, RP_FOREVER));
-    REFUSED(rp_put(me, q, NULL, RP_FOREVER));
-    REFUSED(rp_try_put(NULL, &n));
-    REFUSED(rp_try_put(q, NULL));
-    check_eq(rp_put(me, q, &n, RP_FOREVER), 0);
-    REFUSED(rp_get(me, NULL, &n, RP_FOREVER));
-    REFUSED(rp_get(me, q, NULL, RP_FOREVER));
-    REFUSED(rp_try_get(NULL, &n));
-    REFUSED(rp_try_get(q, NULL));
-    REFUSED(rp_take(me, NULL, &n, &lease, RP_FOREVER));
-    REFUSED(rp_take(me, q, NULL, &lease, RP_FOREVER));
-    REFUSED(rp_take(me, q, &n, NULL, RP_FOREVER));
-    check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+    REFUSED(rp_queue_put(me, NULL, &n, RP_FOREVER));
+    REFUSED(rp_queue_put(me, q, NULL, RP_FOREVER));
+    REFUSED(rp_queue_try_put(NULL, &n));
+    REFUSED(rp_queue_try_put(q, NULL));
+    check_eq(rp_queue_put(me, q, &n, RP_FOREVER), 0);
+    REFUSED(rp_queue_get(me, NULL, &n, RP_FOREVER));
+    REFUSED(rp_queue_get(me, q, NULL, RP_FOREVER));
+    REFUSED(rp_queue_try_get(NULL, &n));
+    REFUSED(rp_queue_try_get(q, NULL));
+    REFUSED(rp_queue_take(me, NULL, &n, &lease, RP_FOREVER));
+    REFUSED(rp_queue_take(me, q, NULL, &lease, RP_FOREVER));
+    REFUSED(rp_queue_take(me, q, &n, NULL, RP_FOREVER));
+    check_eq(rp_queue_take(me, q, &n, &lease, RP_FOREVER), 0);
     REFUSED(rp_lease_done(me, NULL));
     REFUSED(rp_lease_return(me, NULL));
     check_eq(rp_lease_tries(NULL), 0);
@@ -486,15 +486,15 @@ TEST(args, of_hosts)
     rp_hold_host(NULL, true);
     check_eq(uv_run(&uv, UV_RUN_DEFAULT), 0);
     check_eq(uv_loop_close(&uv), 0);
-    REFUSED(rp_open(NULL, NULL, &quiet, &sys));
-    REFUSED(rp_open(&root, NULL, &quiet, NULL));
-    REFUSED(rp_tick(NULL, 0));
+    REFUSED(rp_system_open(NULL, NULL, &quiet, &sys));
+    REFUSED(rp_system_open(&root, NULL, &quiet, NULL));
+    REFUSED(rp_system_tick(NULL, 0));
     REFUSED(rp_poll_fd(NULL));
     REFUSED(rp_poll_ms(NULL));
-    REFUSED(rp_close(NULL));
-    check_eq(rp_open(&sleeper, NULL, NULL, &sys), 0);
+    REFUSED(rp_system_close(NULL));
+    check_eq(rp_system_open(&sleeper, NULL, NULL, &sys), 0);
     rp_quit(sys, NULL);
-    check_eq(rp_close(sys), -ECANCELED);
+    check_eq(rp_system_close(sys), -ECANCELED);
 }
 
 TEST(args, of_simulations)

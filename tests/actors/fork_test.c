@@ -102,8 +102,8 @@ static void child_calls(rp_self *me, struct held *h)
     int n = 7;
     rp_lock lock = {0};
     rp_limiter limiter;
-    check_eq(rp_try_put(h->queue, &n), -EPERM);
-    check_eq(rp_try_get(h->queue, &n), -EPERM);
+    check_eq(rp_queue_try_put(h->queue, &n), -EPERM);
+    check_eq(rp_queue_try_get(h->queue, &n), -EPERM);
     check_eq(n, 7);
     check_eq(rp_lock_try(me, &lock), -EPERM);
     check_eq(rp_limiter_init(&limiter, 1, RP_S, 1), 0);
@@ -118,8 +118,8 @@ static int own_root(rp_self *me, void *arg)
     rp_queue *q;
     int n = 7;
     check_eq(rp_queue_new(sizeof n, 1, NULL, &q), 0);
-    check_eq(rp_try_put(q, &n), 0);
-    check_eq(rp_try_get(q, &n), 0);
+    check_eq(rp_queue_try_put(q, &n), 0);
+    check_eq(rp_queue_try_get(q, &n), 0);
     rp_queue_free(q);
     return rp_sleep(me, rp_in_ms(me, 1));
 }
@@ -144,7 +144,7 @@ static int forks(rp_self *me, void *state, const rp_msg *m)
     check_eq(rp_timer_start(me, rp_in_ms(me, 100000), NUM, &b, &h.timer), 0);
     check((h.own = rp_msg_new(me, NUM)) != NULL);
     check_eq(rp_queue_new(sizeof(int), 2, NULL, &h.queue), 0);
-    check_eq(rp_try_put(h.queue, &(int){1}), 0);
+    check_eq(rp_queue_try_put(h.queue, &(int){1}), 0);
     rp_scope_open(me, &s, RP_FOREVER);
     h.scope = &s;
     check_eq(rp_go(me, &s, no_task, 0, NULL), 0);
@@ -160,7 +160,7 @@ static int forks(rp_self *me, void *state, const rp_msg *m)
     check_eq(rp_scope_close(me, &s, 0), 0);
     check_eq(rp_offload(me, wait_for, &pid, RP_FOREVER), 0);
     rp_msg_drop(me, h.own);
-    check_eq(rp_try_put(h.queue, &(int){2}), 0);
+    check_eq(rp_queue_try_put(h.queue, &(int){2}), 0);
     rp_queue_free(h.queue);
     check_eq(rp_token_reply(me, first, NUM, &b), 0);
     return rp_reply(me, m, NUM, &b);

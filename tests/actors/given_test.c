@@ -214,7 +214,7 @@ static int traps(rp_self *me, void *arg)
     (void)arg;
     rp_msg *m;
     int rc = rp_recv(me, &m, RP_FOREVER);
-    const struct rp_exit *e = rc == 0 ? rp_body(m, RP_EXIT) : 0;
+    const struct rp_exit_notice *e = rc == 0 ? rp_body(m, RP_EXIT_NOTICE) : 0;
     snprintf(told[1], sizeof told[1], "%s", e ? e->why : "?");
     rp_msg_drop(me, m);
     return 0;
@@ -310,7 +310,7 @@ static int scopes(rp_self *me, void *arg)
     rp_task_cancel(t, text_of(&h, "task %d", 1));
     give_back(&h);
     rp_task_cancel(t, "again");
-    check_eq(rp_join(me, t, NULL, RP_FOREVER) == 0 || rp_check(me) != 0, 1);
+    check_eq(rp_join(me, t, NULL, RP_FOREVER) == 0 || rp_scope_check(me) != 0, 1);
     rp_scope_cancel(&s, "enough");
     (void)!rp_scope_close(me, &s, 0); /* what a cancelled task makes of its scope is not asked here */
     check_str(told[1], "task 1");
@@ -347,7 +347,7 @@ static int look(rp_self *me, void *arg)
 static void tick_to_the_end(rp_system *sys, int turns)
 {
     for (int i = 0; i < turns; i++)
-        check(rp_tick(sys, 0) >= 0);
+        check(rp_system_tick(sys, 0) >= 0);
 }
 
 TEST(given, options_die_with_the_call)
@@ -362,12 +362,12 @@ TEST(given, options_die_with_the_call)
     mem = counted.alloc;
     rp_system_opts o = {.listen = text_of(h, "tcp://127.0.0.1:%d", 0), .node = text_of(h, "somebody"), .secret = text_of(h, "none"),
                         .types = borrowed(h, types, sizeof types), .mem = borrowed(h, &mem, sizeof mem)};
-    check_eq(rp_open(borrowed(h, &root, sizeof root), NULL, borrowed(h, &o, sizeof o), &sys), 0);
+    check_eq(rp_system_open(borrowed(h, &root, sizeof root), NULL, borrowed(h, &o, sizeof o), &sys), 0);
     give_back(h);
     tick_to_the_end(sys, 100);
     rp_quit(sys, text_of(h, "told %d", 1));
     give_back(h);
-    check_eq(rp_close(sys), -ECANCELED);
+    check_eq(rp_system_close(sys), -ECANCELED);
     check_str(told[0], "told 1");
     check_eq(counted.blocks, 0);
 }

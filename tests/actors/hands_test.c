@@ -74,7 +74,7 @@ static int puts_into_a_queue(rp_self *me, rp_msg **m)
 {
     rp_queue *q;
     check_eq(rp_queue_new(sizeof *m, 1, NULL, &q), 0);
-    check_eq(rp_put(me, q, m, RP_FOREVER), 0);
+    check_eq(rp_queue_put(me, q, m, RP_FOREVER), 0);
     rp_queue_free(q);
     return 0;
 }

@@ -220,10 +220,10 @@ static void do_something_else(void)
 static int tick_now_and_then(const rp_actor *root, void *arg, const rp_system_opts *o)
 {
     rp_system *sys;
-    check_eq(rp_open(root, arg, o, &sys), 0);
-    while (rp_tick(sys, RP_MS) >= 0)
+    check_eq(rp_system_open(root, arg, o, &sys), 0);
+    while (rp_system_tick(sys, RP_MS) >= 0)
         do_something_else();
-    return rp_close(sys);
+    return rp_system_close(sys);
 }
 
 static void end_of_guest(void *ud, int result)

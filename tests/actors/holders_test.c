@@ -166,15 +166,15 @@ static int gets(rp_self *me, void *arg)
 {
     struct shared *s = arg;
     int item;
-    return rp_get(me, s->q, &item, RP_FOREVER);
+    return rp_queue_get(me, s->q, &item, RP_FOREVER);
 }
 static const rp_actor getter = {.name = "getter", .run = gets};
 
 static int puts_two(rp_self *me, void *arg)
 {
     struct shared *s = arg;
-    int item = 1, rc = rp_put(me, s->q, &item, RP_FOREVER);
-    return rc != 0 ? rc : rp_put(me, s->q, &item, RP_FOREVER);
+    int item = 1, rc = rp_queue_put(me, s->q, &item, RP_FOREVER);
+    return rc != 0 ? rc : rp_queue_put(me, s->q, &item, RP_FOREVER);
 }
 static const rp_actor putter = {.name = "putter", .run = puts_two};
 
@@ -194,11 +194,11 @@ static int others(rp_self *me, void *arg)
     check_str(i.object_name, "orders");
     check(i.object == s.q && rp_ref_none(i.on) && i.holders == 0);
     item = 5;
-    check_eq(rp_put(me, s.q, &item, RP_FOREVER), 0);
+    check_eq(rp_queue_put(me, s.q, &item, RP_FOREVER), 0);
     i = when_waits(me, spawn(me, &putter, &s), "room in a queue");
     check_str(i.object_name, "orders");
-    check_eq(rp_get(me, s.q, &item, RP_FOREVER), 0);
-    check_eq(rp_get(me, s.q, &item, RP_FOREVER), 0);
+    check_eq(rp_queue_get(me, s.q, &item, RP_FOREVER), 0);
+    check_eq(rp_queue_get(me, s.q, &item, RP_FOREVER), 0);
 
     rp_event_set(&s.go);
     all_ended(me, 4);

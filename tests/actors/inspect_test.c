@@ -273,7 +273,7 @@ static int come_and_go(rp_self *me, void *arg)
 {
     (void)arg;
     static const rp_actor fly = {.name = "fly", .handle = nothing};
-    while (rp_check(me) == 0) {
+    while (rp_scope_check(me) == 0) {
         rp_ref f[8];
         for (unsigned k = 0; k < 8; k++)
             if (rp_spawn(me, &fly, &(rp_spawn_opts){.on = RP_SPREAD}, &f[k]) != 0)

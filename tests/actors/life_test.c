@@ -553,7 +553,7 @@ static int fails_below(rp_self *me, void *state, const rp_msg *m)
 {
     (void)state;
     if (!rp_body(m, NUM))
-        return 0; /* RP_EXIT is not for this */
+        return 0; /* RP_EXIT_NOTICE is not for this */
     rp__os_fault = refuse;
     (void)rp_fail(me, -EPROTO, "deep below");
     rp__os_fault = NULL;

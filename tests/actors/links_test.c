@@ -14,7 +14,7 @@ struct trapper {
 static int obey(rp_self *me, void *state, const rp_msg *m)
 {
     struct trapper *t = state;
-    const struct rp_exit *e = rp_body(m, RP_EXIT);
+    const struct rp_exit_notice *e = rp_body(m, RP_EXIT_NOTICE);
     if (e) {
         t->exits++;
         t->last = e->reason;

@@ -120,9 +120,9 @@ static int obey(rp_self *me, void *state, const rp_msg *m)
     struct doer *d = state;
     const struct num *b = rp_body(m, NUM);
     d->downs += rp_body(m, RP_DOWN) != 0;
-    d->exits += rp_body(m, RP_EXIT) != 0;
+    d->exits += rp_body(m, RP_EXIT_NOTICE) != 0;
     d->ticks += rp_type_of(m) == &tick_type;
-    d->names += rp_body(m, RP_NAME) != 0;
+    d->names += rp_body(m, RP_NAME_CHANGE) != 0;
     if (!b)
         return 0;
     if (b->n < WHERE) {
@@ -169,7 +169,7 @@ static void move(rp_self *me, rp_ref who, unsigned to)
 {
     to %= rp_loop_count(me);
     check_eq(rp_move(me, who, RP_LOOP(to)), 0);
-    check_eq(rp_with(me, who), RP_LOOP(to));
+    check_eq(rp_place_of(me, who), RP_LOOP(to));
     struct num r = ask_about(me, who, WHERE, (rp_ref){0, 0});
     check_eq(r.n, to);
     check(rp_ref_eq(r.ref, who));

@@ -47,7 +47,7 @@ static void note(rp_self *me, void *arg, const rp_mover_event *e)
 {
     struct tale *t = arg;
     check(e->from != e->to);
-    check_eq(rp_with(me, e->who), RP_LOOP(e->to));
+    check_eq(rp_place_of(me, e->who), RP_LOOP(e->to));
     t->talk += e->why == RP_FOR_TALK;
     t->load += e->why == RP_FOR_LOAD;
     t->hash = (t->hash ^ e->who.local ^ (uint64_t)rp_now(me) << 8 ^ e->to) * UINT64_C(0x100000001b3);
@@ -101,10 +101,10 @@ static int chatty(rp_self *me, void *arg)
         check_eq(rp_sleep(me, rp_in_ms(me, 10)), 0);
         apart = 0;
         for (unsigned k = 0; k < PAIRS; k++)
-            apart += rp_with(me, a[k]) != rp_with(me, b[k]);
+            apart += rp_place_of(me, a[k]) != rp_place_of(me, b[k]);
     }
     check_eq(apart, 0);
-    check_eq(rp_with(me, a[1]), RP_LOOP(1 % n)); /* who is not to be moved is not */
+    check_eq(rp_place_of(me, a[1]), RP_LOOP(1 % n)); /* who is not to be moved is not */
     check(n == 1 || t.talk >= PAIRS);
     end_mover(me, mover);
     check_eq(moved_by_mover(me) > 0, n > 1);
@@ -206,7 +206,7 @@ static int uneven(rp_self *me, void *arg)
         check_eq(rp_sleep(me, rp_in_ms(me, 10)), 0);
         away = 0;
         for (unsigned k = 0; k < HANDS; k++)
-            away += rp_with(me, a[k]) != RP_LOOP(1);
+            away += rp_place_of(me, a[k]) != RP_LOOP(1);
     }
     check(away > 0 && away < HANDS, "%u of them have moved", away);
     check(t.load > 0);
@@ -224,7 +224,7 @@ static int gap(rp_self *me, const rp_ref *who, const unsigned *us, unsigned n)
 {
     int load[16] = {0}, most = 0, least = 1000;
     for (unsigned i = 0; i < n; i++)
-        load[rp_with(me, who[i]) - RP_LOOP(0)] += (int)us[i];
+        load[rp_place_of(me, who[i]) - RP_LOOP(0)] += (int)us[i];
     for (unsigned i = 0; i < rp_loop_count(me); i++) {
         most = load[i] > most ? load[i] : most;
         least = load[i] < least ? load[i] : least;
@@ -251,7 +251,7 @@ static int many_hands(rp_self *me, void *arg)
     check_eq(rp_sleep(me, rp_in_ms(me, 1500)), 0);
     int g = gap(me, who, us, HANDS + 1);
     check(g < FIFTH + MISSES, "at last one has %d more than another", g);
-    check_eq(rp_with(me, who[HANDS]), RP_LOOP(crowded));
+    check_eq(rp_place_of(me, who[HANDS]), RP_LOOP(crowded));
     check(t->load < MOST && (t->load > 0 || !much), "%u moves", t->load);
     check_eq(t->talk, 0);
     unsigned before = t->load;
@@ -281,7 +281,7 @@ static int alone(rp_self *me, void *arg)
     hire(me, &labourer, 1, 700);
     rp_ref mover = start_mover(me, &t);
     check_eq(rp_sleep(me, rp_in_ms(me, 1000)), 0);
-    check(rp_load(me, 1) > 600);
+    check(rp_loop_load(me, 1) > 600);
     check_eq(t.load + t.talk, 0);
     end_mover(me, mover);
     return 0;
@@ -318,7 +318,7 @@ static int for_a_while(rp_self *me, void *arg)
             check_eq(tell_num(me, who[i], 0), 0);
         for (unsigned i = 0; i < 100; i++) {
             check_eq(rp_sleep(me, rp_in_ms(me, 10)), 0);
-            most = rp_load(me, 1) > most ? rp_load(me, 1) : most;
+            most = rp_loop_load(me, 1) > most ? rp_loop_load(me, 1) : most;
         }
     }
     check(most > 400, "%d", most); /* it showed, but not for long */
@@ -346,12 +346,12 @@ static int no_room(rp_self *me, void *arg)
     pair_up(me, a, b);
     rp_ref mover = start_mover(me, &t);
     check_eq(rp_sleep(me, rp_in_ms(me, 500)), 0);
-    check(rp_load(me, 0) > 800 && rp_load(me, 1) > 800);
+    check(rp_loop_load(me, 0) > 800 && rp_loop_load(me, 1) > 800);
     check_eq(t.load + t.talk, 0);
     check_eq(rp_stop(me, big[1], "test"), 0);
     check_eq(rp_sleep(me, rp_in_ms(me, 500)), 0);
-    check_eq(rp_with(me, a), RP_LOOP(1));
-    check_eq(rp_with(me, b), RP_LOOP(1));
+    check_eq(rp_place_of(me, a), RP_LOOP(1));
+    check_eq(rp_place_of(me, b), RP_LOOP(1));
     end_mover(me, mover);
     return 0;
 }

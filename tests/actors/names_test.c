@@ -11,12 +11,12 @@ static int until_told(rp_self *me, void *state, const rp_msg *m)
 }
 static const rp_actor holder = {.name = "holder", .handle = until_told};
 
-/* The next RP_NAME is about `name`, and this. */
+/* The next RP_NAME_CHANGE is about `name`, and this. */
 static rp_ref heard(rp_self *me, const char *name)
 {
     rp_msg *m;
     check_eq(rp_recv(me, &m, RP_FOREVER), 0);
-    const struct rp_name_change *c = rp_body(m, RP_NAME);
+    const struct rp_name_change *c = rp_body(m, RP_NAME_CHANGE);
     check(c && strcmp(c->name.data, name) == 0);
     rp_ref ref = c->ref;
     check(rp_ref_none(rp_from(me, m)));
@@ -102,7 +102,7 @@ static int watcher_run(rp_self *me, void *arg)
             return rc;
     }
     for (int i = 0; i < 30 && (rc = rp_recv(me, &m, RP_FOREVER)) == 0; i++) {
-        const struct rp_name_change *c = rp_body(m, RP_NAME);
+        const struct rp_name_change *c = rp_body(m, RP_NAME_CHANGE);
         int n = ((const char *)c->name.data)[1] - '0';
         bool on = !rp_ref_none(c->ref);
         check(seen[n] == 0 || seen[n] == 1 + !on, "the same twice"); /* it alternates */

@@ -101,13 +101,13 @@ static int with_another(rp_self *me, void *arg)
     for (unsigned i = 0; i < n; i++) {
         rp_ref r;
         check_eq(start_on(me, RP_LOOP(i), &r), 0);
-        check_eq(rp_with(me, r), RP_LOOP(i));
-        check_eq(placed(me, rp_with(me, r)), i);
+        check_eq(rp_place_of(me, r), RP_LOOP(i));
+        check_eq(placed(me, rp_place_of(me, r)), i);
         rp_ref elsewhere = {r.node + 2, r.local};
-        check_eq(rp_with(me, elsewhere), RP_NOWHERE);
-        check_eq(start_on(me, rp_with(me, elsewhere), &r), -EINVAL);
+        check_eq(rp_place_of(me, elsewhere), RP_NOWHERE);
+        check_eq(start_on(me, rp_place_of(me, elsewhere), &r), -EINVAL);
     }
-    check_eq(rp_with(me, (rp_ref){0, 0}), RP_NOWHERE);
+    check_eq(rp_place_of(me, (rp_ref){0, 0}), RP_NOWHERE);
     return 0;
 }
 
@@ -228,9 +228,9 @@ static int least_loaded(rp_self *me, void *arg)
     rp_ref b;
     (void)arg;
     check_eq(rp_spawn(me, &busy_actor, &(rp_spawn_opts){.on = RP_LOOP(busy)}, &b), 0);
-    while (rp_load(me, busy) < 600)
+    while (rp_loop_load(me, busy) < 600)
         check_eq(rp_sleep(me, rp_in_ms(me, 20)), 0);
-    check_eq(rp_load(me, n), -EINVAL);
+    check_eq(rp_loop_load(me, n), -EINVAL);
     for (unsigned i = 0; i < EACH * n; i++)
         count[placed(me, RP_LEAST)]++;
     for (unsigned i = 0; i < n - 1; i++)

@@ -648,7 +648,7 @@ static int asks_and_waits(rp_self *me, void *arg)
     check_eq(rp_profile(me, LONG_MS), 0);
     *l = loop_info(me, 0);
     int rc = rp_recv(me, &m, RP_FOREVER);
-    if (rc == 0) /* RP_EXIT */
+    if (rc == 0) /* RP_EXIT_NOTICE */
         rp_msg_drop(me, m);
     *l = loop_info(me, 0);
     return rc;
@@ -670,20 +670,20 @@ TEST(profile, of_two_systems_in_one_thread)
     rp_loop_info l = {0};
     rp_time burnt_there = 0;
     rp_system *a, *b;
-    check_eq(rp_open(&waiter, &l, &(rp_system_opts){.loops = 1}, &a), 0);
-    while (rp_tick(a, RP_MS) == 1)
+    check_eq(rp_system_open(&waiter, &l, &(rp_system_opts){.loops = 1}, &a), 0);
+    while (rp_system_tick(a, RP_MS) == 1)
         ;
     for (unsigned i = 0; i < 2; i++) { /* the one that came second goes first, and another comes */
-        check_eq(rp_open(&tells, &burnt_there, &(rp_system_opts){.loops = 1}, &b), 0);
-        while (rp_tick(b, RP_MS) >= 0)
+        check_eq(rp_system_open(&tells, &burnt_there, &(rp_system_opts){.loops = 1}, &b), 0);
+        while (rp_system_tick(b, RP_MS) >= 0)
             ;
-        check_eq(rp_close(b), 0);
+        check_eq(rp_system_close(b), 0);
         check(!SAMPLES || burnt_there > 0);
     }
     check(timers() == 1 || timers() == -1);
     burn(BURN);
     rp_quit(a, "enough");
-    check_eq(rp_close(a), 0);
+    check_eq(rp_system_close(a), 0);
     check(l.cpu_own <= l.cpu);
     near(l.cpu_own, so_far(), 3);
     check_eq(timers() <= 0, true);

@@ -349,7 +349,7 @@ static void refused(const rp_actor *root, rp_system_opts o, run_fn *run, int rc,
 static int open_only(const rp_actor *root, void *arg, const rp_system_opts *o)
 {
     rp_system *sys;
-    return rp_open(root, arg, o, &sys);
+    return rp_system_open(root, arg, o, &sys);
 }
 
 static int attach_nowhere(const rp_actor *root, void *arg, const rp_system_opts *o)

@@ -148,7 +148,7 @@ TEST(rest, who_is_cancelled_and_goes_on_lets_others_run)
 static int tick(rp_system *sys, struct scene *s)
 {
     s->calls_in_tick = 0;
-    int rc = rp_tick(sys, 0);
+    int rc = rp_system_tick(sys, 0);
     struct pollfd p = {.fd = rp_poll_fd(sys), .events = POLLIN};
     if (rc == 0)
         (void)!poll(&p, 1, rp_poll_ms(sys));
@@ -170,13 +170,13 @@ TEST(rest, a_tick_ends_beside_who_need_not_wait)
         struct scene s = {.rest = r};
         rp_system *sys;
         int rc = 0;
-        check_eq(rp_open(&root, &s, NULL, &sys), 0);
+        check_eq(rp_system_open(&root, &s, NULL, &sys), 0);
         for (unsigned ticks = 0; ticks < TICKS; ticks += s.calls > 0)
             check((rc = tick(sys, &s)) >= 0, "%s: %d", r->name, rc);
         rp_quit(sys, "enough");
         while ((rc = tick(sys, &s)) >= 0) /* bounded: it has been told to end */
             ;
         check_eq(rc, -ESHUTDOWN);
-        check_eq(rp_close(sys), -ECANCELED);
+        check_eq(rp_system_close(sys), -ECANCELED);
     }
 }

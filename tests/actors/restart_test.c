@@ -314,7 +314,7 @@ static _Atomic int exits, last_reason;
 static int hear(rp_self *me, void *state, const rp_msg *m)
 {
     const struct num *b = rp_body(m, NUM);
-    const struct rp_exit *e = rp_body(m, RP_EXIT);
+    const struct rp_exit_notice *e = rp_body(m, RP_EXIT_NOTICE);
     if (b && b->n == WHERE && !rp_ref_none(b->ref))
         check_eq(rp_link(me, b->ref), 0);
     if (e && rp_ref_eq(e->who, rp_parent(me)))

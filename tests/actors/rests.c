@@ -192,7 +192,7 @@ static int r_connect(rp_self *me, struct scene *s)
     rp_node node;
     int rc = rp_connect(me, "sim://far", &node, RP_FOREVER);
     (void)s;
-    return rc == -EINVAL ? rp_check(me) : rc; /* not simulated: there is no such carrier */
+    return rc == -EINVAL ? rp_scope_check(me) : rc; /* not simulated: there is no such carrier */
 }
 
 static int r_connect_past(rp_self *me, struct scene *s)
@@ -338,22 +338,22 @@ static int r_supervise_remove(rp_self *me, struct scene *s)
 
 static int r_put_get(rp_self *me, struct scene *s)
 {
-    int item = 1, rc = rp_put(me, s->queue, &item, RP_FOREVER);
-    return rc != 0 ? rc : rp_get(me, s->queue, &item, RP_FOREVER);
+    int item = 1, rc = rp_queue_put(me, s->queue, &item, RP_FOREVER);
+    return rc != 0 ? rc : rp_queue_get(me, s->queue, &item, RP_FOREVER);
 }
 
 static int r_get_past(rp_self *me, struct scene *s)
 {
     int item;
-    return rp_get(me, s->queue, &item, 0);
+    return rp_queue_get(me, s->queue, &item, 0);
 }
 
 static int r_take(rp_self *me, struct scene *s)
 {
     rp_lease lease = {0};
-    int item = 1, rc = rp_put(me, s->queue, &item, RP_FOREVER);
+    int item = 1, rc = rp_queue_put(me, s->queue, &item, RP_FOREVER);
     if (rc == 0)
-        rc = rp_take(me, s->queue, &item, &lease, RP_FOREVER);
+        rc = rp_queue_take(me, s->queue, &item, &lease, RP_FOREVER);
     return rc != 0 ? rc : rp_lease_done(me, &lease);
 }
 
@@ -470,10 +470,10 @@ const struct rest rests[] = {
     {"rp_supervise_child", r_supervise_child},
     {"rp_supervise_add", r_supervise_add},
     {"rp_supervise_remove", r_supervise_remove},
-    {"rp_put", r_put_get},
-    {"rp_get", r_put_get},
-    {"rp_get, past", r_get_past},
-    {"rp_take", r_take},
+    {"rp_queue_put", r_put_get},
+    {"rp_queue_get", r_put_get},
+    {"rp_queue_get, past", r_get_past},
+    {"rp_queue_take", r_take},
     {"rp_queue_join", r_queue_join},
     {"rp_lock_acquire", r_lock},
     {"rp_lock_acquire, past", r_lock_past},

@@ -66,9 +66,9 @@ static int has_all(rp_self *me, void *arg) /* for good */
     int item = 1;
     check_eq(rp_lock_acquire(me, &t->lock, RP_FOREVER), 0);
     check_eq(rp_rwlock_write(me, &t->rw, RP_FOREVER), 0);
-    check_eq(rp_try_put(t->full, &item), 0);
-    check_eq(rp_try_put(t->leased, &item), 0);
-    check_eq(rp_take(me, t->leased, &item, &lease, RP_FOREVER), 0);
+    check_eq(rp_queue_try_put(t->full, &item), 0);
+    check_eq(rp_queue_try_put(t->leased, &item), 0);
+    check_eq(rp_queue_take(me, t->leased, &item, &lease, RP_FOREVER), 0);
     return rp_sleep(me, RP_FOREVER);
 }
 static const rp_actor owner = {.name = "owner", .run = has_all};
@@ -87,19 +87,19 @@ static int w_sleep(rp_self *me, struct stage *t, rp_time until)
 static int w_get(rp_self *me, struct stage *t, rp_time until)
 {
     int item;
-    return rp_get(me, t->empty, &item, until);
+    return rp_queue_get(me, t->empty, &item, until);
 }
 
 static int w_put(rp_self *me, struct stage *t, rp_time until)
 {
-    return rp_put(me, t->full, &(int){1}, until);
+    return rp_queue_put(me, t->full, &(int){1}, until);
 }
 
 static int w_take(rp_self *me, struct stage *t, rp_time until)
 {
     int item;
     rp_lease lease = {0};
-    return rp_take(me, t->empty, &item, &lease, until);
+    return rp_queue_take(me, t->empty, &item, &lease, until);
 }
 
 static int w_queue_join(rp_self *me, struct stage *t, rp_time until)
@@ -316,9 +316,9 @@ static const struct row {
     {"rp_group_join", w_group_join, ASKED_MS},
     {"rp_call after the reply", w_after_the_reply, GIVEN_MS},
     {"rp_sleep", w_sleep, GIVEN_MS},
-    {"rp_get", w_get, GIVEN_MS},
-    {"rp_put", w_put, GIVEN_MS},
-    {"rp_take", w_take, GIVEN_MS},
+    {"rp_queue_get", w_get, GIVEN_MS},
+    {"rp_queue_put", w_put, GIVEN_MS},
+    {"rp_queue_take", w_take, GIVEN_MS},
     {"rp_queue_join", w_queue_join, GIVEN_MS},
     {"rp_lock_acquire", w_lock, GIVEN_MS},
     {"rp_rwlock_read", w_read, GIVEN_MS},

@@ -544,7 +544,7 @@ TEST(supervisor, a_significant_child_ends_it)
 static int stubborn_handle(rp_self *me, void *state, const rp_msg *m)
 {
     (void)me, (void)state;
-    return rp_body(m, NUM) ? RP_STOP : 0; /* RP_EXIT does not impress it */
+    return rp_body(m, NUM) ? RP_STOP : 0; /* RP_EXIT_NOTICE does not impress it */
 }
 static const rp_actor stubborn = {.name = "stubborn", .handle = stubborn_handle, .init = ward_init, .fini = ward_fini,
                                   .state_size = 8, .flags = RP_TRAP};

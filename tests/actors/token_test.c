@@ -279,7 +279,7 @@ static int putter_handle(rp_self *me, void *state, const rp_msg *m)
     check_eq(rp_token_attach(me, &k), -EALREADY);
     check_eq(rp_token_detach(me, &k), 0);
     check_eq(rp_token_reply(me, &copy, JOB, &(struct job){0}), -EALREADY);
-    return rp_put(me, *q, &k, RP_FOREVER);
+    return rp_queue_put(me, *q, &k, RP_FOREVER);
 }
 
 static int putter_init(rp_self *me, void *state, void *arg)
@@ -295,7 +295,7 @@ static int getter_run(rp_self *me, void *arg)
 {
     rp_token k;
     for (unsigned i = 0; i < 2; i++) {
-        check_eq(rp_get(me, arg, &k, RP_FOREVER), 0);
+        check_eq(rp_queue_get(me, arg, &k, RP_FOREVER), 0);
         check_eq(rp_token_attach(me, &k), 0);
         if (i == 0)
             check_eq(rp_token_reply(me, &k, JOB, &(struct job){.what = 7}), 0);

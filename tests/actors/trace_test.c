@@ -41,7 +41,7 @@ static const rp_actor falling = {.name = "falling", .handle = fall};
 static int stay(rp_self *me, void *state, const rp_msg *m)
 {
     (void)state;
-    if (!rp_body(m, RP_EXIT))
+    if (!rp_body(m, RP_EXIT_NOTICE))
         return 0;
     rp_time until = rp_now(me) + 20 * RP_MS;
     while (rp_now(me) < until) /* longer than its supervisor likes */

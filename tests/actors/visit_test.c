@@ -51,15 +51,15 @@ TEST(visit, a_system_that_has_run_is_refused)
 TEST(visit, one_that_is_ticked_is_refused_from_its_end_on)
 {
     rp_system *sys, *same = NULL;
-    check_eq(rp_open(&teller, &same, NULL, &sys), 0);
+    check_eq(rp_system_open(&teller, &same, NULL, &sys), 0);
     check_eq(rp_post(sys, 0, nothing, NULL), 0);
     int rc;
-    while ((rc = rp_tick(sys, RP_MS)) >= 0)
+    while ((rc = rp_system_tick(sys, RP_MS)) >= 0)
         ;
     check_eq(rc, -ESHUTDOWN);
     check(same == sys);
     check_eq(refused(sys), 0);
-    check_eq(rp_close(sys), 0);
+    check_eq(rp_system_close(sys), 0);
     check_eq(refused(sys), 0);
 }
 
@@ -108,14 +108,14 @@ TEST(visit, each_of_many_systems_is_found)
     unsigned run = 0;
     static const rp_actor root = {.name = "root", .run = until_told};
     for (unsigned i = 0; i < MANY; i++)
-        check_eq(rp_open(&root, NULL, NULL, &sys[i]), 0);
+        check_eq(rp_system_open(&root, NULL, NULL, &sys[i]), 0);
     for (unsigned i = 0; i < MANY; i++) {
         check_eq(rp_post(sys[i], 0, count, &run), 0);
-        check_eq(rp_tick(sys[i], 0) >= 0, 1);
+        check_eq(rp_system_tick(sys[i], 0) >= 0, 1);
         check_eq(run, i + 1);
     }
     for (unsigned i = 0; i < MANY; i++)
-        check_eq(rp_close(sys[i]), -ECANCELED);
+        check_eq(rp_system_close(sys[i]), -ECANCELED);
     for (unsigned i = 0; i < MANY; i++)
         check_eq(refused(sys[i]), 0);
 }

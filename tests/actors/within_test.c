@@ -71,16 +71,16 @@ TEST(within, run_off_the_loop)
     check_eq(run_with(offloads, NULL, &(rp_system_opts){.loops = 1}), 0);
 }
 
-/* ---- rp_tick ---------------------------------------------------------------------------------------- */
+/* ---- rp_system_tick ---------------------------------------------------------------------------------------- */
 
 static rp_system *own;
 
 static int ticks_itself(rp_self *me, void *arg)
 {
     (void)arg;
-    check_eq(rp_tick(own, RP_MS), -EDEADLK);
-    check_eq(rp_close(own), -EDEADLK);
-    check_eq(rp_check(me), 0); /* it has not been told to end */
+    check_eq(rp_system_tick(own, RP_MS), -EDEADLK);
+    check_eq(rp_system_close(own), -EDEADLK);
+    check_eq(rp_scope_check(me), 0); /* it has not been told to end */
     return naps(me, NULL);
 }
 
@@ -88,18 +88,18 @@ TEST(within, its_own_tick_is_refused)
 {
     static const rp_actor outer = {.name = "outer", .run = ticks_itself};
     int rc;
-    check_eq(rp_open(&outer, NULL, NULL, &own), 0);
-    while ((rc = rp_tick(own, RP_MS)) >= 0) /* bounded: it ends after a nap */
+    check_eq(rp_system_open(&outer, NULL, NULL, &own), 0);
+    while ((rc = rp_system_tick(own, RP_MS)) >= 0) /* bounded: it ends after a nap */
         ;
     check_eq(rc, -ESHUTDOWN);
-    check_eq(rp_close(own), 0);
+    check_eq(rp_system_close(own), 0);
 }
 
 /* Another one is ticked by an actor, and that one's actor ticks the first. */
 static int ticks_around(rp_self *me, void *arg)
 {
     (void)arg;
-    check_eq(rp_tick(own, 0), -EDEADLK);
+    check_eq(rp_system_tick(own, 0), -EDEADLK);
     return naps(me, NULL);
 }
 
@@ -109,22 +109,22 @@ static int ticks_another(rp_self *me, void *arg)
     rp_system *sys;
     int rc;
     (void)arg;
-    check_eq(rp_open(&other, NULL, NULL, &sys), 0);
-    while ((rc = rp_tick(sys, RP_MS)) >= 0)
+    check_eq(rp_system_open(&other, NULL, NULL, &sys), 0);
+    while ((rc = rp_system_tick(sys, RP_MS)) >= 0)
         check_eq(rp_sleep(me, rp_in_ms(me, 1)), 0);
     check_eq(rc, -ESHUTDOWN);
-    return rp_close(sys);
+    return rp_system_close(sys);
 }
 
 TEST(within, another_one_may_be_ticked)
 {
     static const rp_actor outer = {.name = "outer", .run = ticks_another};
     int rc;
-    check_eq(rp_open(&outer, NULL, NULL, &own), 0);
-    while ((rc = rp_tick(own, RP_MS)) >= 0)
+    check_eq(rp_system_open(&outer, NULL, NULL, &own), 0);
+    while ((rc = rp_system_tick(own, RP_MS)) >= 0)
         ;
     check_eq(rc, -ESHUTDOWN);
-    check_eq(rp_close(own), 0);
+    check_eq(rp_system_close(own), 0);
 }
 
 /* ---- rp_sim_run ------------------------------------------------------------------------------------- */

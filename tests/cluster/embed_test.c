@@ -44,7 +44,7 @@ static rp_system *open_ticked(root_fn *fn, void *arg, unsigned loops)
     rp_system_opts o = {.loops = loops};
     rp_system *sys;
     root = (rp_actor){.name = "root", .run = fn};
-    check_eq(rp_open(&root, arg, &o, &sys), 0);
+    check_eq(rp_system_open(&root, arg, &o, &sys), 0);
     return sys;
 }
 
@@ -54,7 +54,7 @@ static int tick_for(rp_system *sys, int ms)
     struct pollfd fd = {.fd = rp_poll_fd(sys), .events = POLLIN};
     int rc;
     for (;;) {
-        while ((rc = rp_tick(sys, RP_MS)) == 1)
+        while ((rc = rp_system_tick(sys, RP_MS)) == 1)
             ;
         int due = rp_poll_ms(sys);
         if (rc < 0 || ms <= 0)
@@ -111,8 +111,8 @@ TEST(embed, what_cannot_begin_leaves_the_host_alone)
     check_eq(rp_attach(&uv, &none, NULL, NULL, NULL, NULL, &sys), -EINVAL);
     check_eq(rp_attach(NULL, &root, NULL, NULL, NULL, NULL, &sys), -EINVAL);
     check_eq(rp_attach(&uv, &root, NULL, &sim, NULL, NULL, &sys), -EINVAL);
-    check_eq(rp_open(&none, NULL, NULL, &sys), -EINVAL);
-    check_eq(rp_open(&root, NULL, &sim, &sys), -EINVAL);
+    check_eq(rp_system_open(&none, NULL, NULL, &sys), -EINVAL);
+    check_eq(rp_system_open(&root, NULL, &sim, &sys), -EINVAL);
     struct test_mem mem;
     for (int64_t k = 1; k < 12; k++) {
         test_mem_init(&mem);
@@ -302,9 +302,9 @@ TEST(embed, a_tick_keeps_to_its_budget)
     int rc;
     do
         note(&g);
-    while ((rc = rp_tick(sys, 20 * RP_US)) >= 0);
+    while ((rc = rp_system_tick(sys, 20 * RP_US)) >= 0);
     check_eq(rc, -ESHUTDOWN);
-    check_eq(rp_close(sys), 0);
+    check_eq(rp_system_close(sys), 0);
     check_gaps(&g);
 }
 
@@ -322,9 +322,9 @@ TEST(embed, ticks_do_a_little_and_say_what_next)
 {
     int steps = 0;
     rp_system *sys = open_ticked(three_steps, &steps, 1);
-    check_eq(rp_tick(sys, 0), 1);
+    check_eq(rp_system_tick(sys, 0), 1);
     check(steps < 3, "%d steps in one round", steps);
-    while (rp_tick(sys, 0) == 1)
+    while (rp_system_tick(sys, 0) == 1)
         ;
     check_eq(steps, 3);
     int ms = rp_poll_ms(sys);
@@ -332,8 +332,8 @@ TEST(embed, ticks_do_a_little_and_say_what_next)
     struct pollfd fd = {.fd = rp_poll_fd(sys), .events = POLLIN};
     check_eq(poll(&fd, 1, 0), 0);
     check_eq(tick_for(sys, 5000), -ESHUTDOWN);
-    check_eq(rp_tick(sys, RP_MS), -ESHUTDOWN);
-    check_eq(rp_close(sys), 0);
+    check_eq(rp_system_tick(sys, RP_MS), -ESHUTDOWN);
+    check_eq(rp_system_close(sys), 0);
 }
 
 TEST(embed, an_idle_one_asks_for_nothing)
@@ -346,7 +346,7 @@ TEST(embed, an_idle_one_asks_for_nothing)
     rp_quit(sys, "enough");
     check_eq(poll(&fd, 1, 5000), 1);
     check_eq(tick_for(sys, 5000), -ESHUTDOWN);
-    check_eq(rp_close(sys), -ECANCELED);
+    check_eq(rp_system_close(sys), -ECANCELED);
 }
 
 static int reluctant(rp_self *me, void *arg)
@@ -367,15 +367,15 @@ TEST(embed, close_ends_what_lives)
         rp_system *sys = open_ticked(reluctant, &left, loops);
         if (loops != 2) /* one that was never ticked too */
             check_eq(tick_for(sys, 2), 0);
-        check_eq(rp_close(sys), -ECANCELED);
+        check_eq(rp_system_close(sys), -ECANCELED);
         check(left == 3 || loops == 2);
     }
 }
 
 static void *tick_elsewhere(void *arg)
 {
-    check_eq(rp_tick(arg, RP_MS), -EPERM);
-    check_eq(rp_close(arg), -EPERM);
+    check_eq(rp_system_tick(arg, RP_MS), -EPERM);
+    check_eq(rp_system_close(arg), -EPERM);
     return NULL;
 }
 
@@ -383,26 +383,26 @@ TEST(embed, only_one_thread_ticks)
 {
     rp_system *sys = open_ticked(waits, NULL, 1);
     pthread_t t;
-    check_eq(rp_tick(sys, RP_MS), 0);
+    check_eq(rp_system_tick(sys, RP_MS), 0);
     check_eq(pthread_create(&t, NULL, tick_elsewhere, sys), 0);
     pthread_join(t, NULL);
-    check_eq(rp_close(sys), -ECANCELED);
+    check_eq(rp_system_close(sys), -ECANCELED);
 }
 
 TEST(embed, a_forked_child_has_no_part_in_it)
 {
     rp_system *sys = open_ticked(waits, NULL, 1);
-    check_eq(rp_tick(sys, RP_MS), 0);
+    check_eq(rp_system_tick(sys, RP_MS), 0);
     pid_t pid = fork();
     if (pid == 0) {
         rp_quit(sys, "not by me");
-        _exit(rp_tick(sys, RP_MS) == -EPERM && rp_close(sys) == -EPERM ? 0 : 1);
+        _exit(rp_system_tick(sys, RP_MS) == -EPERM && rp_system_close(sys) == -EPERM ? 0 : 1);
     }
     int status;
     check_eq(waitpid(pid, &status, 0), pid);
     check_eq(status, 0);
     check_eq(tick_for(sys, 5), 0); /* nothing has come of it here */
-    check_eq(rp_close(sys), -ECANCELED);
+    check_eq(rp_system_close(sys), -ECANCELED);
 }
 
 /* ---- from outside ------------------------------------------------------------------------------------ */
@@ -418,9 +418,9 @@ static int serve(rp_self *me, void *arg)
     rp_queue *port = arg;
     struct question q;
     int rc;
-    while ((rc = rp_get(me, port, &q, RP_FOREVER)) == 0) {
+    while ((rc = rp_queue_get(me, port, &q, RP_FOREVER)) == 0) {
         uint64_t square = q.n * q.n;
-        rc = rp_put(me, q.answers, &square, RP_FOREVER);
+        rc = rp_queue_put(me, q.answers, &square, RP_FOREVER);
         if (rc != 0)
             return rc;
     }
@@ -438,12 +438,12 @@ static void *ask(void *arg)
     check(fd.fd >= 0);
     for (unsigned answered = 0; answered < QUESTIONS;) {
         struct question q = {n + 1, answers};
-        int rc = n < QUESTIONS ? rp_try_put(port, &q) : -EAGAIN;
+        int rc = n < QUESTIONS ? rp_queue_try_put(port, &q) : -EAGAIN;
         check(rc == 0 || rc == -EAGAIN); /* bounded, and it never waits */
         n += rc == 0;
         if (rc == -EAGAIN)
             check(poll(&fd, 1, n > answered ? 5000 : 1) >= 0);
-        for (; rp_try_get(answers, &got) == 0; answered++)
+        for (; rp_queue_try_get(answers, &got) == 0; answered++)
             sum += got;
     }
     check_eq(sum, (uint64_t)QUESTIONS * (QUESTIONS + 1) * (2 * QUESTIONS + 1) / 6);
@@ -475,7 +475,7 @@ TEST(embed, foreign_threads_ask_by_a_port)
             while ((rc = tick_for(sys, 1000)) >= 0)
                 ;
             check_eq(rc, -ESHUTDOWN);
-            check_eq(rp_close(sys), 0);
+            check_eq(rp_system_close(sys), 0);
         } else {
             uv_loop_t uv;
             struct end e = {0};
@@ -493,14 +493,14 @@ TEST(embed, foreign_threads_ask_by_a_port)
 static void *put_late(void *arg)
 {
     usleep(20000);
-    check_eq(rp_try_put(arg, &(struct question){0}), 0);
+    check_eq(rp_queue_try_put(arg, &(struct question){0}), 0);
     return NULL;
 }
 
 static int get_one(rp_self *me, void *arg)
 {
     struct question q;
-    return rp_get(me, arg, &q, RP_FOREVER);
+    return rp_queue_get(me, arg, &q, RP_FOREVER);
 }
 
 /* A host that runs libuv now and then, and blocks elsewhere, on its backend's descriptor. */
@@ -567,7 +567,7 @@ static void on_term(int signo)
 
 static int until_told(rp_self *me, void *state, const rp_msg *m)
 {
-    const struct rp_exit *e = rp_body(m, RP_EXIT);
+    const struct rp_exit_notice *e = rp_body(m, RP_EXIT_NOTICE);
     (void)me, (void)state;
     if (!e)
         return 0;
@@ -595,12 +595,12 @@ TEST(embed, a_signal_handler_may_quit)
 {
     rp_actor root = {.name = "root", .handle = until_told, .init = begin, .flags = RP_TRAP, .state_size = sizeof(int)};
     rp_system *sys;
-    check_eq(rp_open(&root, NULL, NULL, &sys), 0);
+    check_eq(rp_system_open(&root, NULL, NULL, &sys), 0);
     signalled = sys;
     signal(SIGTERM, on_term);
     check_eq(tick_for(sys, 50), 0);
     raise(SIGTERM); /* while it sleeps */
     check_eq(tick_for(sys, 5000), -ESHUTDOWN);
-    check_eq(rp_close(sys), 0);
+    check_eq(rp_system_close(sys), 0);
     signal(SIGTERM, SIG_DFL);
 }

@@ -143,7 +143,7 @@ static int loaded(rp_self *me, void *arg)
     }
     check_eq(rp_sleep(me, rp_in_ms(me, 700)), 0);
     for (unsigned i = 0; i < n; i++) {
-        int due = (int)(each[i] / (2 * RP_US)), is = rp_load(me, i);
+        int due = (int)(each[i] / (2 * RP_US)), is = rp_loop_load(me, i);
         check(is > due - 60 && is < due + 60, "loop %u: %d, not %d", i, is, due);
     }
     return 0;

@@ -217,7 +217,7 @@ static int waits(rp_self *me, void *arg)
     fault_arm();
     TRY(rp_yield(me));
     TRY(rp_sleep(me, rp_in_ms(me, 1)));
-    return rp_check(me);
+    return rp_scope_check(me);
 }
 
 static int spawns(rp_self *me, void *arg)
@@ -248,7 +248,7 @@ static int places(rp_self *me, void *arg)
     fault_arm();
     for (size_t i = 0; i < sizeof on / sizeof *on; i++) {
         TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = on[i]}, &r));
-        TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = rp_with(me, r)}, NULL));
+        TRY(rp_spawn(me, &player, &(rp_spawn_opts){.on = rp_place_of(me, r)}, NULL));
     }
     return 0;
 }

@@ -205,13 +205,13 @@ TEST(overflow, a_host_keeps_its_handler)
 TEST(overflow, a_host_has_no_handler_when_its_systems_have_ended)
 {
     rp_system *sys;
-    check_eq(rp_open(&short_lived, NULL, NULL, &sys), 0);
+    check_eq(rp_system_open(&short_lived, NULL, NULL, &sys), 0);
     check(!is_hosts(SIG_DFL));
     check_eq(rp_run(&short_lived, NULL, NULL), 0); /* another comes and goes */
     check(!is_hosts(SIG_DFL));
-    while (rp_tick(sys, RP_MS) >= 0)
+    while (rp_system_tick(sys, RP_MS) >= 0)
         ;
-    check_eq(rp_close(sys), 0);
+    check_eq(rp_system_close(sys), 0);
     check(is_hosts(SIG_DFL));
 }
 
@@ -220,10 +220,10 @@ TEST(overflow, a_host_has_no_handler_when_its_systems_have_ended)
 static int around(rp_self *me, void *arg)
 {
     rp_system *sys;
-    int rc = rp_open(&short_lived, NULL, &(rp_system_opts){.loops = 1}, &sys);
-    while (rc == 0 && rp_tick(sys, RP_MS) >= 0)
+    int rc = rp_system_open(&short_lived, NULL, &(rp_system_opts){.loops = 1}, &sys);
+    while (rc == 0 && rp_system_tick(sys, RP_MS) >= 0)
         ;
-    rc = rc == 0 ? rp_close(sys) : rc;
+    rc = rc == 0 ? rp_system_close(sys) : rc;
     return rc != 0 ? rc : overflow(me, arg);
 }
 static const rp_actor outer = {.name = "outer", .run = around};

@@ -108,7 +108,7 @@ static int first_failure(rp_self *me, void *arg)
     check_eq(rp_go(me, &s, fails, 0, NULL), -ECANCELED);
     check_eq(rp_scope_close(me, &s, 0), -EIO);
     check_eq(cancelled, 1);
-    check_eq(rp_check(me), 0);
+    check_eq(rp_scope_check(me), 0);
     return 0;
 }
 
@@ -149,7 +149,7 @@ static int early_end(rp_self *me, void *arg)
         check_eq(rp_go(me, &s, sleeps_for_ever, &cancelled, NULL), 0);
     check_eq(rp_yield(me), 0);
     rp_scope_cancel(&s, "the first answer is enough");
-    check_eq(rp_check(me), -ECANCELED);
+    check_eq(rp_scope_check(me), -ECANCELED);
     check_eq(rp_scope_close(me, &s, rp_sleep(me, RP_FOREVER)), 0); /* its owner wanted it: no error */
     check_eq(cancelled, 4);
     return 0;

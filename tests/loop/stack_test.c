@@ -229,7 +229,7 @@ static int handler_stays(rp_self *me, void *arg)
         test_mem_init(&mem);
         mem.fail_at = k;
         rp_system *none;
-        check_eq(rp_open(&(rp_actor){.name = "none", .run = handler_stays}, 0, &(rp_system_opts){.loops = 2, .mem = &mem.alloc}, &none), -ENOMEM);
+        check_eq(rp_system_open(&(rp_actor){.name = "none", .run = handler_stays}, 0, &(rp_system_opts){.loops = 2, .mem = &mem.alloc}, &none), -ENOMEM);
         check_eq(mem.blocks, 0);
     }
     sigaction(SIGSEGV, 0, &after);

@@ -42,7 +42,7 @@ static int cancels_one(rp_self *me, void *arg)
         rp_task_cancel(one, "not needed");
         check_eq(rp_join(me, one, &result, RP_FOREVER), 0);
         check_eq(result, -ECANCELED);
-        check_eq(rp_check(me), 0);
+        check_eq(rp_scope_check(me), 0);
         check_eq(rp_join(me, sibling, &result, RP_FOREVER), 0);
         check_eq(result, 0);
         check_eq(rp_scope_close(me, &s, 0), 0);
@@ -348,7 +348,7 @@ static int cleans_up(rp_self *me, void *arg)
     rp_scope s, inner;
     check_eq(rp_sleep(me, RP_FOREVER), -ECANCELED);
     rp_scope_open_shielded(me, &s, rp_in_ms(me, 10000));
-    check_eq(rp_check(me), 0);
+    check_eq(rp_scope_check(me), 0);
     check_str(rp_why(me), "enough");
     check_eq(rp_go(me, &s, says, l, NULL), 0);
     check_eq(says(me, l), 0);
@@ -457,7 +457,7 @@ static int in_shields(rp_self *me, void *arg)
             rp_task_cancel(t, "enough");
         else if (how == 3)
             rp_scope_cancel(w.shield, "the shield itself"), rp_scope_cancel(&s, "enough");
-        while (rp_task_result(t, &result) == -EAGAIN && (how != 0 || rp_check(me) == 0))
+        while (rp_task_result(t, &result) == -EAGAIN && (how != 0 || rp_scope_check(me) == 0))
             (void)!rp_yield(me);
         int rc = rp_scope_close(me, &s, 0);
         check_eq(rc, how == 0 ? -ETIMEDOUT : 0);

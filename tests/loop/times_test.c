@@ -62,7 +62,7 @@ static int wait_by(rp_self *me, unsigned how, rp_queue *q, rp_task *task, rp_tim
     case 0:
         return rp_recv(me, &m, deadline);
     case 1:
-        return rp_get(me, q, &item, deadline);
+        return rp_queue_get(me, q, &item, deadline);
     case 2:
         return rp_event_wait(me, &never, deadline);
     case 3:
@@ -365,10 +365,10 @@ TEST(times, a_tick_for_ever_ends_with_the_work)
     static const rp_actor root = {.name = "root", .run = sleeps};
     static const rp_time budget[] = {RP_FOREVER, RP_FOREVER - 1, INT64_MIN, -1, 0};
     rp_system *sys;
-    check_eq(rp_open(&root, NULL, NULL, &sys), 0);
+    check_eq(rp_system_open(&root, NULL, NULL, &sys), 0);
     for (unsigned i = 0; i < sizeof budget / sizeof *budget; i++)
-        check(rp_tick(sys, budget[i]) >= 0);
-    while (rp_tick(sys, RP_FOREVER) == 1) /* bounded: it sleeps then */
+        check(rp_system_tick(sys, budget[i]) >= 0);
+    while (rp_system_tick(sys, RP_FOREVER) == 1) /* bounded: it sleeps then */
         ;
-    check_eq(rp_close(sys), -ECANCELED);
+    check_eq(rp_system_close(sys), -ECANCELED);
 }

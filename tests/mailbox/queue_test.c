@@ -24,12 +24,12 @@ static rp_queue *fifo(uint32_t capacity)
 
 static int put(rp_self *me, rp_queue *q, int n)
 {
-    return rp_put(me, q, &n, RP_FOREVER);
+    return rp_queue_put(me, q, &n, RP_FOREVER);
 }
 
 static int get(rp_self *me, rp_queue *q) /* the item, or the error */
 {
-    int n = -1, rc = rp_get(me, q, &n, RP_FOREVER);
+    int n = -1, rc = rp_queue_get(me, q, &n, RP_FOREVER);
     return rc == 0 ? n : rc;
 }
 
@@ -51,7 +51,7 @@ struct job { /* one task's part in a test */
 static int put_job(rp_self *me, void *arg)
 {
     struct job *j = arg;
-    j->rc = rp_put(me, j->q, &j->n, j->deadline ? j->deadline : RP_FOREVER);
+    j->rc = rp_queue_put(me, j->q, &j->n, j->deadline ? j->deadline : RP_FOREVER);
     if (j->turn)
         *j->order = ++*j->turn;
     return 0;
@@ -60,7 +60,7 @@ static int put_job(rp_self *me, void *arg)
 static int get_job(rp_self *me, void *arg)
 {
     struct job *j = arg;
-    j->rc = rp_get(me, j->q, &j->n, j->deadline ? j->deadline : RP_FOREVER);
+    j->rc = rp_queue_get(me, j->q, &j->n, j->deadline ? j->deadline : RP_FOREVER);
     if (j->turn)
         *j->order = ++*j->turn;
     return 0;
@@ -186,9 +186,9 @@ static int meets(rp_self *me, void *arg)
     (void)arg;
     rp_queue *q = fifo(0);
     int n = 7, turn = 0, order[4] = {0};
-    check_eq(rp_try_put(q, &n), -EAGAIN);
-    check_eq(rp_put(me, q, &n, 0), -ETIMEDOUT);
-    check_eq(rp_get(me, q, &n, 0), -ETIMEDOUT);
+    check_eq(rp_queue_try_put(q, &n), -EAGAIN);
+    check_eq(rp_queue_put(me, q, &n, 0), -ETIMEDOUT);
+    check_eq(rp_queue_get(me, q, &n, 0), -ETIMEDOUT);
     struct job a = {q, 1, -1, 0, &order[0], &turn, {0}}, b = {q, 2, -1, 0, &order[1], &turn, {0}};
     rp_scope s;
     rp_scope_open(me, &s, RP_FOREVER);
@@ -228,7 +228,7 @@ static int fair(rp_self *me, void *arg)
     passes(me, 2);
     check_eq(stats_of(q).putters, 3);
     check_eq(get(me, q), 0);
-    check_eq(rp_try_put(q, &n), -EAGAIN); /* the room went to who waited: nobody comes before */
+    check_eq(rp_queue_try_put(q, &n), -EAGAIN); /* the room went to who waited: nobody comes before */
     for (int i = 1; i <= 3; i++)
         check_eq(get(me, q), i);
     for (int i = 3; i < 6; i++) {
@@ -239,7 +239,7 @@ static int fair(rp_self *me, void *arg)
     check_eq(stats_of(q).getters, 3);
     for (int i = 3; i < 6; i++)
         check_eq(put(me, q, 10 * i), 0);
-    check_eq(rp_try_get(q, &n), -EAGAIN);
+    check_eq(rp_queue_try_get(q, &n), -EAGAIN);
     check_eq(rp_scope_close(me, &s, 0), 0);
     for (int i = 0; i < 6; i++) {
         check_eq(order[i], i + 1);
@@ -286,7 +286,7 @@ static int cancels(rp_self *me, void *arg)
     check_eq(put(me, empty, 1), -ECANCELED); /* there is room, but it is a state */
     check_eq(get(me, full), -ECANCELED);
     int n = 0;
-    check_eq(rp_try_get(full, &n), 0); /* who cleans up may */
+    check_eq(rp_queue_try_get(full, &n), 0); /* who cleans up may */
     check_eq(n, 5);
     check_eq(rp_scope_close(me, &s, 0), 0);
     rp_queue_free(full);
@@ -347,11 +347,11 @@ static int ends_put(rp_self *me, void *arg)
     passes(me, 2);
     rp_queue_close_put(q);
     check_eq(put(me, q, 4), -EPIPE);
-    check_eq(rp_try_put(q, &n), -EPIPE);
+    check_eq(rp_queue_try_put(q, &n), -EPIPE);
     check_eq(get(me, q), 1);
     check_eq(get(me, q), 2);
     check_eq(get(me, q), -EPIPE);
-    check_eq(rp_try_get(q, &n), -EPIPE);
+    check_eq(rp_queue_try_get(q, &n), -EPIPE);
     check_eq(rp_queue_join(me, q, RP_FOREVER), 0);
     check_eq(rp_scope_close(me, &s, 0), 0);
     check_eq(p.rc, -EPIPE);
@@ -440,12 +440,12 @@ static int leases(rp_self *me, void *arg)
     rp_scope s;
     rp_scope_open(me, &s, RP_FOREVER);
     check_eq(rp_go(me, &s, join_job, &j, NULL), 0);
-    check_eq(rp_take(me, q, &n, &a, RP_FOREVER), 0);
+    check_eq(rp_queue_take(me, q, &n, &a, RP_FOREVER), 0);
     check_eq(n, 1);
     check_eq(rp_lease_tries(&a), 1);
-    check_eq(rp_take(me, q, &n, &b, RP_FOREVER), 0);
+    check_eq(rp_queue_take(me, q, &n, &b, RP_FOREVER), 0);
     check_eq(n, 2);
-    check_eq(rp_take(me, q, &n, &c, RP_FOREVER), 0);
+    check_eq(rp_queue_take(me, q, &n, &c, RP_FOREVER), 0);
     check_eq(n, 3);
     check_eq(stats_of(q).leased, 3);
     check_eq(rp_lease_return(me, &b), 0);
@@ -453,7 +453,7 @@ static int leases(rp_self *me, void *arg)
     check_eq(rp_lease_return(me, &a), 0);
     check_eq(stats_of(q).count, 3);
     for (int i = 1; i <= 2; i++) { /* each stands where it stood */
-        check_eq(rp_take(me, q, &n, &a, RP_FOREVER), 0); /* and taking the next is having done the last */
+        check_eq(rp_queue_take(me, q, &n, &a, RP_FOREVER), 0); /* and taking the next is having done the last */
         check_eq(n, i);
         check_eq(rp_lease_tries(&a), 2);
         check_eq(stats_of(q).leased, 1);
@@ -461,12 +461,12 @@ static int leases(rp_self *me, void *arg)
     stale = a;
     check_eq(rp_lease_done(me, &a), 0);
     check_eq(rp_lease_done(me, &a), -EPERM);
-    check_eq(rp_take(me, q, &n, &a, RP_FOREVER), 0);
+    check_eq(rp_queue_take(me, q, &n, &a, RP_FOREVER), 0);
     check_eq(n, 3);
     check_eq(rp_lease_done(me, &stale), -EPERM); /* the record is used again, the lease is another */
     passes(me, 2);
     check_eq(joined, 0);
-    check_eq(rp_take(me, q, &n, &a, 0), -ETIMEDOUT); /* the last one is done all the same */
+    check_eq(rp_queue_take(me, q, &n, &a, 0), -ETIMEDOUT); /* the last one is done all the same */
     check_eq(rp_scope_close(me, &s, 0), 0);
     check_eq(joined, 1);
     rp_queue_free(q);
@@ -481,7 +481,7 @@ TEST(queue, d_leases_and_join)
 static int fails_with_it(rp_self *me, void *arg)
 {
     struct job *j = arg;
-    int rc = rp_take(me, j->q, &j->n, &j->lease, RP_FOREVER);
+    int rc = rp_queue_take(me, j->q, &j->n, &j->lease, RP_FOREVER);
     return rc != 0 ? rc : j->rc;
 }
 
@@ -504,9 +504,9 @@ static int comes_back(rp_self *me, void *arg)
     check_eq(j.n, 10);
     check_eq(put(me, q, 5), 0);
     rp_queue_close_put(q);
-    check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+    check_eq(rp_queue_take(me, q, &n, &lease, RP_FOREVER), 0);
     check_eq(n, 5); /* more urgent than what came back */
-    check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+    check_eq(rp_queue_take(me, q, &n, &lease, RP_FOREVER), 0);
     check_eq(n, 10);
     check_eq(rp_lease_tries(&lease), 3);
     check_eq(get(me, q), 20);
@@ -541,7 +541,7 @@ static int take_one(rp_self *me, void *state, const rp_msg *m)
     struct worker *w = (struct worker *)(uintptr_t)n->n;
     rp_lease lease = {0};
     (void)state;
-    return rp_take(me, w->q, &w->seen, &lease, RP_FOREVER);
+    return rp_queue_take(me, w->q, &w->seen, &lease, RP_FOREVER);
 }
 
 static const rp_actor worker = {.name = "worker", .handle = take_one};
@@ -589,14 +589,14 @@ static int out_of_memory(rp_self *me, void *arg)
     check_eq(rp_queue_new(sizeof n, 1, &o, &q), 0);
     check_eq(put(me, q, 1), 0);
     mem.fail_at = mem.calls + 1;
-    check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), -ENOMEM);
+    check_eq(rp_queue_take(me, q, &n, &lease, RP_FOREVER), -ENOMEM);
     check_eq(n, 7);
     check_eq(stats_of(q).count, 1);
-    check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+    check_eq(rp_queue_take(me, q, &n, &lease, RP_FOREVER), 0);
     mem.fail_at = mem.calls + 1;
     for (int i = 0; i < 10; i++) { /* and from now on it needs none */
         check_eq(put(me, q, i), 0);
-        check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
+        check_eq(rp_queue_take(me, q, &n, &lease, RP_FOREVER), 0);
     }
     check_eq(rp_lease_done(me, &lease), 0);
     rp_queue_free(q);
@@ -614,9 +614,9 @@ static int never_waits(rp_self *me, void *state, void *arg)
     rp_queue *q = arg;
     int n = 0;
     (void)state;
-    check_eq(rp_get(me, q, &n, RP_FOREVER), -EAGAIN);
-    check_eq(rp_put(me, q, &n, RP_FOREVER), 0);
-    check_eq(rp_put(me, q, &n, RP_FOREVER), -EAGAIN);
+    check_eq(rp_queue_get(me, q, &n, RP_FOREVER), -EAGAIN);
+    check_eq(rp_queue_put(me, q, &n, RP_FOREVER), 0);
+    check_eq(rp_queue_put(me, q, &n, RP_FOREVER), -EAGAIN);
     check_eq(stats_of(q).getters + stats_of(q).putters, 0);
     return 0;
 }
@@ -682,7 +682,7 @@ struct one_put {
 static int put_in_task(rp_self *me, void *arg)
 {
     struct one_put *p = arg;
-    p->rc = rp_put(me, p->q, &p->item, p->deadline);
+    p->rc = rp_queue_put(me, p->q, &p->item, p->deadline);
     return 0;
 }
 
@@ -707,7 +707,7 @@ static int makes(rp_self *me, void *arg)
     for (int n = 0; n < EACH;) {
         struct one_put p = {s->q, {part->id, n}, some_deadline(me), 0};
         p.rc = -ECANCELED;
-        int rc = rp_random(me) % 4 ? rp_put(me, s->q, &p.item, p.deadline) : put_or_cancel(me, &p);
+        int rc = rp_random(me) % 4 ? rp_queue_put(me, s->q, &p.item, p.deadline) : put_or_cancel(me, &p);
         if (rc == 0) {
             n++;
             s->puts++;
@@ -730,8 +730,8 @@ struct one_get {
 static int get_in_task(rp_self *me, void *arg)
 {
     struct one_get *g = arg;
-    g->rc = g->s->leases ? rp_take(me, g->s->q, &g->item, &g->lease, RP_FOREVER)
-                         : rp_get(me, g->s->q, &g->item, RP_FOREVER);
+    g->rc = g->s->leases ? rp_queue_take(me, g->s->q, &g->item, &g->lease, RP_FOREVER)
+                         : rp_queue_get(me, g->s->q, &g->item, RP_FOREVER);
     if (g->rc == 0 && g->s->leases) {
         if (rp_random(me) % 4 == 0)
             g->rc = -EINTR; /* forgets it: it comes back to somebody */
@@ -762,7 +762,7 @@ static int takes(rp_self *me, void *arg)
     for (int rc = 0; rc != -EPIPE;) {
         struct one_get g = {.s = s, .rc = -ECANCELED};
         bool by_task = s->leases || rp_random(me) % 4 == 0;
-        rc = by_task ? get_or_cancel(me, &g) : rp_get(me, s->q, &g.item, some_deadline(me));
+        rc = by_task ? get_or_cancel(me, &g) : rp_queue_get(me, s->q, &g.item, some_deadline(me));
         if (rc == 0) {
             s->times[g.item.maker][g.item.n]++;
             s->gets++;
@@ -866,7 +866,7 @@ static void *thread_puts(void *arg)
 {
     struct foreign *f = arg;
     for (int n = 1; n <= FOREIGN;)
-        if (rp_try_put(f->in, &n) == 0)
+        if (rp_queue_try_put(f->in, &n) == 0)
             n++;
         else
             sched_yield();
@@ -882,7 +882,7 @@ static void *thread_gets(void *arg) /* a foreign event loop */
     for (int rc = 0; rc != -EPIPE;) {
         check_eq(poll(&p, 1, 20000), 1);
         int n;
-        while ((rc = rp_try_get(f->out, &n)) == 0)
+        while ((rc = rp_queue_try_get(f->out, &n)) == 0)
             f->sum += n;
         check(rc == -EAGAIN || rc == -EPIPE);
     }
@@ -893,9 +893,9 @@ static int doubles(rp_self *me, void *arg)
 {
     struct foreign *f = arg;
     int n, rc;
-    while ((rc = rp_get(me, f->in, &n, RP_FOREVER)) == 0) {
+    while ((rc = rp_queue_get(me, f->in, &n, RP_FOREVER)) == 0) {
         n *= 2;
-        check_eq(rp_put(me, f->out, &n, RP_FOREVER), 0);
+        check_eq(rp_queue_put(me, f->out, &n, RP_FOREVER), 0);
     }
     check_eq(rc, -EPIPE);
     return 0;
@@ -950,12 +950,12 @@ static int descriptor(rp_self *me, void *arg)
     check_eq(get(me, q), 1);
     check(readable(q));
     check_eq(get(me, q), 2);
-    check_eq(rp_try_get(q, &n), -EAGAIN);
+    check_eq(rp_queue_try_get(q, &n), -EAGAIN);
     check(!readable(q));
     check_eq(put(me, q, 3), 0);
     check(readable(q));
     check_eq(get(me, q), 3);
-    check_eq(rp_get(me, q, &n, 0), -ETIMEDOUT);
+    check_eq(rp_queue_get(me, q, &n, 0), -ETIMEDOUT);
     check(!readable(q));
     rp_queue_close_put(q);
     check(readable(q)); /* the end is something to learn */
@@ -966,7 +966,7 @@ static int descriptor(rp_self *me, void *arg)
     check_eq(rp_go(me, &s, put_job, &j, NULL), 0);
     passes(me, 2);
     check(readable(r)); /* somebody stands there with an item */
-    check_eq(rp_try_get(r, &n), 0);
+    check_eq(rp_queue_try_get(r, &n), 0);
     check_eq(rp_scope_close(me, &s, 0), 0);
     rp_queue_free(q);
     rp_queue_free(r);
@@ -989,16 +989,16 @@ static int descriptor_of_a_closed_one(rp_self *me, void *arg)
         if (asked_before)
             check(!readable(q));
         check_eq(put(me, q, 1), 0);
-        check_eq(rp_take(me, q, &n, &lease, RP_FOREVER), 0);
-        check_eq(rp_try_get(q, &n), -EAGAIN);
+        check_eq(rp_queue_take(me, q, &n, &lease, RP_FOREVER), 0);
+        check_eq(rp_queue_try_get(q, &n), -EAGAIN);
         rp_queue_close_get(q);
         for (int i = 0; i < 2; i++) {
             check(readable(q));
-            check_eq(rp_try_get(q, &n), -EPIPE);
+            check_eq(rp_queue_try_get(q, &n), -EPIPE);
         }
         check_eq(asked_before ? rp_lease_done(me, &lease) : rp_lease_return(me, &lease), 0);
         check(readable(q));
-        check_eq(rp_try_get(q, &n), -EPIPE);
+        check_eq(rp_queue_try_get(q, &n), -EPIPE);
         rp_queue_free(q);
     }
     return 0;
@@ -1013,7 +1013,7 @@ TEST(queue, f_descriptor_of_a_closed_one)
 static void *thread_puts_one(void *arg)
 {
     int n = 1;
-    while (rp_try_put(arg, &n) != 0)
+    while (rp_queue_try_put(arg, &n) != 0)
         sched_yield();
     return 0;
 }

@@ -553,7 +553,7 @@ static int cond_cancel(rp_self *me, void *arg)
     passes(me, 2);
     check_eq(rp_lock_acquire(me, &k, RP_FOREVER), 0);
     rp_scope_cancel(&s, "test");
-    check_eq(rp_check(me), -ECANCELED);
+    check_eq(rp_scope_check(me), -ECANCELED);
     check_eq(count, 0); /* cancelled, but it waits for the lock */
     check_eq(rp_lock_release(me, &k), 0);
     check_eq(rp_scope_close(me, &s, 0), 0);

@@ -41,8 +41,8 @@ static int as_task(rp_self *me, void *arg)
     struct trial *t = arg;
     int rc = t->wait->run(me, t);
     check(rc == 0 || rc == -ECANCELED, "%s returned %d", t->wait->name, rc);
-    int again = rp_check(me) == 0 ? 0 : rp_sleep(me, RP_FOREVER);
-    check(rp_check(me) == 0 || again == -ECANCELED, "being cancelled is a state");
+    int again = rp_scope_check(me) == 0 ? 0 : rp_sleep(me, RP_FOREVER);
+    check(rp_scope_check(me) == 0 || again == -ECANCELED, "being cancelled is a state");
     return rc;
 }
 

@@ -39,7 +39,7 @@ static int root(rp_self *me, void *arg)
     int rc;
     atomic_store(&now, rp_system_of(me));
     do
-        rc = rp_get(me, port, &n, RP_FOREVER);
+        rc = rp_queue_get(me, port, &n, RP_FOREVER);
     while (rc == 0 && n % 64 != 0);
     return rc == -ECANCELED ? 0 : rc;
 }
@@ -55,7 +55,7 @@ static void at_random(uint64_t *rng, uint64_t *n)
     case 1:
     case 2:
         ++*n;
-        (void)!rp_try_put(port, n);
+        (void)!rp_queue_try_put(port, n);
         break;
     default:
         if (sys && rp_post(sys, (unsigned)(test_random(rng) % 2), bump, NULL) == 0)
@@ -108,10 +108,10 @@ static int attach_one(const rp_system_opts *o)
 static int open_one(const rp_system_opts *o)
 {
     rp_system *sys;
-    int rc = rp_open(&root_actor, NULL, o, &sys), more = 0;
+    int rc = rp_system_open(&root_actor, NULL, o, &sys), more = 0;
     for (unsigned i = 0; rc == 0 && more >= 0 && i < 100; i++)
-        more = rp_tick(sys, 0);
-    return rc != 0 ? rc : rp_close(sys);
+        more = rp_system_tick(sys, 0);
+    return rc != 0 ? rc : rp_system_close(sys);
 }
 
 unsigned stress_ends(void)

@@ -129,9 +129,9 @@ static void hop_all(rp_self *me, struct work *w)
         while (w->got < total * i / w->hops)
             check_eq(w->live ? rp_yield(me) : rp_sleep(me, rp_now(me) + 20 * RP_US), 0);
         unsigned to = (unsigned)(rp_random(me) % (n - 1));
-        to += RP_LOOP(to) >= rp_with(me, w->hopper);
+        to += RP_LOOP(to) >= rp_place_of(me, w->hopper);
         check_eq(rp_move(me, w->hopper, RP_LOOP(to)), 0);
-        check_eq(rp_with(me, w->hopper), RP_LOOP(to));
+        check_eq(rp_place_of(me, w->hopper), RP_LOOP(to));
         w->done++;
     }
 }

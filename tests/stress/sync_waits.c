@@ -65,35 +65,35 @@ static void room_for_none(rp_self *me, struct trial *t)
 static void one_that_is_full(rp_self *me, struct trial *t)
 {
     queue_of(t, me, 1);
-    check_eq(rp_try_put(t->sync->queue, &(int){FIRST}), 0);
+    check_eq(rp_queue_try_put(t->sync->queue, &(int){FIRST}), 0);
 }
 
 /* The items that are left: these, and no others. 0: none. */
 static void left(struct trial *t, int item)
 {
     int got = 0;
-    check_eq(rp_try_get(t->sync->queue, &got), item ? 0 : -EAGAIN);
+    check_eq(rp_queue_try_get(t->sync->queue, &got), item ? 0 : -EAGAIN);
     check_eq(got, item);
-    check_eq(rp_try_get(t->sync->queue, &got), -EAGAIN);
+    check_eq(rp_queue_try_get(t->sync->queue, &got), -EAGAIN);
     rp_queue_free(t->sync->queue);
 }
 
 static int put_late(rp_self *me, struct trial *t)
 {
     int rc = pause_a_bit(me);
-    return rc != 0 ? rc : rp_put(me, t->sync->queue, &(int){SECOND}, RP_FOREVER);
+    return rc != 0 ? rc : rp_queue_put(me, t->sync->queue, &(int){SECOND}, RP_FOREVER);
 }
 
 static int offer_late(rp_self *me, struct trial *t)
 {
     int rc = pause_a_bit(me);
-    t->partner_rc = rc != 0 ? rc : rp_put(me, t->sync->queue, &(int){SECOND}, rp_in_ms(me, 3 * SLOW_MS));
+    t->partner_rc = rc != 0 ? rc : rp_queue_put(me, t->sync->queue, &(int){SECOND}, rp_in_ms(me, 3 * SLOW_MS));
     return 0;
 }
 
 static int w_get(rp_self *me, struct trial *t)
 {
-    int got = 0, rc = rp_get(me, t->sync->queue, &got, RP_FOREVER);
+    int got = 0, rc = rp_queue_get(me, t->sync->queue, &got, RP_FOREVER);
     check_eq(got, rc == 0 ? SECOND : 0);
     t->done += rc == 0;
     return rc;
@@ -109,7 +109,7 @@ static void got_or_left(rp_self *me, struct trial *t)
 static int w_take(rp_self *me, struct trial *t)
 {
     rp_lease lease = {0};
-    int got = 0, rc = rp_take(me, t->sync->queue, &got, &lease, RP_FOREVER);
+    int got = 0, rc = rp_queue_take(me, t->sync->queue, &got, &lease, RP_FOREVER);
     check_eq(got, rc == 0 ? SECOND : 0);
     if (rc == 0 && t->after % 2 == 0) {
         rc = rp_yield(me);
@@ -122,14 +122,14 @@ static int w_take(rp_self *me, struct trial *t)
 static int get_late(rp_self *me, struct trial *t)
 {
     int got = 0, rc = pause_a_bit(me);
-    t->partner_rc = rc != 0 ? rc : rp_get(me, t->sync->queue, &got, rp_in_ms(me, 3 * SLOW_MS));
+    t->partner_rc = rc != 0 ? rc : rp_queue_get(me, t->sync->queue, &got, rp_in_ms(me, 3 * SLOW_MS));
     t->value = (uint64_t)got;
     return 0;
 }
 
 static int w_put(rp_self *me, struct trial *t)
 {
-    int rc = rp_put(me, t->sync->queue, &(int){SECOND}, RP_FOREVER);
+    int rc = rp_queue_put(me, t->sync->queue, &(int){SECOND}, RP_FOREVER);
     t->done += rc == 0;
     return rc;
 }
@@ -160,7 +160,7 @@ static void taken_or_not(rp_self *me, struct trial *t)
 static int do_the_work(rp_self *me, struct trial *t)
 {
     rp_lease lease = {0};
-    int got, rc = rp_take(me, t->sync->queue, &got, &lease, RP_FOREVER);
+    int got, rc = rp_queue_take(me, t->sync->queue, &got, &lease, RP_FOREVER);
     return rc != 0 ? rc : pause_a_bit(me) + rp_lease_done(me, &lease);
 }
 
@@ -385,11 +385,11 @@ static void has_run_once(rp_self *me, struct trial *t)
 }
 
 const struct wait sync_waits[] = {
-    {"rp_get", w_get, put_late, room_for_four, got_or_left},
-    {"rp_get, rendezvous", w_get, offer_late, room_for_none, taken_or_not},
-    {"rp_take", w_take, put_late, room_for_four, got_or_left},
-    {"rp_put", w_put, get_late, one_that_is_full, put_or_not},
-    {"rp_put, rendezvous", w_put, get_late, room_for_none, met_or_not},
+    {"rp_queue_get", w_get, put_late, room_for_four, got_or_left},
+    {"rp_queue_get, rendezvous", w_get, offer_late, room_for_none, taken_or_not},
+    {"rp_queue_take", w_take, put_late, room_for_four, got_or_left},
+    {"rp_queue_put", w_put, get_late, one_that_is_full, put_or_not},
+    {"rp_queue_put, rendezvous", w_put, get_late, room_for_none, met_or_not},
     {"rp_queue_join", w_queue_join, do_the_work, one_that_is_full, all_done},
     {"rp_lock_acquire", w_lock, hold_lock, fresh, lock_is_free, .holds = true},
     {"rp_rwlock_read", w_read, hold_write, fresh, rwlock_is_free, .holds = true},

@@ -123,12 +123,12 @@ static int w_mover_start(rp_self *me, struct trial *t)
 /* There and back, until it is cancelled: then it is where it was before. */
 static int w_move(rp_self *me, struct trial *t)
 {
-    unsigned at = rp_with(me, t->helper);
+    unsigned at = rp_place_of(me, t->helper);
     for (unsigned i = 0; i < 10; i++) {
         unsigned to = RP_LOOP(i % rp_loop_count(me));
         int rc = rp_move(me, t->helper, to); /* the second time round it is busy, and is waited for */
         at = rc == 0 ? to : at;
-        check(rp_with(me, t->helper) == at, "it was to be on %x and is on %x", at, rp_with(me, t->helper));
+        check(rp_place_of(me, t->helper) == at, "it was to be on %x and is on %x", at, rp_place_of(me, t->helper));
         if (rc != 0 || (i % 2 == 0 && (rc = tell_num(me, t->helper, 1)) != 0))
             return rc;
         t->done += i % 2 == 0;

@@ -215,7 +215,7 @@ static int take_item(rp_self *me, void *arg)
 {
     int item;
     (void)arg;
-    return rp_get(me, all.orders, &item, RP_FOREVER);
+    return rp_queue_get(me, all.orders, &item, RP_FOREVER);
 }
 static const rp_actor taker = {.name = "taker", .run = take_item};
 
