@@ -2,7 +2,6 @@
  *
  * admit.c - a message meets a busy actor: into its mailbox, or what the policy says when that is full.
  */
-#include "actors/rights.h"
 #include "actors/runtime.h"
 
 #include <errno.h>
@@ -98,7 +97,7 @@ static void replaced(struct rp_loop *l, struct rp__actor *a, rp_msg *m, rp_msg *
 static void has_come(struct rp_loop *l, struct rp__actor *a, rp_msg *m, bool wanted)
 {
     if (__builtin_expect(rp__brings_right(&m->slot), 0))
-        rp__right_came(l, a, &m->slot);
+        l->sys->floor->right_came(l, a, &m->slot);
     tell_waiter(a, wanted);
 }
 

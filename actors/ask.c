@@ -10,7 +10,6 @@
 #include "actors/ask.h"
 
 #include "actors/hands.h"
-#include "actors/rights.h"
 #include "actors/runtime.h"
 #include "loop/scope.h"
 

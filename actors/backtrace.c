@@ -5,6 +5,7 @@
  */
 #include "actors/inspect.h"
 
+#include "loop/scope.h"
 #include "loop/system.h"
 #include "loop/unwind.h"
 

@@ -9,7 +9,6 @@
 #include "actors/ask.h"
 #include "actors/hands.h"
 #include "actors/meter.h"
-#include "actors/rights.h"
 #include "actors/runtime.h"
 #include "actors/trace.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/census.h"
 
+#include "actors/inspect.h"
 #include "actors/look.h"
 #include "actors/move.h"
 

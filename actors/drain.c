@@ -11,7 +11,8 @@
 #include "reparto/drain.h"
 
 #include "actors/hands.h"
-#include "actors/inspect.h"
+#include "actors/look.h"
+#include "loop/scope.h"
 #include "actors/move.h"
 #include "actors/runtime.h"
 #include "mailbox/park.h"

@@ -3,7 +3,7 @@
  * finish.c - the ends of a message: whoever waits for an answer to it hears that there is none, what it owns is
  * released, and it is counted.
  */
-#include "actors/dead.h"
+#include "actors/letters.h"
 #include "actors/meter.h"
 #include "actors/runtime.h"
 #include "actors/token.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/hands.h"
 
-#include "actors/inspect.h"
 #include "actors/reports.h"
 #include "actors/runtime.h"
 #include "actors/token.h"

@@ -6,6 +6,7 @@
  * lately sent.
  */
 #include "actors/dump.h"
+#include "actors/inspect.h"
 #include "actors/look.h"
 #include "actors/runtime.h"
 #include "actors/words.h"

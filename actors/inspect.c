@@ -11,6 +11,7 @@
 #include "actors/move.h"
 #include "actors/rights.h"
 #include "actors/runtime.h"
+#include "loop/endpoint.h"
 #include "loop/scope.h"
 #include "mailbox/holder.h"
 
@@ -41,36 +42,9 @@ struct rp_inspection {
     struct portion *p;   /* NULL: to be asked for */
 };
 
-/* ---- tasks ---------------------------------------------------------------------------------------
- * A coroutine's scopes are a chain from the innermost outward, ending where its home is; each has tasks,
- * which have chains of their own.
- */
-static rp_self *first_in(struct rp__scope *s, const struct rp__scope *end)
+rp_time rp__look_until(rp_self *me, unsigned loop, int64_t patience_ms)
 {
-    for (; s != end; s = s->parent)
-        if (!rp__list_empty(&s->tasks))
-            return RP__OF(rp_self, sibling, s->tasks.next);
-    return 0;
-}
-
-rp_self *rp__task_first(const rp_self *root)
-{
-    return first_in(root->scope, root->home);
-}
-
-rp_self *rp__task_next(const rp_self *root, const rp_self *task)
-{
-    rp_self *next = first_in(task->scope, task->home); /* its own come first */
-    while (!next) { /* bounded by the depth */
-        struct rp__scope *s = task->home;
-        if (task->sibling.next != &s->tasks)
-            return RP__OF(rp_self, sibling, task->sibling.next);
-        task = s->owner;
-        next = first_in(s->parent, task->home);
-        if (task == root)
-            break;
-    }
-    return next;
+    return rp_in_ms(me, patience_ms) - rp__silence(rp__runtime(me->loop)->endpoint, loop);
 }
 
 /* ---- one record ---------------------------------------------------------------------------------- */

@@ -8,11 +8,11 @@
 #include "actors/look.h"
 #include "reparto/inspect.h"
 
-/* The tasks of an actor whose own coroutine is `root`, each once, without recursion. */
-rp_self *rp__task_first(const rp_self *root);
-rp_self *rp__task_next(const rp_self *root, const rp_self *task); /* NULL: that was the last */
-
 enum { RP__REF_TEXT = 48 };
 const char *rp__ref_text(char *to, const rp_self *me, rp_ref r); /* "loop.slot.generation"; "-": nobody */
+
+/* Until when a loop is waited for: a while, from now on; or less, if it has been silent before. One that has been so
+ * for longer is not asked: for as long as it is held, each question would stay with it. */
+rp_time rp__look_until(rp_self *me, unsigned loop, int64_t patience_ms);
 
 #endif

@@ -2,7 +2,6 @@
 #include "actors/look.h"
 
 #include "actors/runtime.h"
-#include "loop/endpoint.h"
 #include "loop/fork.h"
 #include "loop/system.h"
 
@@ -90,11 +89,6 @@ int rp__look(rp_self *me, struct rp__look **k, unsigned loop, rp_time deadline)
         *k = 0;
     }
     return rc;
-}
-
-rp_time rp__look_until(rp_self *me, unsigned loop, int64_t patience_ms)
-{
-    return rp_in_ms(me, patience_ms) - rp__silence(rp__runtime(me->loop)->endpoint, loop);
 }
 
 void rp__looks_fini(struct rp_loop *l)

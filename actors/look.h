@@ -32,10 +32,6 @@ void  rp__look_free(rp_self *me, struct rp__look *k); /* NULL too */
  * NULL. -ETIMEDOUT, -ECANCELED, -EAGAIN; -ESHUTDOWN: that loop has ended. */
 int rp__look(rp_self *me, struct rp__look **k, unsigned loop, rp_time deadline);
 
-/* Until when a loop is waited for: a while, from now on; or less, if it has been silent before. One that has been so
- * for longer is not asked: for as long as it is held, each question would stay with it. */
-rp_time rp__look_until(rp_self *me, unsigned loop, int64_t patience_ms);
-
 void rp__looks_fini(struct rp_loop *l); /* every loop has stopped */
 
 #endif

@@ -27,15 +27,7 @@
 #ifndef RP__MOVE_H
 #define RP__MOVE_H
 
-#include "actors/actor.h"
-
-struct rp__where { /* on each loop, of an actor that does not live at its birthplace or is just moving */
-    struct rp__where *next;
-    uint64_t addr;
-    uint32_t loop;          /* where messages to it go */
-    struct rp__actor *here; /* it lives on this loop, or has its shell here; NULL: not */
-    uint64_t own;           /* what the address of the slot there would be: for giving that back */
-};
+#include "actors/where.h"
 
 struct rp__request { /* on the stack of who waits; or of its own */
     struct rp__errand answer;
@@ -78,13 +70,6 @@ struct rp__move {
         struct rp__spill *change, *changed;
     } at[];
 };
-
-/* ---- where actors live (where.c) ----------------------------------------------------------------- */
-
-struct rp__where *rp__where_find(const struct rp__actors *t, uint64_t addr);
-void rp__where_add(struct rp_loop *l, struct rp__where *w);
-void rp__where_remove(struct rp_loop *l, struct rp__where *w); /* and frees it */
-void rp__where_fini(struct rp_loop *l);
 
 /* ---- what goes along (baggage.c) ----------------------------------------------------------------- */
 

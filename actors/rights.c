@@ -15,7 +15,7 @@
 #include "actors/rights.h"
 
 #include "actors/hands.h"
-#include "actors/inspect.h"
+#include "loop/scope.h"
 #include "actors/runtime.h"
 #include "actors/token.h"
 

@@ -18,14 +18,4 @@ void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a);
 unsigned rp__tell_few(struct rp_loop *l, const struct rp__actor *a); /* somebody looks: the same. How many calls it took */
 void rp__right_came(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s); /* the same of one that has just come into its mailbox */
 
-static inline bool rp__brings_right(const struct rp__slot *s) /* that was another's before; or it may */
-{
-    return (s->type & (RP__RIGHTS | RP__FLAG(RP__F_PAID))) != 0;
-}
-
-static inline bool rp__is_overdue(const rp_self *co) /* its wait has been looked into */
-{
-    return co->state == RP__PARKED && co->overdue && co->loop->now - co->since >= RP__OVERDUE;
-}
-
 #endif

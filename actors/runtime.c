@@ -8,9 +8,11 @@
 #include "actors/hands.h"
 #include "actors/plan.h"
 #include "actors/reports.h"
+#include "actors/rights.h"
 #include "actors/why.h"
 #include "actors/words.h"
 #include "loop/os.h"
+#include "loop/stall.h"
 #include "loop/visit.h"
 
 #include <errno.h>
@@ -18,7 +20,7 @@
 
 static const struct rp__floor floor_of_actors = {
     rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__expects,
-    rp__say_waiting, rp__task_puts_down, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
+    rp__say_waiting, rp__task_puts_down, rp__right_came, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
 };
 
 static void start_root(struct rp__post *p, struct rp_loop *l)
@@ -127,6 +129,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .world = world,
         .world_ud = world_ud,
         .floor = &floor_of_actors,
+        .lookout = &rp__lookout,
         .spin = o->spin_us < 0 ? 0 : rp__times(o->spin_us ? o->spin_us : 50, RP_US),
         .chaos = o->chaos_seed,
         .in_host = world_ud && world == &rp__world_uv,

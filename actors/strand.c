@@ -7,7 +7,6 @@
  * actor waits for, and what any of them holds is held until then. Where there are more, one of them may go on, answer
  * what the actor has to answer, or fail and so end the others' waits: nothing is said of those.
  */
-#include "actors/inspect.h"
 #include "actors/rights.h"
 
 #include "loop/held.h"

@@ -2,10 +2,10 @@
  *
  * table.c - a loop's actors, by slot.
  */
-#include "actors/dead.h"
+#include "actors/letters.h"
 #include "actors/look.h"
 #include "actors/meter.h"
-#include "actors/move.h"
+#include "actors/where.h"
 #include "actors/runtime.h"
 #include "actors/talk.h"
 

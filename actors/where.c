@@ -1,11 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
- * where.c - who lives elsewhere than where he was born, and what becomes of that at his end.
- *
- * The records are made by who moves an actor and only linked in here, so that this cannot fail: it grows
- * when there is memory, and its chains grow when there is none.
- */
-#include "actors/move.h"
+/* SPDX-License-Identifier: MIT */
+#include "actors/where.h"
 
 #include "loop/system.h"
 

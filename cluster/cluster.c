@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cluster/remote.h"
+#include "cluster/hole.h"
 #include "cluster/resolve.h"
 #include "cluster/url.h"
 

@@ -79,7 +79,6 @@ struct rp__link *rp__stranger_too_many(const struct rp__link *comer);
 
 /* dial.c */
 void rp__dial_settled(struct rp__link *k, int rc); /* its link is up, or came to nothing */
-void rp__holes_free(struct rp__cluster *c);
 void rp__dials_end(struct rp__cluster *c);         /* whoever waits is told -ESHUTDOWN */
 
 /* listen.c: at rp_system_opts.listen. 0 or an error, which has been reported. */

@@ -1,8 +1,7 @@
-/* SPDX-License-Identifier: MIT
- *
- * credit.c - how many bytes may be on their way to an actor of the peer, and how the peer says what has been taken.
- */
-#include "cluster/remote.h"
+/* SPDX-License-Identifier: MIT */
+#include "cluster/credit.h"
+
+#include "cluster/room.h"
 
 #include <errno.h>
 

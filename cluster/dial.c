@@ -10,7 +10,7 @@
  * over: so a lookup that hangs is not begun again by the next that wants the same. An address has little time while
  * others follow, and twice as much in each round, so that one that swallows everything does not hide the next.
  */
-#include "cluster/remote.h"
+#include "cluster/hole.h"
 #include "cluster/resolve.h"
 #include "cluster/url.h"
 

@@ -1,12 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
- * hole.c - what was told by a link that was lost, and perhaps never came: who told it, and to whom.
- *
- * What arrives is a prefix of what was sent, so an actor that goes on by the next link as if nothing had happened must not
- * be let: once it gets -EHOSTUNREACH, if it has not heard of the loss in another way. Asked of a call it has an answer; so
- * this is about messages that the peer had not taken, and whose actors do not monitor it.
- */
-#include "cluster/remote.h"
+/* SPDX-License-Identifier: MIT */
+#include "cluster/hole.h"
 
 #include <errno.h>
 

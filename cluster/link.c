@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/link.h"
 
-#include "cluster/remote.h"
+#include "cluster/hole.h"
 #include "loop/os.h"
 #include "loop/report.h"
 #include "loop/sim.h"

@@ -2,7 +2,7 @@
  *
  * outbox.c - the queues of a link, and how what stands in them leaves.
  */
-#include "cluster/remote.h"
+#include "cluster/room.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,12 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
- * room.c - the lines for room on a link: first for the credit of an actor of the peer, then for the link's queue.
- *
- * Whose turn has come gets what it waited for then, not when it runs: its bytes count as sent, or as queued, from there on.
- * It is woken when it has both. Whoever comes later stands behind, as long as one whose turn has come has not written. One
- * that writes may go on for RP__TURN bytes, or many that write little would be woken for each message.
- */
-#include "cluster/remote.h"
+/* SPDX-License-Identifier: MIT */
+#include "cluster/room.h"
 
 enum { RP__TURN = 16384 };
 

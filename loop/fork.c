@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/fork.h"
 
-#include "loop/host.h"
 #include "loop/inherit.h"
-#include "loop/uv.h"
 #include "loop/visit.h"
+#include "loop/world.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct rp__hook all = {&all, &all}; /* rp_system, by `everywhere` */
+static void (*end_child)(void); /* of the world that has one */
 unsigned rp__forks;
 
 static void hold(void)
@@ -32,8 +32,7 @@ static void mark_all(void)
     rp__forks += !rp__list_empty(&all);
     for (struct rp__hook *at = all.next; at != &all; at = at->next) {
         rp_system *sys = RP__OF(rp_system, everywhere, at);
-        const struct rp__host *h = sys->world == &rp__world_uv ? sys->world_ud : 0;
-        hosted |= h && h->uv;
+        hosted |= sys->world->hosted && sys->world->hosted(sys);
         sys->forked = true;
         for (unsigned i = 0; i < sys->nloops; i++)
             sys->loops[i]->slow |= RP__SLOW_FORKED;
@@ -46,8 +45,8 @@ static void mark_all(void)
 
 static void at_exit(void)
 {
-    if (rp__forks > 0)
-        rp__uv_end_child();
+    if (rp__forks > 0 && end_child)
+        end_child();
 }
 
 static void ask_once(void)
@@ -60,6 +59,8 @@ void rp__fork_watch(rp_system *sys)
 {
     pthread_once(&once, ask_once);
     hold();
+    if (sys->world->end_child)
+        end_child = sys->world->end_child;
     rp__list_push(&all, &sys->everywhere);
     release();
 }

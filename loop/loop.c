@@ -407,7 +407,7 @@ void rp__sleep_end(struct rp_loop *l)
      * the 0 has stored its tail before our next C2 */
     atomic_store_explicit(&l->sleeping, 0, memory_order_relaxed);
     if (l->sys->stall)
-        rp__stall_woken(l);
+        l->sys->lookout->woken(l);
 }
 
 rp_time rp__next_deadline(struct rp_loop *l)

@@ -327,4 +327,9 @@ void rp__spill_free(struct rp_loop *l, struct rp__spill *s);
 void rp__wake_loop(struct rp_loop *l); /* P2 to P4 */
 uint64_t rp__random_of(struct rp_loop *l);
 
+static inline bool rp__is_overdue(const rp_self *co) /* its wait has been looked into: overdue.h */
+{
+    return co->state == RP__PARKED && co->overdue && co->loop->now - co->since >= RP__OVERDUE;
+}
+
 #endif

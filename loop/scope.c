@@ -100,6 +100,38 @@ RP__NOIPA void rp_scope_open_shielded(rp_self *me, rp_scope *s, rp_time deadline
     open_scope(me, s, deadline, true, __builtin_frame_address(0));
 }
 
+/* ---- all tasks of a coroutine --------------------------------------------------------------------
+ * A coroutine's scopes are a chain from the innermost outward, ending where its home is; each has tasks,
+ * which have chains of their own.
+ */
+static rp_self *first_in(struct rp__scope *s, const struct rp__scope *end)
+{
+    for (; s != end; s = s->parent)
+        if (!rp__list_empty(&s->tasks))
+            return RP__OF(rp_self, sibling, s->tasks.next);
+    return 0;
+}
+
+rp_self *rp__task_first(const rp_self *root)
+{
+    return first_in(root->scope, root->home);
+}
+
+rp_self *rp__task_next(const rp_self *root, const rp_self *task)
+{
+    rp_self *next = first_in(task->scope, task->home); /* its own come first */
+    while (!next) { /* bounded by the depth */
+        struct rp__scope *s = task->home;
+        if (task->sibling.next != &s->tasks)
+            return RP__OF(rp_self, sibling, task->sibling.next);
+        task = s->owner;
+        next = first_in(s->parent, task->home);
+        if (task == root)
+            break;
+    }
+    return next;
+}
+
 /* ---- tasks --------------------------------------------------------------------------------------- */
 
 static void task_ended(rp_self *me, int rc)

@@ -79,4 +79,8 @@ extern const char rp__for_task[], rp__for_scope[]; /* what rp_join and rp_scope_
 
 void rp__stop_self(rp_self *self, const char *why); /* every wait of it and its tasks ends: -ECANCELED */
 
+/* The tasks of an actor whose own coroutine is `root`, each once, without recursion. */
+rp_self *rp__task_first(const rp_self *root);
+rp_self *rp__task_next(const rp_self *root, const rp_self *task); /* NULL: that was the last */
+
 #endif

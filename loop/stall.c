@@ -159,3 +159,23 @@ uint64_t rp__stalls_of(const struct rp_loop *l)
     const struct rp__stall *w = l->sys->stall;
     return w ? atomic_load_explicit(&w->loop[l->index].stalls, memory_order_relaxed) : 0;
 }
+
+/* ---- both who look ------------------------------------------------------------------------------- */
+
+/* The signal may be somebody else's: who looks from outside sees less then, and a watchdog is an error. */
+static int open_both(rp_system *sys, const struct rp__system_opts *o)
+{
+    bool watched = o->stall.after > 0;
+    int rc = o->frozen || watched ? rp__seats_open(sys, o->freeze_signo) : 0;
+    if (rc == -EBUSY && !watched)
+        return 0;
+    return rc == 0 ? rp__stall_start(sys, &o->stall) : rc;
+}
+
+static void close_both(rp_system *sys)
+{
+    rp__stall_stop(sys);
+    rp__seats_close(sys);
+}
+
+const struct rp__lookout rp__lookout = {open_both, close_both, rp__stall_woken};

@@ -12,12 +12,7 @@
 #define RP__STALL_H
 
 #include "loop/freeze.h"
-
-struct rp__stall_opts {
-    rp_time after;  /* 0: nothing is watched */
-    void (*tell)(const rp_stall *s, void *ud); /* NULL: a line on standard error */
-    void *ud;
-};
+#include "loop/system.h"
 
 struct rp__watched { /* a loop: the watchdog's, but for `stalls` */
     struct rp_loop *l;
@@ -40,6 +35,8 @@ struct rp__stall {
 
 int  rp__stall_start(rp_system *sys, const struct rp__stall_opts *o); /* it has seats. 0, -ENOMEM, -EAGAIN */
 void rp__stall_stop(rp_system *sys); /* no loop runs; NULL too */
+extern const struct rp__lookout rp__lookout; /* the watchdog, and what freezes loops for it and for others */
+
 void rp__stall_woken(struct rp_loop *l); /* there is a watchdog. On its thread, which has begun, or wakes */
 uint64_t rp__stalls_of(const struct rp_loop *l);
 

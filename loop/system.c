@@ -64,16 +64,6 @@ static int open_loops(rp_system *sys)
     return 0;
 }
 
-/* The signal may be somebody else's: who looks from outside sees less then, and a watchdog is an error. */
-static int look_out(rp_system *sys, const struct rp__system_opts *o)
-{
-    bool watched = o->stall.after > 0;
-    int rc = o->frozen || watched ? rp__seats_open(sys, o->freeze_signo) : 0;
-    if (rc == -EBUSY && !watched)
-        return 0;
-    return rc == 0 ? rp__stall_start(sys, &o->stall) : rc;
-}
-
 int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
 {
     const rp_alloc *mem = o->mem ? o->mem : &rp__libc_alloc;
@@ -89,6 +79,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->world = o->world;
     sys->world_ud = o->world_ud;
     sys->floor = o->floor;
+    sys->lookout = o->world == &rp__world_uv ? o->lookout : 0;
     sys->up = o->up;
     sys->nloops = n;
     sys->chaos = o->chaos;
@@ -109,8 +100,8 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->stuck.looks = sys->world == &rp__world_uv && !o->in_host && rp__os_asked("RP_DEBUG");
     rp__overflow_watch(sys, o->in_host);
     rp__fork_watch(sys);
-    if (sys->world == &rp__world_uv)
-        rc = look_out(sys, o);
+    if (sys->lookout)
+        rc = sys->lookout->open(sys, o);
     if (rc == 0)
         rc = rp__visit_open(sys); /* last: who calls it finds all of it */
     if (rc != 0) {
@@ -126,8 +117,8 @@ void rp__system_free(rp_system *sys)
     if (!sys)
         return;
     rp__visit_close(sys);
-    rp__stall_stop(sys);
-    rp__seats_close(sys);
+    if (sys->lookout)
+        sys->lookout->close(sys);
     rp__fork_unwatch(sys);
     rp__overflow_unwatch(sys);
     for (unsigned i = 0; sys->loops && sys->pools && i < sys->nloops; i++)

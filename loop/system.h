@@ -9,7 +9,8 @@
 #include "loop/constant.h"
 #include "loop/loop.h"
 #include "loop/report.h"
-#include "loop/stall.h"
+#include "loop/world.h"
+#include "reparto/stall.h"
 #include "loop/stuck.h"
 
 enum { RP__LOOPS_MAX = RP__LOOP_MASK }; /* what an address has bits for, less one */
@@ -26,6 +27,7 @@ struct rp__floor {
     bool (*expects)(struct rp_loop *l);   /* on loop 0: somebody outside may still come (stuck.h) */
     unsigned (*say_waiting)(struct rp_loop *l, unsigned most); /* reports who waits, and for what; how many it has told of */
     void (*task_ends)(rp_self *me);       /* with messages in its hands */
+    void (*right_came)(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s); /* into its mailbox: the right to reply to somebody */
     void (*overdue)(rp_self *me);         /* it has waited long for what somebody holds, or for a task. NULL: nobody looks into it */
     void (*at)(const rp_self *me, struct rp_stall *ret); /* who it is, and at what; of a thread that stands still */
     void (*overran)(struct rp_loop *l, rp_time took); /* one thing has, more than the budget; whose it was runs, or has run last on the scheduler's stack */
@@ -38,6 +40,7 @@ struct rp_system {
     const struct rp__world *world;
     void *world_ud;
     const struct rp__floor *floor;
+    const struct rp__lookout *lookout; /* NULL: nobody is there, as in a simulation */
     void *up;              /* the floors' own state */
     unsigned nloops;
     struct rp_loop **loops;
@@ -66,7 +69,22 @@ struct rp_system {
     _Atomic bool stopping;
 };
 
+struct rp__system_opts;
+
+/* Who looks at the loops' threads from outside (stall.h, freeze.h): from above, so that the loop knows nothing of it. */
+struct rp__lookout {
+    int  (*open)(rp_system *sys, const struct rp__system_opts *o); /* the loops are there, and do not run. 0, -ENOMEM, -EBUSY, ... */
+    void (*close)(rp_system *sys);     /* no loop runs */
+    void (*woken)(struct rp_loop *l);  /* on its thread, which has begun, or wakes */
+};
+
 extern const rp_alloc rp__libc_alloc;
+
+struct rp__stall_opts {
+    rp_time after;  /* 0: nothing is watched */
+    void (*tell)(const rp_stall *s, void *ud); /* NULL: a line on standard error */
+    void *ud;
+};
 
 struct rp__system_opts {
     unsigned loops;        /* 0: one per cpu */
@@ -74,6 +92,7 @@ struct rp__system_opts {
     const struct rp__world *world;
     void *world_ud;
     const struct rp__floor *floor;
+    const struct rp__lookout *lookout;
     void *up;
     rp_time spin;
     uint64_t chaos;

@@ -24,6 +24,8 @@ struct rp__world {
     int     (*offload)(rp_self *me, int (*fn)(void *), void *arg, rp_time deadline);
     /* Suspends until `fd` can be read, or written. NULL: this world has no descriptors. */
     int     (*wait_fd)(rp_self *me, int fd, bool write, rp_time deadline);
+    bool    (*hosted)(const rp_system *sys); /* its host goes on with loop 0 by itself, in a forked child too. NULL: no */
+    void    (*end_child)(void); /* in a forked child that ends by exit(), once. NULL: nothing to do */
 };
 
 extern const struct rp__world rp__world_uv;

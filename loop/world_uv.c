@@ -15,6 +15,7 @@
 #include "loop/handler.h"
 #include "loop/os.h"
 #include "loop/overflow.h"
+#include "loop/stall.h"
 #include "loop/uv.h"
 
 #include <errno.h>
@@ -380,6 +381,12 @@ static uint64_t world_seed(rp_system *sys)
     return rp__os_entropy();
 }
 
+static bool world_hosted(const rp_system *sys)
+{
+    const struct rp__host *h = sys->world_ud;
+    return h && h->uv;
+}
+
 const struct rp__world rp__world_uv = {
-    world_open, world_close, world_run, world_now, world_wake, world_seed, rp__uv_offload, rp__uv_wait_fd,
+    world_open, world_close, world_run, world_now, world_wake, world_seed, rp__uv_offload, rp__uv_wait_fd, world_hosted, rp__uv_end_child,
 };

@@ -252,4 +252,9 @@ void rp__msg_release(struct rp_loop *l, struct rp__slot *s);
  * of an owned one is freed. A right to reply that it still has is the caller's to settle before. */
 void rp__msg_end(struct rp_loop *l, struct rp__slot *s, enum rp__tally how);
 
+static inline bool rp__brings_right(const struct rp__slot *s) /* that was another's before; or it may */
+{
+    return (s->type & (RP__RIGHTS | RP__FLAG(RP__F_PAID))) != 0;
+}
+
 #endif

@@ -129,6 +129,7 @@ def names():
     there = files()
     ends = {"/".join(f.split("/")[-n:]) for f in there for n in range(1, f.count("/") + 2)} | INVENTED
     said, known = {f: open(f).read() for f in files("*.md")}, set()
+    said["CHANGELOG.md"] = re.sub(r"^\| [^|]+\|", "", said["CHANGELOG.md"], flags=re.M)  # old names, beside the new ones
     for path in files("*.c", "*.h"):
         with open(path) as f:
             text = f.read()
