@@ -239,8 +239,8 @@ static inline rp_ref rp__ref(const struct rp_loop *l, uint64_t addr)
     return (rp_ref){addr ? l->node : 0, addr};
 }
 
-int  rp__actors_open(struct rp_loop *l);
-void rp__actors_close(struct rp_loop *l);
+int  rp__chunks_open(struct rp__actors *t); /* 0, -ENOMEM */
+void rp__chunks_close(struct rp__actors *t);
 struct rp__actor *rp__actor_new(struct rp_loop *l); /* zeroed but for its address; NULL: no memory */
 void rp__actor_free(struct rp_loop *l, struct rp__actor *a);
 struct rp__extra *rp__extra(struct rp_loop *l, struct rp__actor *a); /* made on first use; NULL: no memory */

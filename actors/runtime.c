@@ -6,9 +6,14 @@
 #include "reparto/embed.h"
 
 #include "actors/hands.h"
+#include "actors/letters.h"
+#include "actors/look.h"
+#include "actors/meter.h"
 #include "actors/plan.h"
 #include "actors/reports.h"
 #include "actors/rights.h"
+#include "actors/talk.h"
+#include "actors/where.h"
 #include "actors/why.h"
 #include "actors/words.h"
 #include "loop/os.h"
@@ -18,8 +23,52 @@
 #include <errno.h>
 #include <string.h>
 
+/* ---- what a loop has of it ------------------------------------------------------------------------ */
+
+static int open_actors(struct rp_loop *l)
+{
+    struct rp__actors *t = rp__alloc(l->sys, sizeof *t);
+    if (!t)
+        return -ENOMEM;
+    memset(t, 0, sizeof *t);
+    l->actors = t;
+    l->types = &t->types;
+    rp__runtime(l)->book.sys = l->sys;
+    rp__types_open(&t->types, &rp__runtime(l)->book);
+    t->free = RP__NOBODY;
+    t->todo = RP__NOBODY;
+    t->spread = l->index;
+    t->sites = rp__runtime(l)->opts.sites;
+    rp__list_init(&t->looks);
+    rp__list_init(&t->held);
+    t->calls.tag = t->timers.tag = l->index;
+    t->where.at = t->where.few;
+    t->where.size = RP__WHERE_BUCKETS;
+    return rp__chunks_open(t) == 0 && rp__reserve_ready(l) ? 0 : -ENOMEM;
+}
+
+static void close_actors(struct rp_loop *l)
+{
+    struct rp__actors *t = l->actors;
+    if (!t)
+        return;
+    rp__reserve_fini(l);
+    rp__looks_fini(l);
+    rp__where_fini(l);
+    rp__talk_close(l);
+    rp__chunks_close(t);
+    rp__free_mem(l->sys, t->lent, l->sys->nloops * sizeof *t->lent);
+    rp__dead_free(l);
+    rp__meter_free(l);
+    rp__kinds_close(l);
+    rp__ids_fini(&t->calls, &l->sys->mem);
+    rp__ids_fini(&t->timers, &l->sys->mem);
+    rp__free_mem(l->sys, t, sizeof *t);
+    l->actors = 0;
+}
+
 static const struct rp__floor floor_of_actors = {
-    rp__actors_open, rp__actors_close, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__expects,
+    open_actors, close_actors, rp__dispatch, rp__suspended, rp__discard, rp__name_of, rp__about, rp__expects,
     rp__say_waiting, rp__task_puts_down, rp__right_came, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
 };
 

@@ -2,12 +2,7 @@
  *
  * table.c - a loop's actors, by slot.
  */
-#include "actors/letters.h"
-#include "actors/look.h"
-#include "actors/meter.h"
-#include "actors/where.h"
 #include "actors/runtime.h"
-#include "actors/talk.h"
 
 #include "loop/os.h"
 #include "loop/system.h"
@@ -19,50 +14,19 @@
 enum { AHEAD = 512, FEW = 4096 }; /* records whose memory is asked for at once; not for the first few */
 enum { CHUNK_BYTES = RP__CHUNK_ACTORS * (sizeof(struct rp__actor) + sizeof(struct rp__cpu) + sizeof(struct rp__site)), INDEX_BYTES = RP__CHUNKS * sizeof(void *) };
 
-int rp__actors_open(struct rp_loop *l)
+int rp__chunks_open(struct rp__actors *t)
 {
-    struct rp__actors *t = rp__alloc(l->sys, sizeof *t);
-    if (!t)
-        return -ENOMEM;
-    memset(t, 0, sizeof *t);
-    l->actors = t;
-    l->types = &t->types;
-    rp__runtime(l)->book.sys = l->sys;
-    rp__types_open(&t->types, &rp__runtime(l)->book);
-    t->free = RP__NOBODY;
-    t->todo = RP__NOBODY;
-    t->spread = l->index;
-    t->sites = rp__runtime(l)->opts.sites;
-    rp__list_init(&t->looks);
-    rp__list_init(&t->held);
-    t->calls.tag = t->timers.tag = l->index;
-    t->where.at = t->where.few;
-    t->where.size = RP__WHERE_BUCKETS;
     t->chunk = rp__os_map(INDEX_BYTES, "reparto actors");
-    return t->chunk && rp__reserve_ready(l) ? 0 : -ENOMEM;
+    return t->chunk ? 0 : -ENOMEM;
 }
 
-void rp__actors_close(struct rp_loop *l)
+void rp__chunks_close(struct rp__actors *t)
 {
-    struct rp__actors *t = l->actors;
-    if (!t)
+    if (!t->chunk)
         return;
-    rp__reserve_fini(l);
-    rp__looks_fini(l);
-    rp__where_fini(l);
-    rp__talk_close(l);
-    for (unsigned i = 0; t->chunk && i < RP__CHUNKS && t->chunk[i]; i++)
+    for (unsigned i = 0; i < RP__CHUNKS && t->chunk[i]; i++)
         rp__os_unmap(t->chunk[i], CHUNK_BYTES);
-    if (t->chunk)
-        rp__os_unmap(t->chunk, INDEX_BYTES);
-    rp__free_mem(l->sys, t->lent, l->sys->nloops * sizeof *t->lent);
-    rp__dead_free(l);
-    rp__meter_free(l);
-    rp__kinds_close(l);
-    rp__ids_fini(&t->calls, &l->sys->mem);
-    rp__ids_fini(&t->timers, &l->sys->mem);
-    rp__free_mem(l->sys, t, sizeof *t);
-    l->actors = 0;
+    rp__os_unmap(t->chunk, INDEX_BYTES);
 }
 
 static struct rp__actor *fresh_slot(struct rp_loop *l)
