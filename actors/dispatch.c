@@ -10,13 +10,13 @@
  * handler: is this stack still the scheduler's? If not, the rest of the round belongs to another, and
  * what remains here is to finish that actor's turn and to retire the stack.
  */
-#include "actors/ask.h"
-#include "actors/hands.h"
-#include "actors/meter.h"
-#include "actors/runtime.h"
-#include "actors/talk.h"
-#include "actors/trace.h"
-#include "actors/window.h"
+#include "actors/mail/ask.h"
+#include "actors/mail/hands.h"
+#include "actors/mail/trace.h"
+#include "actors/table/meter.h"
+#include "actors/table/runtime.h"
+#include "actors/table/talk.h"
+#include "actors/table/window.h"
 
 #include "loop/held.h"
 #include "loop/here.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/constant.h"
 
-#include "loop/os.h"
+#include "loop/base/os.h"
 #include "loop/system.h"
 
 #include <errno.h>

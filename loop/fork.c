@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/fork.h"
 
-#include "loop/inherit.h"
+#include "loop/process/inherit.h"
 #include "loop/visit.h"
 #include "loop/world.h"
 

@@ -15,18 +15,18 @@
 #ifndef RP__LOOP_H
 #define RP__LOOP_H
 
+#include "loop/base/load.h"
+#include "loop/base/times.h"
+#include "loop/base/wheel.h"
 #include "loop/inbox.h"
-#include "loop/load.h"
 #include "loop/overdue.h"
 #include "loop/pool.h"
 #include "loop/profile.h"
 #include "loop/ring.h"
 #include "loop/self.h"
 #include "loop/stack.h"
-#include "loop/state.h"
 #include "loop/stint.h"
-#include "loop/times.h"
-#include "loop/wheel.h"
+#include "loop/switch/state.h"
 #include "loop/world.h"
 
 enum {

@@ -10,8 +10,8 @@
 #ifndef RP__OVERDUE_H
 #define RP__OVERDUE_H
 
-#include "loop/list.h"
-#include "loop/wheel.h"
+#include "loop/base/list.h"
+#include "loop/base/wheel.h"
 
 struct rp_loop;
 struct rp_self;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/pool.h"
 
-#include "loop/os.h"
+#include "loop/base/os.h"
 
 #include <errno.h>
 #include <string.h>

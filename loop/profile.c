@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/profile.h"
 
-#include "loop/handler.h"
-#include "loop/os.h"
+#include "loop/base/os.h"
+#include "loop/process/handler.h"
 #include "loop/system.h"
 
 #include <errno.h>

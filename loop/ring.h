@@ -38,12 +38,12 @@
 #ifndef RP__RING_H
 #define RP__RING_H
 
+#include "loop/base/os.h"
 #include "loop/inbox.h"
-#include "loop/os.h"
+#include "loop/pool.h"
 #include "loop/sample.h"
 #include "loop/waitlist.h"
 #include "loop/window.h"
-#include "loop/pool.h"
 
 #include <stdatomic.h>
 #include <stddef.h>

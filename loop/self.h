@@ -9,11 +9,11 @@
 #ifndef RP__SELF_H
 #define RP__SELF_H
 
-#include "loop/fiber.h"
+#include "loop/base/list.h"
+#include "loop/base/wheel.h"
 #include "loop/inbox.h"
-#include "loop/list.h"
-#include "loop/switch.h"
-#include "loop/wheel.h"
+#include "loop/switch/fiber.h"
+#include "loop/switch/switch.h"
 
 struct rp_loop;
 struct rp__actor;

@@ -19,7 +19,7 @@
 #ifndef RP__STACK_H
 #define RP__STACK_H
 
-#include "loop/os.h"
+#include "loop/base/os.h"
 
 enum {
     RP__STACK_CLASSES = 7, /* 16, 64, 256 KiB, 1, 4, 16, 64 MiB */

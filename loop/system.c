@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/system.h"
 
+#include "loop/base/os.h"
 #include "loop/fork.h"
-#include "loop/os.h"
 #include "loop/overflow.h"
 #include "loop/trace.h"
 #include "loop/visit.h"

@@ -5,7 +5,7 @@
 #ifndef RP__SYSTEM_H
 #define RP__SYSTEM_H
 
-#include "loop/address.h"
+#include "loop/base/address.h"
 #include "loop/constant.h"
 #include "loop/loop.h"
 #include "loop/report.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/trace.h"
 
-#include "loop/format.h"
-#include "loop/os.h"
-#include "loop/socket.h"
+#include "loop/base/format.h"
+#include "loop/base/os.h"
+#include "loop/process/socket.h"
 #include "loop/system.h"
 
 #include <errno.h>

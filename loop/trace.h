@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * trace.h - what happens, as it happens, a line each: RP_TRACE=spawn,end,... in the environment, and
- * RP_TRACE_FILE=path, or standard error. Or for a while, for somebody who reads along at a socket (actors/tracer.c).
+ * RP_TRACE_FILE=path, or standard error. Or for a while, for somebody who reads along at a socket (observe/tracer.c).
  *
  *     0.001203110 1 send      talker#1.4.1 -> #0.7.1 shop.order{id=7 pieces=3}
  *     time since the system was made, loop, category

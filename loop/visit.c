@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/visit.h"
 
-#include "loop/os.h"
+#include "loop/base/os.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -13,7 +13,7 @@
  *                    sender's loop
  *   sender's loop    reads returned, then the tail of the ring from there; when it has read up to that: out - what has come back
  *
- * That last condition makes it exact: a message that finds its mailbox full makes its loop say FULL (actors/flow.c), and who
+ * That last condition makes it exact: a message that finds its mailbox full makes its loop say FULL (actors/mail/flow.c), and who
  * counts on the room that this message leaves on the way has heard of that before. So a mailbox gets at most a window more
  * than its bound from each way.
  *

@@ -9,7 +9,7 @@
 #ifndef RP__INDEX_H
 #define RP__INDEX_H
 
-#include "loop/map.h"
+#include "loop/base/map.h"
 #include "mailbox/message.h"
 
 enum rp__lane { RP__LANE_URGENT, RP__LANE_NORMAL, RP__LANES };

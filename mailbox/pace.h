@@ -11,7 +11,7 @@
 #ifndef RP__PACE_H
 #define RP__PACE_H
 
-#include "loop/times.h"
+#include "loop/base/times.h"
 
 struct rp__pace { /* all zero: not known */
     rp_time begun;  /* when the last one with a deadline was taken; 0: the line has ended since */

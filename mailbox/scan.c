@@ -2,7 +2,7 @@
  *
  * scan.c - a body out of text: what rp_type_print has written, read back.
  */
-#include "loop/format.h"
+#include "loop/base/format.h"
 #include "mailbox/type.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mailbox/type.h"
 
-#include "loop/format.h"
+#include "loop/base/format.h"
 #include "mailbox/message.h"
 
 #include <errno.h>

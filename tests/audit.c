@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/audit.h"
 
-#include "actors/move.h"
-#include "actors/runtime.h"
-#include "loop/sim.h"
+#include "actors/life/move.h"
+#include "actors/table/runtime.h"
 #include "loop/system.h"
+#include "loop/world/sim.h"
 
 #include <errno.h>
 #include <pthread.h>

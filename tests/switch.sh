@@ -12,7 +12,7 @@ one() { # one NAME RUNNER COMPILER FLAGS...
     local name=$1 runner=$2 out
     shift 2
     "$@" -std=gnu17 -D_GNU_SOURCE -DRP_SWITCH_ONLY -g -I. -Iinclude tests/loop/stack_test.c tests/loop/unwind_test.c \
-        tests/runner.c loop/start.S loop/switch.c loop/unwind.c -static -Wl,--eh-frame-hdr -o "$work/t" 2>"$work/err" || { cat "$work/err"; echo "FAILED $name does not compile"; failed=$((failed + 1)); return; }
+        tests/runner.c loop/switch/start.S loop/switch/switch.c loop/watch/unwind.c -static -Wl,--eh-frame-hdr -o "$work/t" 2>"$work/err" || { cat "$work/err"; echo "FAILED $name does not compile"; failed=$((failed + 1)); return; }
     out=$(timeout -s KILL 60 $runner "$work/t" --here stack/every unwind/finds unwind/of 2>&1 | tail -n 1)
     if [ "$out" = "3 passed, 0 failed" ]; then passed=$((passed + 1)); else echo "FAILED $name: $out"; failed=$((failed + 1)); fi
 }
@@ -35,7 +35,7 @@ if command -v aarch64-linux-gnu-gcc >/dev/null; then
     mkdir "$work/include"
     for h in uv.h uv nng mbedtls psa; do [ -e "/usr/include/$h" ] && ln -s "/usr/include/$h" "$work/include/$h"; done
     warnings="-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wno-unused-parameter -Wno-missing-field-initializers"
-    if ls loop/*.c mailbox/*.c actors/*.c cluster/*.c loop/start.S | xargs -P 2 -n 1 aarch64-linux-gnu-gcc -std=gnu17 -D_GNU_SOURCE -O2 \
+    if find loop mailbox actors cluster observe run -name '*.[cS]' | xargs -P 2 -n 1 aarch64-linux-gnu-gcc -std=gnu17 -D_GNU_SOURCE -O2 \
         $warnings -Werror -Wframe-larger-than=2048 -fstack-clash-protection -fstack-protector-strong -I. -Iinclude \
         -isystem "$work/include" -c -o /dev/null 2>"$work/err"; then
         passed=$((passed + 1))

@@ -2,7 +2,7 @@
  *
  * What a caller passes may be gone when the call has returned: each test overwrites it then.
  */
-#include "actors/actor.h"
+#include "actors/table/actor.h"
 #include "loop/system.h"
 #include "reparto/embed.h"
 #include "reparto/queue.h"

@@ -6,7 +6,7 @@
  */
 #include "tests/support.h"
 
-#include "actors/actor.h"
+#include "actors/table/actor.h"
 #include "loop/system.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/os.h"
+#include "loop/base/os.h"
 #include "tests/support.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  *
  * Actors that go to live on other loops, and all that follows them.
  */
-#include "actors/move.h"
+#include "actors/life/move.h"
 #include "loop/system.h"
 #include "reparto/sim.h"
 #include "tests/audit.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "actors/talk.h"
+#include "actors/table/talk.h"
 #include "loop/system.h"
 #include "reparto/inspect.h"
 #include "tests/support.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/load.h"
+#include "loop/base/load.h"
 #include "reparto/inspect.h"
 #include "tests/support.h"
 

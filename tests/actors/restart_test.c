@@ -2,7 +2,7 @@
  *
  * What comes in between while a supervisor begins again: its next start fails, it is asked something, it is stopped.
  */
-#include "actors/actor.h"
+#include "actors/table/actor.h"
 #include "loop/system.h"
 #include "reparto/metrics.h"
 #include "tests/support.h"

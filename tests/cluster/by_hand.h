@@ -6,8 +6,8 @@
 #ifndef RP_BY_HAND_H
 #define RP_BY_HAND_H
 
-#include "cluster/cluster.h"
-#include "loop/sim.h"
+#include "cluster/link/cluster.h"
+#include "loop/world/sim.h"
 #include "tests/support.h"
 
 struct held { /* its memory: a peer must not make it grow */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cluster/wire.h"
+#include "cluster/wire/wire.h"
 #include "tests/support.h"
 
 #include <errno.h>

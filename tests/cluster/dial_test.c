@@ -3,8 +3,8 @@
  * Dialling: hosts by name, which a name service of the test's own knows, over both carriers; what passes and is tried
  * again, and what does not.
  */
-#include "cluster/resolve.h"
-#include "loop/net.h"
+#include "cluster/link/resolve.h"
+#include "loop/process/net.h"
 #include "reparto/sim.h"
 #include "tests/support.h"
 

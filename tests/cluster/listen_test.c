@@ -2,8 +2,8 @@
  *
  * Listening: where it needs a secret, what becomes of a socket's file, what is said of a URL that is wrong.
  */
-#include "cluster/resolve.h"
-#include "loop/claim.h"
+#include "cluster/link/resolve.h"
+#include "loop/process/claim.h"
 #include "tests/support.h"
 
 #include <dirent.h>

@@ -10,7 +10,7 @@
  */
 #include "tests/fault/fault.h"
 
-#include "loop/os.h"
+#include "loop/base/os.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/fault/fault.h"
 
-#include "actors/actor.h"
+#include "actors/table/actor.h"
 #include "loop/system.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
  * or something that an actor here does. In the end the node must come to rest, its books must balance
  * and its memory must be back.
  */
-#include "cluster/cluster.h"
-#include "loop/sim.h"
+#include "cluster/link/cluster.h"
+#include "loop/world/sim.h"
 
 #include <assert.h>
 #include <errno.h>

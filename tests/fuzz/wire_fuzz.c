@@ -3,7 +3,7 @@
  * wire_fuzz.c - whatever a stranger may send, up to the structs it becomes: the reader, announcements of
  * types, bodies. The first byte says how the rest is cut into pieces.
  */
-#include "cluster/wire.h"
+#include "cluster/wire/wire.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/map.h"
+#include "loop/base/map.h"
 #include "tests/support.h"
 
 static void *thing(uint64_t n) /* never looked into */

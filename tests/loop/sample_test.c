@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/histogram.h"
+#include "loop/base/histogram.h"
 #include "loop/loop.h"
 #include "loop/system.h"
 #include "tests/test.h"

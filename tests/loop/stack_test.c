@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/os.h"
-#include "loop/switch.h"
+#include "loop/base/os.h"
+#include "loop/switch/switch.h"
 #include "tests/support.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  *
  * What of the thread's state belongs to a coroutine goes with it: C++ exceptions, FPU control words.
  */
-#include "loop/state.h"
+#include "loop/switch/state.h"
 #include "tests/support.h"
 
 #include <errno.h>

@@ -12,7 +12,7 @@
 #include "reparto/sync.h"
 #include "tests/support.h"
 
-#include "loop/times.h"
+#include "loop/base/times.h"
 
 #include <errno.h>
 

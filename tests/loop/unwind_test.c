@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/unwind.h"
+#include "loop/watch/unwind.h"
 #include "tests/test.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/wheel.h"
+#include "loop/base/wheel.h"
 #include "tests/test.h"
 
 #include <limits.h>

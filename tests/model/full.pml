@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * full.pml - a full mailbox: every sender that was made to wait goes on in the end, and the mailbox
- * never holds more than its bound and what was on its way. The protocol of actors/flow.c.
+ * never holds more than its bound and what was on its way. The protocol of actors/mail/flow.c.
  *
  *   BUG1  the target forgets a MORE that comes while it is full
  *   BUG2  the sender's loop forgets the target while others still wait for it

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * meet.pml - a queue of capacity 0: who puts stands in line with its item until somebody gets it, and either
- * may give up; then one end is closed. The protocol of mailbox/queue.c (try_put, meet, close) on park.h; the
+ * may give up; then one end is closed. The protocol of mailbox/sync/queue.c (try_put, meet, close) on park.h; the
  * letters are those of park.pml, which has the other side: items in the store.
  *
  * Putters and getters are coroutines on loops of their own. Each putter has one item, each getter wants one;

@@ -2,7 +2,7 @@
  *
  * move.pml - an actor goes from loop 0 to loop 1 and home again, while two other loops and loop 0 itself send
  * to it: each message is handled once, each sender's in order, and none meets a loop where it is not. The
- * protocol of actors/move.c; what is on a ring stays in order, what is on different rings does not.
+ * protocol of actors/life/move.c; what is on a ring stays in order, what is on different rings does not.
  *
  *   BUG1  a shell handles what comes, instead of keeping it until the actor is there
  *   BUG2  the actor goes over when all loops but one have changed

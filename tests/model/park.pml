@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * park.pml - waiting in line, being served from another loop, giving up: nothing is lost or doubled, nobody
- * waits for what is there, and no node is touched after its owner has left. The protocol of mailbox/park.h,
+ * waits for what is there, and no node is touched after its owner has left. The protocol of mailbox/sync/park.h,
  * by the example of a queue: W, A and C are its letters.
  *
  * Each getter is a coroutine on a loop of its own: it wants one item, and may give up, at any time, once,

@@ -7,7 +7,7 @@
 #include "tests/audit.h"
 #include "tests/stress/stress.h"
 
-#include "actors/actor.h"
+#include "actors/table/actor.h"
 
 #include <errno.h>
 
