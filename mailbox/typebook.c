@@ -139,6 +139,15 @@ int rp__type_meet(struct rp__typebook *b, const rp_type *t, const rp_type **ret)
     return same ? 0 : -EINVAL;
 }
 
+const rp_type *rp__type_named(struct rp__typebook *b, const char *name)
+{
+    pthread_mutex_lock(&b->lock);
+    const struct rp__known_type *k = *place_of(b, name);
+    const rp_type *t = k ? k->type : 0;
+    pthread_mutex_unlock(&b->lock);
+    return t;
+}
+
 int rp__types_meet(struct rp__typebook *b, const rp_type **list)
 {
     for (; list && *list; list++) {

@@ -41,6 +41,9 @@ void rp__typebook_close(struct rp__typebook *b); /* when no message is left */
 /* The type that `t` describes. 0; -EINVAL: it is not sound, or another has its name; -ENOMEM. */
 int rp__type_meet(struct rp__typebook *b, const rp_type *t, const rp_type **ret);
 
+/* The one of that name; NULL: none was met. */
+const rp_type *rp__type_named(struct rp__typebook *b, const char *name);
+
 /* The same for a list of those that may come from other processes: each must have fields and no drop. Overwrites the list. */
 int rp__types_meet(struct rp__typebook *b, const rp_type **list);
 

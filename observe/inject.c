@@ -2,74 +2,20 @@
  *
  * inject.c - the word `send`: a message from outside, made out of text.
  *
- * Its type is found by name: among those that may come from other processes, else among those that some loop has
- * lately sent.
+ * Its type is found by name, among all that this system has met: those that may come from other processes, and those
+ * that somebody here has sent.
  */
-#include "actors/table/look.h"
 #include "actors/table/runtime.h"
 #include "loop/system.h"
 #include "observe/dump.h"
-#include "observe/inspect.h"
 #include "observe/words.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { PATIENCE_MS = 2000, WAIT_MS = 1000, NAME_ROOM = 64 };
+enum { WAIT_MS = 1000, NAME_ROOM = 64 };
 
 /* ---- its type ------------------------------------------------------------------------------------ */
-
-struct type_look {
-    struct rp__look look;
-    char name[NAME_ROOM];
-    const rp_type *found;
-};
-
-static void see_types(struct rp__look *k, struct rp_loop *l)
-{
-    struct type_look *q = (struct type_look *)k;
-    for (unsigned i = 0; i < RP__TYPE_CACHE && !q->found; i++) {
-        const rp_type *t = l->actors->types.at[i].type;
-        if (t && strcmp(t->name, q->name) == 0)
-            q->found = t;
-    }
-}
-
-static int ask_loop(rp_self *me, unsigned loop, const char *name, const rp_type **ret)
-{
-    struct type_look *q = rp__look_new(me, sizeof *q, see_types);
-    if (!q)
-        return -ENOMEM;
-    strcpy(q->name, name);
-    struct rp__look *k = &q->look;
-    int rc = rp__look(me, &k, loop, rp__look_until(me, loop, PATIENCE_MS));
-    if (rc == 0)
-        *ret = q->found;
-    rp__look_free(me, k);
-    return rc;
-}
-
-/* A loop that does not answer might have known it. */
-static int ask_loops(rp_self *me, const char *name, const rp_type **ret)
-{
-    int missing = -ENOENT;
-    for (unsigned i = 0; i < me->loop->sys->nloops && !*ret; i++) {
-        int rc = ask_loop(me, i, name, ret);
-        if (rc == -ETIMEDOUT)
-            missing = rc;
-        else if (rc != 0)
-            return rc;
-    }
-    return *ret ? 0 : missing;
-}
-
-static const rp_type *find_listed(rp_self *me, const char *name)
-{
-    const rp_type *const *t = rp__runtime(me->loop)->opts.types;
-    while (t && *t && strcmp((*t)->name, name) != 0)
-        t++;
-    return t ? *t : 0;
-}
 
 static int find_type(rp_self *me, const char *text, const rp_type **ret)
 {
@@ -81,8 +27,8 @@ static int find_type(rp_self *me, const char *text, const rp_type **ret)
         return -ENOENT;
     memcpy(name, text, n);
     name[n] = 0;
-    *ret = find_listed(me, name);
-    return *ret ? 0 : ask_loops(me, name, ret);
+    *ret = rp__type_named(&rp__runtime(me->loop)->book, name);
+    return *ret ? 0 : -ENOENT;
 }
 
 /* What the runtime's own messages say it takes as true. A body that owns something, or is described by nothing, cannot

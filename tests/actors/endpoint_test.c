@@ -246,6 +246,36 @@ static int is_sent_to(rp_self *me, void *arg)
 
 static const rp_type *const texts[] = {TEXT, NULL};
 
+/* More types than a loop remembers at once: the first is known all the same. */
+static int sends_many_types(rp_self *me, void *arg)
+{
+    enum { MANY = 300 };
+    struct ask a;
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[32];
+        rp_type t = *NUM;
+        snprintf(name, sizeof name, "test.many%u", i);
+        t.name = name;
+        check_eq(rp_tell(me, rp_self_ref(me), &t, &(struct num){.n = i}), 0);
+        rp_msg *m;
+        check_eq(rp_recv(me, &m, RP_FOREVER), 0);
+        rp_msg_drop(me, m);
+    }
+    check_eq(rp_spawn(me, &clerk, &(rp_spawn_opts){.name = "clerk"}, NULL), 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "send clerk test.many%u{n=1}\n", i);
+        check_str(ask(me, &a, arg, line), "ok\n");
+    }
+    return 0;
+}
+
+TEST(endpoint, sends_each_type_that_was_met)
+{
+    const char *path = socket_path("many");
+    check_eq(run_with(sends_many_types, (void *)(uintptr_t)path, &(rp_system_opts){.loops = 2, .inspect = path}), 0);
+}
+
 TEST(endpoint, sends_what_it_is_told)
 {
     const char *path = socket_path("send");
