@@ -11,6 +11,7 @@
  * what remains here is to finish that actor's turn and to retire the stack.
  */
 #include "actors/mail/ask.h"
+#include "actors/mail/handled.h"
 #include "actors/mail/hands.h"
 #include "actors/mail/trace.h"
 #include "actors/table/meter.h"
@@ -33,112 +34,7 @@ enum {
 
 enum place { LOCAL, RING, OWNED }; /* where a message lies */
 
-/* ---- their beginnings and ends -------------------------------------------------------------------- */
-
-/* A message from another process has been taken: the credit it used goes back. Once. */
-void rp__pay(struct rp_loop *l, struct rp__slot *s)
-{
-    if ((rp__flags(s->type) & (RP__F_NODE | RP__F_PAID | RP__F_TAKEN)) != RP__F_NODE)
-        return;
-    s->type |= RP__FLAG(RP__F_PAID);
-    rp__consumed(l, s);
-}
-
-/* By the clock and not by the round's time: a round may last, and nothing is to be begun that nobody
- * waits for any more. */
-static bool expired(struct rp_loop *l, struct rp__slot *s)
-{
-    return rp__flags(s->type) & RP__F_DEADLINE && (rp_time)*rp__deadline_of(s) <= l->world->now(l);
-}
-
-/* Its actor begins with it. */
-static void begin(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s)
-{
-    rp__begun(l, s);
-    if (a->flags & RP__A_TRACED)
-        rp__trace_recv(l, a, s);
-}
-
-bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
-{
-    struct rp__slot *s = &m->slot;
-    bool timed = rp__flags(s->type) & RP__F_DEADLINE;
-    rp_time now = timed ? l->world->now(l) : 0;
-    if (a->extra && a->extra->shed.target)
-        rp__shed(l, a);
-    rp__box_taken(l, a);
-    if (timed && (rp_time)*rp__deadline_of(s) <= now) {
-        rp__finish(l, s, RP__EXPIRED);
-        return false;
-    }
-    if (timed)
-        rp__pace_timed(&a->box->pace, now);
-    else
-        rp__pace_taken(&a->box->pace);
-    rp__pay(l, s);
-    begin(l, a, s);
-    return true;
-}
-
-/* What came due comes first; but who is late for each tick of a timer has a message after every few. */
-static bool timers_turn(const struct rp__actor *a)
-{
-    enum { IN_A_ROW = 7 };
-    struct rp__extra *x = a->extra;
-    bool waits = a->box && rp__mailbox_waiting(a->box), turn = !waits || x->ticks < IN_A_ROW;
-    x->ticks = waits && turn ? x->ticks + 1 : 0;
-    return turn;
-}
-
-rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
-{
-    rp_msg *tick = a->flags & RP__A_DUE && timers_turn(a) ? rp__timer_of(l, a, 0) : 0;
-    if (tick)
-        return tick;
-    for (rp_msg *m; a->box && (m = rp__mailbox_take_next(l, a->box));)
-        if (rp__taken(l, a, m))
-            return m;
-    if (a->box)
-        rp__pace_end(&a->box->pace);
-    return a->flags & RP__A_DUE ? rp__timer_of(l, a, 0) : 0; /* those that stood there had expired */
-}
-
-/* What makes the end of a message more than a count. */
-static const uint64_t ENDS_SLOWLY = RP__FLAG(RP__F_CALL | RP__F_NODE | RP__F_BIG | RP__F_DROP | RP__F_TAKEN) | RP__STAMP | RP__RIGHTS;
-
-__attribute__((always_inline)) static inline void done_with(struct rp_loop *l, struct rp__slot *s, bool owned)
-{
-    const uint64_t answered = RP__FLAG(RP__F_CALL | RP__F_SPENT);
-    uint64_t special = s->type & (ENDS_SLOWLY | answered);
-    if (__builtin_expect(special & ENDS_SLOWLY && special != answered, 0)) {
-        rp__finish(l, s, RP__HANDLED);
-        return;
-    }
-    rp__tally(l, RP__HANDLED, 1);
-    if (owned || s->type & RP__FLAG(RP__F_OWNED))
-        rp__msg_shell_free(l, s);
-}
-
-/* Not the one that it has received last. */
-__attribute__((noinline)) static void drop_another(rp_self *me, rp_msg *m)
-{
-    const uint64_t ours = RP__FLAG(RP__F_OWNED | RP__F_SYSTEM);
-    if ((m->slot.type & ours) != RP__FLAG(RP__F_OWNED))
-        rp__not_to_drop(me, m);
-    if (rp__let_go_of(me, m) || !rp__elsewhere(me, m))
-        done_with(me->loop, &m->slot, true);
-}
-
-void rp_msg_drop(rp_self *me, rp_msg *m)
-{
-    if (!m)
-        return;
-    rp__must_be_here_debug(me);
-    if (rp__in_hand(me, m))
-        done_with(me->loop, &m->slot, true);
-    else
-        drop_another(me, m);
-}
+/* ---- handlers and their messages ------------------------------------------------------------------ */
 
 /* Its actor has ended, or is about to; there may be a next incarnation. */
 static void meet_ended(struct rp_loop *l, struct rp__actor *a, struct rp__slot *s, enum place place)
@@ -205,7 +101,7 @@ __attribute__((noinline, noreturn)) static void finish_turn(rp_self *me, struct 
         if (rc < 0)
             rc = rp__judge(me, a, s, rc);
         me->excused = 0;
-        done_with(l, s, false);
+        rp__done_with(l, s, false);
         if (me->pin) {
             rp__events_done(s, n);
             rp__chunk_unpin(&l->events, me->pin);
@@ -246,7 +142,7 @@ static inline void call_handler(struct rp_loop *l, rp_self *me, struct rp__actor
         finish_turn(me, s, rc);
     if (__builtin_expect(rc < 0, 0))
         rc = rp__judge(me, a, s, rc);
-    done_with(l, s, false);
+    rp__done_with(l, s, false);
     if (__builtin_expect(rc != 0, 0))
         rp__actor_end(l, a, rc == RP_STOP ? 0 : rc);
 }
@@ -347,7 +243,7 @@ static void put_behind(struct rp_loop *l, struct rp__actor *a, struct rp__slot *
 /* To one that is idle, or waits for a message: then it is to run now. */
 static rp_self *deliver_now(struct rp_loop *l, rp_self *me, struct rp__actor *a, struct rp__slot *s, enum place place)
 {
-    begin(l, a, s);
+    rp__begin(l, a, s);
     if (a->flags & RP__A_RECV)
         return hand_over(l, a, s, place);
     if (place == RING && !(a->flags & RP__A_NOWAIT))
@@ -378,7 +274,7 @@ __attribute__((noinline)) static rp_self *deliver_rest(struct rp_loop *l, rp_sel
         return rp__on_reply(l, s);
     else if (!a || a->flags & (RP__A_ENDING | RP__A_STOPPED))
         meet_ended(l, a, s, place);
-    else if (expired(l, s))
+    else if (rp__expired(l, s))
         rp__finish(l, s, RP__EXPIRED);
     else if (a->flags & RP__A_DRAINS || (a->flags & (RP__A_BUSY | RP__A_RECV)) == RP__A_BUSY)
         rp__box_put(l, a, s, place == OWNED);

@@ -374,21 +374,6 @@ static void trim(struct rp_loop *l)
     }
 }
 
-void rp__publish_gauges(struct rp_loop *l)
-{
-    uint64_t live = 0;
-    for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
-        live += l->stacks.nlive[c];
-    const uint64_t now[RP__GAUGES] = {
-        [RP__G_STACKS] = live,
-        [RP__G_STACK_BYTES] = l->stacks.bytes,
-        [RP__G_POOL_BLOCKS] = (uint64_t)l->pool.live,
-        [RP__G_POOL_BYTES] = l->pool.bytes,
-    };
-    for (unsigned i = 0; i < RP__GAUGES; i++)
-        atomic_store_explicit(&l->gauge[i], now[i], memory_order_relaxed);
-}
-
 bool rp__sleep_begin(struct rp_loop *l)
 {
     trim(l);

@@ -76,7 +76,7 @@ static int begin(struct rp__profile *p)
 int rp__profile_arm(struct rp_loop *l, rp_time until)
 {
     struct rp__profile *p = &l->profile;
-    if (l->world != &rp__world_uv)
+    if (!l->world->real)
         return -ENOTSUP;
     if (p->armed && !is_mine(p))
         return -EPERM;

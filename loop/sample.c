@@ -22,6 +22,21 @@ uint32_t rp__draw(struct rp__sampler *s, struct rp__stream *t)
     return gap;
 }
 
+void rp__publish_gauges(struct rp_loop *l)
+{
+    uint64_t live = 0;
+    for (unsigned c = 0; c < RP__STACK_CLASSES; c++)
+        live += l->stacks.nlive[c];
+    const uint64_t now[RP__GAUGES] = {
+        [RP__G_STACKS] = live,
+        [RP__G_STACK_BYTES] = l->stacks.bytes,
+        [RP__G_POOL_BLOCKS] = (uint64_t)l->pool.live,
+        [RP__G_POOL_BYTES] = l->pool.bytes,
+    };
+    for (unsigned i = 0; i < RP__GAUGES; i++)
+        atomic_store_explicit(&l->gauge[i], now[i], memory_order_relaxed);
+}
+
 void rp__sampler_init(struct rp__sampler *s, uint64_t seed, rp_time now)
 {
     enum { AT_FIRST = 6 };

@@ -307,7 +307,7 @@ int rp__keep_stack(rp_self *me)
 int rp__may_park(rp_self *me, rp_time deadline)
 {
     int rc = rp__may_wait(me);
-    if (rc == 0 && deadline != RP_FOREVER && deadline <= rp_now(me))
+    if (rc == 0 && deadline != RP_FOREVER && deadline <= me->loop->world->now(me->loop))
         rc = -ETIMEDOUT;
     return rc == 0 ? rp__keep_stack(me) : rp__rested(me, rc);
 }

@@ -79,7 +79,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
     sys->world = o->world;
     sys->world_ud = o->world_ud;
     sys->floor = o->floor;
-    sys->lookout = o->world == &rp__world_uv ? o->lookout : 0;
+    sys->lookout = o->world->real ? o->lookout : 0;
     sys->up = o->up;
     sys->nloops = n;
     sys->chaos = o->chaos;
@@ -97,7 +97,7 @@ int rp__system_new(const struct rp__system_opts *o, rp_system **ret)
         rp__system_free(sys);
         return rc;
     }
-    sys->stuck.looks = sys->world == &rp__world_uv && !o->in_host && rp__os_asked("RP_DEBUG");
+    sys->stuck.looks = sys->world->real && !o->in_host && rp__os_asked("RP_DEBUG");
     rp__overflow_watch(sys, o->in_host);
     rp__fork_watch(sys);
     if (sys->lookout)

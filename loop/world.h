@@ -15,6 +15,7 @@
 struct rp_loop;
 
 struct rp__world {
+    bool    real;                        /* its clock, its threads and its descriptors are the kernel's */
     int     (*open)(struct rp_loop *l);  /* 0, -ENOMEM, ... */
     void    (*close)(struct rp_loop *l); /* after run; harmless when open failed */
     int     (*run)(rp_system *sys);      /* runs every loop until each has stopped */
@@ -27,7 +28,5 @@ struct rp__world {
     bool    (*hosted)(const rp_system *sys); /* its host goes on with loop 0 by itself, in a forked child too. NULL: no */
     void    (*end_child)(void); /* in a forked child that ends by exit(), once. NULL: nothing to do */
 };
-
-extern const struct rp__world rp__world_uv;
 
 #endif

@@ -3,6 +3,7 @@
  * run.c - puts the floors together: a world, a runtime, a cluster if one is asked for.
  */
 #include "cluster/link/cluster.h"
+#include "loop/world/host.h"
 #include "reparto/sim.h"
 
 #include <errno.h>

@@ -72,6 +72,32 @@ static const struct rp__floor floor_of_actors = {
     rp__say_waiting, rp__task_puts_down, rp__right_came, rp__overdue, rp__stalled_at, rp__overran, rp__ran,
 };
 
+/* ---- its end, and its begin ------------------------------------------------------------------------ */
+
+static void unwatched(struct rp_loop *l)
+{
+    struct rp__runtime *rt = rp__runtime(l);
+    if (rt->route)
+        rt->route->closing(l);
+    else
+        rp__system_stop(l->sys);
+}
+
+static void root_ended(struct rp_loop *l, int reason)
+{
+    struct rp__runtime *rt = rp__runtime(l);
+    rt->root_rc = reason;
+    if (rt->endpoint)
+        rp__endpoint_close(rt->endpoint, unwatched);
+    else
+        unwatched(l);
+}
+
+static void route_closed(struct rp_loop *l)
+{
+    rp__system_stop(l->sys);
+}
+
 static void start_root(struct rp__post *p, struct rp_loop *l)
 {
     struct rp__runtime *rt = RP__OF(struct rp__runtime, start, p);
@@ -81,7 +107,7 @@ static void start_root(struct rp__post *p, struct rp_loop *l)
     if (rc == 0 && (rc = rp__spawn_root(l, &rt->root, rt->root_arg)) != 0)
         rp__report_opts(&rt->opts, rc, "The root", "could not be made, or its init has returned that");
     if (rc != 0)
-        rp__root_ended(l, rc);
+        root_ended(l, rc);
 }
 
 /* In order with what the root's loop has for it. */
@@ -113,30 +139,6 @@ void rp_quit(rp_system *sys, const char *why)
     tell_to_quit(sys, why);
     rp__visit_end(d);
     errno = before;
-}
-
-static void unwatched(struct rp_loop *l)
-{
-    struct rp__runtime *rt = rp__runtime(l);
-    if (rt->route)
-        rt->route->closing(l);
-    else
-        rp__system_stop(l->sys);
-}
-
-void rp__root_ended(struct rp_loop *l, int reason)
-{
-    struct rp__runtime *rt = rp__runtime(l);
-    rt->root_rc = reason;
-    if (rt->endpoint)
-        rp__endpoint_close(rt->endpoint, unwatched);
-    else
-        unwatched(l);
-}
-
-void rp__route_closed(struct rp_loop *l)
-{
-    rp__system_stop(l->sys);
 }
 
 /* Whoever calls rp_run or its like gets a number alone. */
@@ -181,7 +183,7 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
         .lookout = &rp__lookout,
         .spin = o->spin_us < 0 ? 0 : rp__times(o->spin_us ? o->spin_us : 50, RP_US),
         .chaos = o->chaos_seed,
-        .in_host = world_ud && world == &rp__world_uv,
+        .in_host = world_ud && world->real,
         .unmeasured = o->unmeasured,
         .budget = o->demote_ms * RP_MS,
         .frozen = o->inspect || rp__os_env("RP_INSPECT"),
@@ -201,6 +203,8 @@ int rp__runtime_new(const rp_actor *root, void *arg, const rp_system_opts *o, co
     rt->root_arg = arg;
     rt->start.fn = start_root;
     rt->quit.fn = quit;
+    rt->root_ended = root_ended;
+    rt->closed = route_closed;
     so.up = rt;
     if (rc == 0 && (rc = rp__system_new(&so, &rt->sys)) != 0)
         report_refused(o, rc);

@@ -12,6 +12,7 @@
 
 #include "actors/life/move.h"
 #include "actors/mail/hands.h"
+#include "actors/table/edge.h"
 #include "actors/table/look.h"
 #include "actors/table/runtime.h"
 #include "loop/scope.h"

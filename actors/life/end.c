@@ -155,7 +155,7 @@ static void bury(struct rp_loop *l, struct rp__actor *a)
     leave_parent(l, a);
     rp__actor_remains(l, a);
     if (root)
-        rp__root_ended(l, reason);
+        rp__runtime(l)->root_ended(l, reason);
 }
 
 static void tell_children(struct rp_loop *l, struct rp__actor *a)

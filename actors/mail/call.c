@@ -9,6 +9,7 @@
 #include "actors/mail/ask.h"
 #include "actors/mail/hands.h"
 #include "actors/mail/trace.h"
+#include "actors/table/edge.h"
 #include "actors/table/meter.h"
 #include "actors/table/runtime.h"
 

@@ -22,6 +22,15 @@ static bool wants_to_hear(const struct rp__slot *s, enum rp__tally how)
     return (f & (RP__F_CALL | RP__F_SPENT | RP__F_TAKEN)) == RP__F_CALL && (how != RP__EXPIRED || f & RP__F_NODE);
 }
 
+/* A message from another process has been taken: the credit it used goes back. Once. */
+void rp__pay(struct rp_loop *l, struct rp__slot *s)
+{
+    if ((rp__flags(s->type) & (RP__F_NODE | RP__F_PAID | RP__F_TAKEN)) != RP__F_NODE)
+        return;
+    s->type |= RP__FLAG(RP__F_PAID);
+    rp__consumed(l, s);
+}
+
 void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
 {
     if (wants_to_hear(s, how))
@@ -36,14 +45,4 @@ void rp__finish(struct rp_loop *l, struct rp__slot *s, enum rp__tally how)
     else
         rp__died(l, s, how);
     rp__msg_end(l, s, how);
-}
-
-void rp__discard(struct rp_loop *l, struct rp__slot *s)
-{
-    if (s->type & RP__FLAG(RP__F_SYSTEM)) {
-        rp__signal_undone(l, s);
-        return;
-    }
-    s->type |= s->type & RP__FLAG(RP__F_CALL) ? RP__FLAG(RP__F_SPENT) : 0; /* nobody waits any more */
-    rp__msg_end(l, s, RP__DEAD);
 }

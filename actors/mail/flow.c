@@ -17,6 +17,7 @@
  * messages to others; here it waits only where it sends to the full one.
  */
 #include "actors/table/runtime.h"
+#include "actors/table/edge.h"
 
 #include <errno.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/mail/hands.h"
 
+#include "actors/mail/handled.h"
+
 #include "actors/mail/token.h"
 #include "actors/table/reports.h"
 #include "actors/table/runtime.h"
@@ -104,6 +106,27 @@ bool rp__elsewhere(rp_self *me, const rp_msg *m)
                "actor that has a message may drop it: pass it on with rp_send or rp_forward, or send what is in it",
                who, l->index, rp__route_of(l, owner));
     return true;
+}
+
+/* Not the one that it has received last. */
+__attribute__((noinline)) static void drop_another(rp_self *me, rp_msg *m)
+{
+    const uint64_t ours = RP__FLAG(RP__F_OWNED | RP__F_SYSTEM);
+    if ((m->slot.type & ours) != RP__FLAG(RP__F_OWNED))
+        rp__not_to_drop(me, m);
+    if (rp__let_go_of(me, m) || !rp__elsewhere(me, m))
+        rp__done_with(me->loop, &m->slot, true);
+}
+
+void rp_msg_drop(rp_self *me, rp_msg *m)
+{
+    if (!m)
+        return;
+    rp__must_be_here_debug(me);
+    if (rp__in_hand(me, m))
+        rp__done_with(me->loop, &m->slot, true);
+    else
+        drop_another(me, m);
 }
 
 /* ---- ends ---------------------------------------------------------------------------------------- */

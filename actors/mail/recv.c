@@ -9,6 +9,7 @@
  * Whoever finds something does not wait, and rests where the turn is over, or all that has come while it was busy would
  * hold the loop. Before it takes a message, so that its time does not count as that one's.
  */
+#include "actors/mail/handled.h"
 #include "actors/mail/hands.h"
 #include "actors/table/meter.h"
 #include "actors/table/runtime.h"
@@ -17,6 +18,50 @@
 #include "mailbox/sync/park.h"
 
 #include <errno.h>
+
+bool rp__taken(struct rp_loop *l, struct rp__actor *a, rp_msg *m)
+{
+    struct rp__slot *s = &m->slot;
+    bool timed = rp__flags(s->type) & RP__F_DEADLINE;
+    rp_time now = timed ? l->world->now(l) : 0;
+    if (a->extra && a->extra->shed.target)
+        rp__shed(l, a);
+    rp__box_taken(l, a);
+    if (timed && (rp_time)*rp__deadline_of(s) <= now) {
+        rp__finish(l, s, RP__EXPIRED);
+        return false;
+    }
+    if (timed)
+        rp__pace_timed(&a->box->pace, now);
+    else
+        rp__pace_taken(&a->box->pace);
+    rp__pay(l, s);
+    rp__begin(l, a, s);
+    return true;
+}
+
+/* What came due comes first; but who is late for each tick of a timer has a message after every few. */
+static bool timers_turn(const struct rp__actor *a)
+{
+    enum { IN_A_ROW = 7 };
+    struct rp__extra *x = a->extra;
+    bool waits = a->box && rp__mailbox_waiting(a->box), turn = !waits || x->ticks < IN_A_ROW;
+    x->ticks = waits && turn ? x->ticks + 1 : 0;
+    return turn;
+}
+
+rp_msg *rp__next_in_box(struct rp_loop *l, struct rp__actor *a)
+{
+    rp_msg *tick = a->flags & RP__A_DUE && timers_turn(a) ? rp__timer_of(l, a, 0) : 0;
+    if (tick)
+        return tick;
+    for (rp_msg *m; a->box && (m = rp__mailbox_take_next(l, a->box));)
+        if (rp__taken(l, a, m))
+            return m;
+    if (a->box)
+        rp__pace_end(&a->box->pace);
+    return a->flags & RP__A_DUE ? rp__timer_of(l, a, 0) : 0; /* those that stood there had expired */
+}
 
 /* Before it takes one. */
 static inline void rest(rp_self *me, struct rp__actor *a)

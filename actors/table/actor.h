@@ -334,7 +334,6 @@ void rp__reserve_fini(struct rp_loop *l);
 bool rp__hold_over(struct rp_loop *l, struct rp__slot *s); /* a message nobody may lose, and no memory: later. False: it is lost */
 bool rp__held_take(struct rp_loop *l, struct rp__slot ret[RP__SURE_SLOTS]); /* the next of those; false: none */
 void rp__on_signal(struct rp_loop *l, struct rp__slot *s);
-void rp__signal_undone(struct rp_loop *l, struct rp__slot *s); /* its system has ended: what it brought is freed */
 
 /* ---- messages ------------------------------------------------------------------------------------ */
 
@@ -535,28 +534,6 @@ static inline rp_mail rp__mail_of(const struct rp__actor *a) /* what becomes of 
 void rp__on_no_reply(struct rp_loop *l, uint64_t call, int err, const char *blame, void *site);
 void rp__on_has(struct rp_loop *l, uint64_t call, uint64_t who); /* whoever waits for the reply waits for that one */
 rp_self *rp__on_reply(struct rp_loop *l, struct rp__slot *s); /* who waited for it, and is to run now; NULL: nobody is */
-
-/* Waits as rp__park does, for an actor: -EDEADLK when that waits for this one in turn. */
-enum rp__edge { RP__EDGE_NONE, RP__EDGE_CALL, RP__EDGE_ROOM };
-bool rp__holds(const struct rp__actor *a, uint64_t asker, uint64_t call); /* so that the asker waits for a; call 0: for room */
-void rp__overdue(rp_self *me); /* looks whether its wait is one of a ring */
-int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bool (*cancel)(rp_self *), rp_time deadline);
-
-/* Its parts, for who parks by himself. */
-static inline void rp__edge_begin(rp_self *me, enum rp__edge edge, rp_ref on)
-{
-    bool followed = me->actor && on.node == me->loop->node;
-    me->blame[0] = 0;
-    me->edge = (uint8_t)(followed ? edge : RP__EDGE_NONE);
-    me->overdue = followed ? rp__overdue : 0;
-    me->waits_node = on.node;
-}
-
-static inline void rp__edge_end(rp_self *me)
-{
-    me->waits_node = 0;
-    me->edge = RP__EDGE_NONE;
-}
 
 struct rp__delayed *rp__timer_due(struct rp_loop *l); /* the next whose time has come; NULL: none */
 rp_msg *rp__timer_take(struct rp_loop *l, struct rp__delayed *d); /* NULL: its actor is busy, or memory is out */

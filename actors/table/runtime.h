@@ -37,7 +37,7 @@ struct rp__route {
     void (*down)(struct rp_loop *l, uint64_t via, uint64_t id, const struct rp_down *down);
     void (*consumed)(struct rp_loop *l, uint64_t via, uint64_t target); /* a message that came by a link is taken */
     unsigned (*figures)(struct rp_loop *l, struct rp__link_figures *to, unsigned most); /* on loop 0; how many */
-    void (*closing)(struct rp_loop *l); /* the root has ended: let go of the peers; calls rp__route_closed */
+    void (*closing)(struct rp_loop *l); /* the root has ended: let go of the peers; calls `closed` */
 };
 
 struct rp__name {
@@ -77,6 +77,8 @@ struct rp__runtime {
     _Atomic bool quitting;
     _Atomic bool read_along; /* somebody does (tracer.c). Whoever turns it true does; acquire and release: one after the other */
     _Atomic bool draining; /* nothing new is taken in: set once, read by all; relaxed, it orders nothing */
+    void (*root_ended)(struct rp_loop *l, int reason);
+    void (*closed)(struct rp_loop *l); /* the route has let go of the peers */
     int (*cluster_open)(struct rp_loop *l); /* on loop 0, before the root; NULL: no cluster */
     const struct rp__route *route;
     void *cluster;
@@ -113,8 +115,6 @@ int  rp__name_find(struct rp__runtime *rt, const char *text, rp_ref *ret, struct
 bool rp__name_unwait(struct rp__runtime *rt, struct rp__name_wait *w); /* false: it has been found */
 struct rp__name_wait *rp__name_unwait_of(struct rp__runtime *rt, uint64_t link, uint64_t id); /* 0: any of its; NULL: none */
 
-void rp__root_ended(struct rp_loop *l, int reason);
-void rp__route_closed(struct rp_loop *l);
 
 int  rp__given_keep(struct rp__runtime *rt, const rp_actor *root, const rp_system_opts *o, const rp_alloc *mem); /* 0, -ENOMEM */
 void rp__given_free(struct rp__runtime *rt, const rp_alloc *mem);

@@ -21,6 +21,7 @@
  * not followed. Of an actor that waits for its only task it is that one that waits (strand.c).
  */
 #include "actors/mail/ask.h"
+#include "actors/table/edge.h"
 #include "actors/table/runtime.h"
 #include "actors/wait/rights.h"
 
@@ -312,27 +313,4 @@ void rp__overdue(rp_self *me)
         return; /* it waits on, as it would without */
     *p = (struct probe){.errand = {visit, give_up}, .claim = c, .fuel = FUEL, .last = LONGEST};
     take_step(l, p, a);
-}
-
-int rp__park_on(rp_self *me, enum rp__edge edge, const char *what, rp_ref on, bool (*cancel)(rp_self *), rp_time deadline)
-{
-    int rc = rp__keep_stack(me); /* first: from here on a handler has a stack to be found by */
-    if (rc != 0) {
-        cancel(me);
-        return rc;
-    }
-    rp__edge_begin(me, edge, on);
-    rc = rp__park(me, what, (void *)(uintptr_t)on.local, cancel, deadline);
-    rp__edge_end(me);
-    return rc;
-}
-
-const char *rp_blame(const rp_self *me)
-{
-    return me->blame;
-}
-
-void *rp_blame_site(const rp_self *me)
-{
-    return me->blame_wait == me->wait ? me->blame_site : 0;
 }

@@ -18,4 +18,6 @@ void rp__tell_askers(struct rp_loop *l, const struct rp__actor *a);
 unsigned rp__tell_few(struct rp_loop *l, const struct rp__actor *a); /* somebody looks: the same. How many calls it took */
 void rp__right_came(struct rp_loop *l, const struct rp__actor *a, struct rp__slot *s); /* the same of one that has just come into its mailbox */
 
+void rp__overdue(rp_self *me); /* deadlock.c, struct rp__floor's: looks whether its wait is one of a ring */
+
 #endif

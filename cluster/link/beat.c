@@ -98,7 +98,7 @@ void rp__pulse_close(struct rp__cluster *c)
 void rp__pulse_add(struct rp__link *k)
 {
     struct rp__pulse *p = &k->c->pulse;
-    if (rp__link_sys(k)->world != &rp__world_uv)
+    if (!rp__link_sys(k)->world->real)
         return;
     pthread_mutex_lock(&p->lock);
     rp__list_push(&p->links, &k->beat.in);

@@ -21,6 +21,9 @@ struct rp__cluster {
     struct rp__runtime *rt;
     struct rp_loop *home;
     const struct rp__carrier *carrier;    /* of URLs that do not say which */
+    const struct rp__carrier *plain; /* for what that cannot carry; NULL: there is none */
+    const struct rp__frames *frames;
+    bool simulated;
     const struct rp__carrier *listens;
     void *listener;                /* its */
     struct rp__pulse pulse;
@@ -96,6 +99,5 @@ void rp__taken_flush(struct rp__timer *t, struct rp__wheel *w);    /* credit.c: 
 void rp__taken_forget(struct rp__cluster_loop *here);
 void rp__cluster_closing(struct rp_loop *l);
 
-extern const struct rp__route rp__route_links;
 
 #endif

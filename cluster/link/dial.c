@@ -101,7 +101,7 @@ static void end(struct rp__dial *d, int rc, uint64_t node)
 
 static bool is_tcp(const struct rp__dial *d)
 {
-    return d->c->carrier != &rp__carrier_sim && !rp__url_is_unix(d->url);
+    return !d->c->simulated && !rp__url_is_unix(d->url);
 }
 
 /* What the next try meets too: another secret, no reparto, one of another version, no such service, no memory. All else
@@ -380,7 +380,7 @@ int rp_connect(rp_self *me, const char *url, rp_node *ret, rp_time deadline)
     const char *why;
     if (!ret)
         return rp__cause_is(me, -EINVAL, "rp_connect has no rp_node to write to: it is NULL");
-    int rc = rp__url_check(url, false, c->carrier == &rp__carrier_sim, &why);
+    int rc = rp__url_check(url, false, c->simulated, &why);
     if (rc != 0)
         return rp__rested(me, rp__cause_is(me, rc, "\"%s\": %s", url ? url : "", why));
     rc = rp__may_park(me, deadline);

@@ -87,7 +87,7 @@ void rp__link_free(struct rp__link *k)
     rp__unlink(&k->all);
     rp__unlink(&k->strange);
     rp__outbox_free(k);
-    rp__remote_free(k);
+    k->c->frames->free(k);
     rp__reader_fini(&k->reader);
     pthread_mutex_destroy(&k->lock);
     if (k->url)
@@ -257,7 +257,7 @@ static void go_down(struct rp__link *k, int reason)
         free_soon(k);
         return;
     }
-    rp__remote_end(k, reason);
+    k->c->frames->end(k, reason);
     tell_loops(k);
 }
 
@@ -343,7 +343,7 @@ static int on_frame(void *ud, const struct rp__frame *f)
         return 0;
     if (k->state < RP__L_UP)
         return rp__on_greeting(k, f);
-    return rp__on_actor_frame(k, f);
+    return k->c->frames->read(k, f);
 }
 
 static void on_lose(struct rp__post *p, struct rp_loop *l)

@@ -71,6 +71,13 @@ struct rp__carrier {
 
 extern const struct rp__carrier rp__carrier_nng, rp__carrier_uv, rp__carrier_sim;
 
+/* What the frames of a link mean to actors: from above, so that a link knows nothing of them. */
+struct rp__frames {
+    int  (*read)(struct rp__link *k, const struct rp__frame *f); /* one from a link that is up. 0; an error ends the link */
+    void (*end)(struct rp__link *k, int reason);                 /* under no lock; `down` is set */
+    void (*free)(struct rp__link *k);
+};
+
 /* ---- links --------------------------------------------------------------------------------------- */
 
 enum rp__link_state {
@@ -205,9 +212,6 @@ int  rp__on_greeting(struct rp__link *k, const struct rp__frame *f);
 int  rp__on_joined(struct rp__link *k);                  /* every loop has it in its table */
 
 /* remote.c: the frames that concern actors. 0, or -EPROTO. */
-int  rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f);
-void rp__remote_end(struct rp__link *k, int reason);     /* under no lock; `down` is set */
-void rp__remote_free(struct rp__link *k);
 
 /* refused.c: what is reported. It goes down before it is up, or (`known`) when it was. */
 void rp__link_refused(const struct rp__link *k, bool known, int reason);

@@ -18,6 +18,12 @@ enum {
     SAY_EVERY_S = 60
 };
 
+const struct rp__carrier *rp__carrier_of(const struct rp__cluster *c, const char *url, const struct rp__net_addr *at)
+{
+    bool plain = rp__url_is_uv(url) || (at && !rp__resolve_usual(at));
+    return plain && c->plain ? c->plain : c->carrier;
+}
+
 static bool has_secret(const struct rp__cluster *c)
 {
     const char *secret = c->rt->opts.secret;
@@ -116,7 +122,7 @@ static int listen_in_path(struct rp__cluster *c, const char *url)
 int rp__cluster_listen(struct rp__cluster *c)
 {
     const char *url = c->rt->opts.listen, *why;
-    bool simulated = c->carrier == &rp__carrier_sim;
+    bool simulated = c->simulated;
     int rc = rp__url_check(url, true, simulated, &why);
     if (rc != 0)
         return refuse(c, rc, why);

@@ -79,7 +79,7 @@ const struct rp__route rp__route_links = {
 
 /* ---- a peer's frames ------------------------------------------------------------------------------ */
 
-int rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f)
+static int on_frame(struct rp__link *k, const struct rp__frame *f)
 {
     switch (f->type) {
     case RP__TYPE:
@@ -118,7 +118,7 @@ int rp__on_actor_frame(struct rp__link *k, const struct rp__frame *f)
 
 /* Calls first, then actors, then the node: each once, and after all that came from it, because this goes
  * through the same rings. Nobody adds to these tables once `down` is set. */
-void rp__remote_end(struct rp__link *k, int reason)
+static void on_end(struct rp__link *k, int reason)
 {
     rp__holes_of(k);
     rp__credit_end(k);
@@ -127,7 +127,7 @@ void rp__remote_end(struct rp__link *k, int reason)
     rp__monitors_end(k, reason);
 }
 
-void rp__remote_free(struct rp__link *k)
+static void free_all(struct rp__link *k)
 {
     rp__numbers_free(k);
     rp__plans_free(k);
@@ -136,3 +136,5 @@ void rp__remote_free(struct rp__link *k)
     rp__asked_free(k);
     rp__monitors_free(k);
 }
+
+const struct rp__frames rp__frames_of_actors = {on_frame, on_end, free_all};

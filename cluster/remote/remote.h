@@ -9,6 +9,7 @@
  *   monitor.c    monitors of actors and nodes
  *   lookup.c     names
  *   remote.c     puts these together
+ *   open.c       and a node
  */
 #ifndef RP__REMOTE_H
 #define RP__REMOTE_H
@@ -72,5 +73,10 @@ int  rp__read_forget(struct rp__link *k, struct rp__in in);
 int  rp__read_found(struct rp__link *k, struct rp__in in);
 void rp__lookups_end(struct rp__link *k);
 void rp__lookups_free(struct rp__link *k);
+
+/* ---- remote.c ------------------------------------------------------------------------------------ */
+
+extern const struct rp__route rp__route_links;
+extern const struct rp__frames rp__frames_of_actors;
 
 #endif

@@ -16,6 +16,8 @@
 
 struct uv_loop_s;
 
+extern const struct rp__world rp__world_uv;
+
 struct rp__host { /* the world_ud of a system that is embedded, in rp__world_uv */
     struct uv_loop_s *uv;             /* the host's libuv loop; NULL: it is ticked */
     void (*over)(struct rp__host *h); /* attached: all has ended. On the host's thread; may free the system */

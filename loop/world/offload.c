@@ -43,7 +43,7 @@ int rp__offload_apart(rp_self *me, int (*fn)(void *arg), void *arg)
     int rc = rp__may_park(me, RP_FOREVER);
     if (rc != 0)
         return rc;
-    if (me->loop->world != &rp__world_uv || rp__os_thread(&thread, do_work, &a) != 0)
+    if (!me->loop->world->real || rp__os_thread(&thread, do_work, &a) != 0)
         return rp_offload(me, fn, arg, RP_FOREVER); /* there is no thread to be had: as anybody's */
     rc = rp__park(me, "offload", (void *)fn, goes_on, RP_FOREVER);
     pthread_join(thread, 0); /* it has a few instructions left */

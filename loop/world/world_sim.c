@@ -455,5 +455,5 @@ static int world_offload(rp_self *me, int (*fn)(void *), void *arg, rp_time dead
 }
 
 const struct rp__world rp__world_sim = {
-    world_open, world_close, world_run, world_now, world_wake, world_seed, world_offload, 0, 0, 0,
+    false, world_open, world_close, world_run, world_now, world_wake, world_seed, world_offload, 0, 0, 0,
 };

@@ -388,5 +388,5 @@ static bool world_hosted(const rp_system *sys)
 }
 
 const struct rp__world rp__world_uv = {
-    world_open, world_close, world_run, world_now, world_wake, world_seed, rp__uv_offload, rp__uv_wait_fd, world_hosted, rp__uv_end_child,
+    true, world_open, world_close, world_run, world_now, world_wake, world_seed, rp__uv_offload, rp__uv_wait_fd, world_hosted, rp__uv_end_child,
 };
