@@ -124,11 +124,24 @@ struct fire {
 /* Theirs together. They live on one loop, and end at a look. */
 static struct {
     struct teller teller;
-    unsigned looks;
+    double told, squares; /* ms, of all looks */
     _Atomic bool out;
 } fires;
 
 enum { LOOKS = 40 };
+
+/* As many looks as would say as much if all told of the same time: one that tells of a lot weighs more. */
+static double looks(void)
+{
+    return fires.squares > 0 ? fires.told * fires.told / fires.squares : 0;
+}
+
+static void note_look(rp_time told)
+{
+    double ms = (double)told / RP_MS;
+    fires.told += ms;
+    fires.squares += ms * ms;
+}
 
 /* By themselves, one message after the other, each as long as chance will have it: so nobody is in step with the kernel. */
 static int keep_burning(rp_self *me, void *state, const rp_msg *m)
@@ -138,10 +151,10 @@ static int keep_burning(rp_self *me, void *state, const rp_msg *m)
     if (atomic_load(&fires.out))
         return 0;
     rp_time ns = f->least + (rp_time)(test_random(&f->seed) % (uint64_t)(f->most - f->least)), began = own_time(), took;
-    while ((took = own_time() - began) < ns && fires.looks < LOOKS)
-        fires.looks += SAMPLES ? told_by(&fires.teller) > 0 : took >= ns - RP_US;
+    while ((took = own_time() - began) < ns && looks() < LOOKS)
+        note_look(SAMPLES ? told_by(&fires.teller) : took >= ns - RP_US);
     f->burnt += took;
-    if (fires.looks >= LOOKS)
+    if (looks() >= LOOKS)
         atomic_store(&fires.out, true);
     return tell_num(me, rp_self_ref(me), 0);
 }
@@ -246,7 +259,7 @@ static int two(rp_self *me, void *arg)
     near(of_much + of_little, much.burnt + little.burnt, 2);
     near(of_much + of_little + of_rest + l.cpu_own, l.cpu, 1); /* whoever else there is has done nothing */
     check(of_rest < 3 * TICK && l.cpu_own <= l.cpu / 4, "%.1f of %.1f ms", (double)l.cpu_own / RP_MS, (double)l.cpu / RP_MS);
-    double n = LOOKS, p = (double)much.burnt / (double)(much.burnt + little.burnt);
+    double n = looks(), p = (double)much.burnt / (double)(much.burnt + little.burnt);
     double off = (double)of_much / (double)(of_much + of_little) - p;
     check(!SAMPLES || off * off < 4 * 4 * p * (1 - p) / n, "%.3f from %.3f", off, p); /* four deviations */
     return 0;
