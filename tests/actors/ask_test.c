@@ -278,9 +278,9 @@ static int pass_on(rp_self *me, void *state, const rp_msg *m)
     struct ring *r = state;
     const struct num *b = rp_body(m, NUM);
     rp_msg *reply;
-    if (!rp_wants_reply(m) && b->n == 0) {
+    if (b->n == 0) {
         r->next = b->ref;
-        return 0;
+        return rp_reply(me, m, NUM, b);
     }
     rp_ask asks[2] = {{.to = r->next, .type = NUM, .body = b}, {.to = b->ref, .type = NUM, .body = &(struct num){0}}};
     int rc = r->asks ? rp_call_many(me, asks, 2, 2, RP_FOREVER) : rp_call(me, r->next, NUM, b, &reply, RP_FOREVER);
@@ -309,7 +309,8 @@ static int in_a_ring(rp_self *me, void *arg)
         check_eq(rp_spawn(me, &passer, &(rp_spawn_opts){.arg = i == 1 ? &many : &one, .on = RP_SPREAD}, &r[i]), 0);
     for (unsigned i = 0; i < 3; i++) {
         struct num b = {0, r[(i + 1) % 3]};
-        check_eq(rp_tell(me, r[i], NUM, &b), 0);
+        check_eq(rp_call(me, r[i], NUM, &b, &m, RP_FOREVER), 0); /* it knows before another asks it */
+        rp_msg_drop(me, m);
     }
     struct num go = {1, quick};
     check_eq(rp_call(me, r[0], NUM, &go, &m, rp_in_ms(me, 5000)), -EDEADLK);
