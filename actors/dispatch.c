@@ -11,10 +11,13 @@
  * what remains here is to finish that actor's turn and to retire the stack.
  */
 #include "actors/mail/ask.h"
+#include "actors/life/life.h"
 #include "actors/mail/handled.h"
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/trace.h"
 #include "actors/table/meter.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "actors/table/talk.h"
 #include "actors/table/window.h"

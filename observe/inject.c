@@ -6,6 +6,7 @@
  * that somebody here has sent.
  */
 #include "actors/table/runtime.h"
+#include "actors/mail/mail.h"
 #include "loop/system.h"
 #include "observe/dump.h"
 #include "observe/words.h"

@@ -6,10 +6,13 @@
 #include "reparto/embed.h"
 
 #include "actors/cast/plan.h"
+#include "actors/life/life.h"
 #include "actors/mail/hands.h"
 #include "actors/mail/letters.h"
+#include "actors/mail/mail.h"
 #include "actors/table/look.h"
 #include "actors/table/meter.h"
+#include "actors/table/post.h"
 #include "actors/table/reports.h"
 #include "actors/table/talk.h"
 #include "actors/table/where.h"

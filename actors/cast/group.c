@@ -13,6 +13,8 @@
  * mailbox its publishers, all by what mailboxes do anyway.
  */
 #include "actors/table/runtime.h"
+#include "actors/life/life.h"
+#include "actors/mail/mail.h"
 
 #include "loop/base/map.h"
 #include "reparto/group.h"

@@ -10,6 +10,7 @@
  * is brought together only where there is room for it, and load must have been uneven for a while.
  */
 #include "actors/life/move.h"
+#include "actors/life/life.h"
 #include "actors/table/look.h"
 #include "actors/table/runtime.h"
 #include "actors/table/talk.h"

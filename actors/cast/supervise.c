@@ -3,6 +3,7 @@
  * supervise.c - supervisors as their users see them: started, and asked.
  */
 #include "actors/cast/supervisor.h"
+#include "actors/life/life.h"
 
 #include "loop/rest.h"
 

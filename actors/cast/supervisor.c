@@ -15,7 +15,9 @@
  * It traps: being stopped is a message too, and the children are stopped in order by the same step().
  */
 #include "actors/cast/supervisor.h"
+#include "actors/life/life.h"
 #include "actors/mail/trace.h"
+#include "actors/table/post.h"
 #include "actors/table/reports.h"
 #include "actors/table/why.h"
 #include "loop/scope.h"

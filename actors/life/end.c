@@ -9,11 +9,15 @@
  * something to be done, which the first caller works off.
  */
 #include "actors/life/hooks.h"
+#include "actors/life/life.h"
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/token.h"
 #include "actors/mail/trace.h"
+#include "actors/table/post.h"
 #include "actors/table/reports.h"
 #include "actors/table/runtime.h"
+#include "actors/table/where.h"
 #include "actors/table/why.h"
 
 #include "loop/here.h"

@@ -13,7 +13,10 @@
  * whichever loop it lives, and nobody has to look it up anew.
  */
 #include "actors/mail/hands.h"
+#include "actors/life/life.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/token.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "actors/table/why.h"
 

@@ -13,6 +13,8 @@
  * either both halves are there or none, once everything has arrived.
  */
 #include "actors/mail/trace.h"
+#include "actors/life/life.h"
+#include "actors/table/post.h"
 #include "actors/table/reports.h"
 #include "actors/table/runtime.h"
 #include "actors/table/why.h"

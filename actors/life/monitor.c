@@ -6,6 +6,8 @@
  * ring behind everything its actor has sent, and needs no room in the watcher's mailbox.
  */
 #include "actors/mail/trace.h"
+#include "actors/life/life.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"
 

@@ -28,6 +28,7 @@
 #define RP__MOVE_H
 
 #include "actors/table/where.h"
+#include "actors/table/post.h"
 
 struct rp__request { /* on the stack of who waits; or of its own */
     struct rp__errand answer;

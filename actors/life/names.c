@@ -4,6 +4,7 @@
  * not for every message.
  */
 #include "actors/table/cause.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"
 

@@ -4,7 +4,11 @@
  * order with the messages, need no room in any mailbox, and cannot be refused.
  */
 #include "actors/mail/trace.h"
+#include "actors/life/life.h"
+#include "actors/mail/mail.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
+#include "actors/table/where.h"
 #include "actors/table/why.h"
 
 #include <errno.h>

@@ -8,9 +8,12 @@
  * incarnation (kept.c) goes the same way.
  */
 #include "actors/life/hooks.h"
+#include "actors/life/life.h"
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/trace.h"
 #include "actors/table/cause.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "actors/table/why.h"
 

@@ -8,6 +8,7 @@
  * of the reserve is for signals alone: what finds the other half spent is dropped after all.
  */
 #include "actors/table/runtime.h"
+#include "actors/table/post.h"
 
 enum { FOR_SIGNALS = 128 };
 

@@ -10,6 +10,7 @@
 #include "actors/mail/ask.h"
 
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/table/edge.h"
 #include "actors/table/runtime.h"
 #include "loop/scope.h"

@@ -8,9 +8,11 @@
  */
 #include "actors/mail/ask.h"
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/trace.h"
 #include "actors/table/edge.h"
 #include "actors/table/meter.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 
 #include "loop/rest.h"

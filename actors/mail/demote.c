@@ -13,6 +13,8 @@
  * costs nothing else. After a while without another one an actor is as all others.
  */
 #include "actors/mail/trace.h"
+#include "actors/mail/mail.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 
 enum { FOR = RP_S }; /* since it has last held the loop */

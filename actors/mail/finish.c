@@ -4,6 +4,7 @@
  * released, and it is counted.
  */
 #include "actors/mail/letters.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/token.h"
 #include "actors/table/meter.h"
 #include "actors/table/runtime.h"

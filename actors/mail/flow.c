@@ -17,7 +17,9 @@
  * messages to others; here it waits only where it sends to the full one.
  */
 #include "actors/table/runtime.h"
+#include "actors/mail/mail.h"
 #include "actors/table/edge.h"
+#include "actors/table/post.h"
 
 #include <errno.h>
 

@@ -3,6 +3,7 @@
  * forward.c - a message that was received goes on to another actor, or is kept.
  */
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/table/meter.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"

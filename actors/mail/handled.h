@@ -6,6 +6,7 @@
 #define RP__HANDLED_H
 
 #include "actors/mail/trace.h"
+#include "actors/mail/mail.h"
 #include "actors/table/meter.h"
 #include "actors/table/runtime.h"
 

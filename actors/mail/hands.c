@@ -3,6 +3,7 @@
 
 #include "actors/mail/handled.h"
 
+#include "actors/mail/mail.h"
 #include "actors/mail/token.h"
 #include "actors/table/reports.h"
 #include "actors/table/runtime.h"

@@ -3,6 +3,7 @@
 
 #include "actors/mail/trace.h"
 #include "actors/table/meter.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 
 #include <errno.h>

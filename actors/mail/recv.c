@@ -11,7 +11,9 @@
  */
 #include "actors/mail/handled.h"
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/table/meter.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 
 #include "loop/here.h"

@@ -6,9 +6,11 @@
  * no reply. Taken out of its message it is a token: token.c.
  */
 #include "actors/mail/ask.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/token.h"
 #include "actors/mail/trace.h"
 #include "actors/table/meter.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"
 

@@ -7,6 +7,7 @@
  * another process, when the body is not small, or when the sender has sent a burst to its own loop that is not dispatched yet.
  */
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/table/meter.h"
 #include "reparto/dead.h"
 #include "actors/mail/token.h"

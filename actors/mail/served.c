@@ -8,6 +8,7 @@
  */
 #include "actors/mail/ask.h"
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/table/reports.h"
 #include "actors/table/runtime.h"
 

@@ -12,6 +12,7 @@
  * stood and how many were taken meanwhile (mailbox.h).
  */
 #include "actors/table/runtime.h"
+#include "actors/mail/mail.h"
 
 enum {
     INTERVAL = 20, PATIENCE = 2, /* targets */

@@ -14,6 +14,7 @@
  * after rp_timer_stop the message cannot come; and a periodic one has at most one message waiting.
  */
 #include "actors/mail/token.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/trace.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/mail/token.h"
 
+#include "actors/mail/mail.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"
 

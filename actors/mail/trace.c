@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/mail/trace.h"
+#include "actors/mail/mail.h"
 
 #include "loop/base/format.h"
 

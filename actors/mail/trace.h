@@ -6,6 +6,7 @@
 #define RP__ACTORS_TRACE_H
 
 #include "actors/table/actor.h"
+#include "actors/mail/mail.h"
 #include "loop/trace.h"
 #include "reparto/supervisor.h"
 

@@ -22,6 +22,8 @@ struct rp__link_figures { /* of one link that is up */
 };
 
 /* How a ref of another process is reached: installed by the cluster, called on any loop. */
+struct rp__out;
+
 struct rp__route {
     /* As rp__send; takes the message on success. */
     int  (*send)(rp_self *me, struct rp__out *o, bool wait, rp_time until);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/table/where.h"
+#include "actors/table/post.h"
 
 #include "loop/system.h"
 

@@ -23,4 +23,7 @@ void rp__where_add(struct rp_loop *l, struct rp__where *w);
 void rp__where_remove(struct rp_loop *l, struct rp__where *w); /* and frees it */
 void rp__where_fini(struct rp_loop *l);
 
+void rp__on_forget(struct rp_loop *l, uint64_t addr); /* the guest with this address has ended: a signal */
+void rp__guest_gone(struct rp_loop *l, struct rp__actor *a);         /* it has ended: its slot is as any other */
+
 #endif

@@ -22,6 +22,7 @@
  */
 #include "actors/mail/ask.h"
 #include "actors/table/edge.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "actors/wait/rights.h"
 

@@ -15,7 +15,9 @@
 #include "actors/wait/rights.h"
 
 #include "actors/mail/hands.h"
+#include "actors/mail/mail.h"
 #include "actors/mail/token.h"
+#include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "loop/scope.h"
 

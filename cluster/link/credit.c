@@ -2,6 +2,7 @@
 #include "cluster/link/credit.h"
 
 #include "cluster/link/room.h"
+#include "actors/mail/mail.h"
 
 #include <errno.h>
 

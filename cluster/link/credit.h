@@ -6,6 +6,7 @@
 #define RP__CLUSTER_CREDIT_H
 
 #include "cluster/link/cluster.h"
+#include "actors/mail/mail.h"
 
 struct rp__credit *rp__credit_of(struct rp__link *k, uint64_t target); /* the lock is held. NULL: no memory */
 int  rp__read_credit(struct rp__link *k, struct rp__in in);

@@ -6,6 +6,8 @@
 #include "loop/report.h"
 #include "loop/trace.h"
 #include "loop/world/sim.h"
+#include "actors/life/life.h"
+#include "actors/table/post.h"
 
 #include <assert.h>
 #include <errno.h>

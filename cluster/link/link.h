@@ -20,6 +20,7 @@
 #define RP__LINK_H
 
 #include "actors/table/runtime.h"
+#include "actors/table/post.h"
 #include "cluster/link/beat.h"
 #include "cluster/link/outbox.h"
 #include "cluster/wire/wire.h"

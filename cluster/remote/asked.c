@@ -6,6 +6,7 @@
 #include "cluster/remote/remote.h"
 
 #include "actors/mail/ask.h"
+#include "actors/table/post.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,9 @@
  */
 #include "cluster/remote/remote.h"
 
+#include "actors/mail/mail.h"
 #include "actors/mail/token.h"
+#include "actors/table/post.h"
 
 #include <errno.h>
 #include <string.h>

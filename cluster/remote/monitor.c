@@ -4,7 +4,9 @@
  */
 #include "cluster/remote/remote.h"
 
+#include "actors/life/life.h"
 #include "actors/mail/trace.h"
+#include "actors/table/post.h"
 #include "loop/here.h"
 
 #include <errno.h>

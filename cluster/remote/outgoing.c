@@ -8,6 +8,7 @@
  */
 #include "cluster/remote/remote.h"
 #include "loop/report.h"
+#include "actors/mail/mail.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -4,6 +4,7 @@
  */
 #include "cluster/remote/remote.h"
 
+#include "actors/table/post.h"
 #include "actors/table/why.h"
 
 #include <errno.h>

@@ -17,6 +17,7 @@
 #include "cluster/link/credit.h"
 #include "cluster/link/hole.h"
 #include "cluster/link/room.h"
+#include "actors/mail/mail.h"
 
 /* ---- outgoing.c ---------------------------------------------------------------------------------- */
 

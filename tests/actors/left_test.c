@@ -7,6 +7,7 @@
 #include "tests/support.h"
 
 #include "actors/table/actor.h"
+#include "actors/table/post.h"
 #include "loop/system.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/fault/fault.h"
 
+#include "actors/life/life.h"
 #include "actors/table/actor.h"
 #include "loop/system.h"
 
