@@ -10,8 +10,8 @@
  * handler: is this stack still the scheduler's? If not, the rest of the round belongs to another, and
  * what remains here is to finish that actor's turn and to retire the stack.
  */
-#include "actors/mail/ask.h"
 #include "actors/life/life.h"
+#include "actors/mail/ask.h"
 #include "actors/mail/handled.h"
 #include "actors/mail/hands.h"
 #include "actors/mail/mail.h"
@@ -21,7 +21,6 @@
 #include "actors/table/runtime.h"
 #include "actors/table/talk.h"
 #include "actors/table/window.h"
-
 #include "loop/held.h"
 #include "loop/here.h"
 #include "loop/scope.h"

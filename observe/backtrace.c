@@ -3,11 +3,10 @@
  * backtrace.c - where a suspended actor stands. Its own loop walks the stack, between two rounds: nothing on
  * it can move meanwhile.
  */
-#include "observe/inspect.h"
-
 #include "loop/scope.h"
 #include "loop/system.h"
 #include "loop/watch/unwind.h"
+#include "observe/inspect.h"
 
 #include <errno.h>
 #include <string.h>

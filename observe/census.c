@@ -3,9 +3,8 @@
 
 #include "actors/life/move.h"
 #include "actors/table/look.h"
-#include "observe/inspect.h"
-
 #include "loop/system.h"
+#include "observe/inspect.h"
 
 #include <errno.h>
 #include <string.h>

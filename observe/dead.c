@@ -3,7 +3,6 @@
  * dead.c - reads the last dead letters of a loop.
  */
 #include "actors/mail/letters.h"
-
 #include "actors/table/look.h"
 #include "actors/table/runtime.h"
 #include "observe/dump.h"

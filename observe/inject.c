@@ -5,8 +5,8 @@
  * Its type is found by name, among all that this system has met: those that may come from other processes, and those
  * that somebody here has sent.
  */
-#include "actors/table/runtime.h"
 #include "actors/mail/mail.h"
+#include "actors/table/runtime.h"
 #include "loop/system.h"
 #include "observe/dump.h"
 #include "observe/words.h"

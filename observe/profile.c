@@ -4,9 +4,8 @@
  */
 #include "actors/table/look.h"
 #include "actors/table/runtime.h"
-#include "observe/words.h"
-
 #include "loop/system.h"
+#include "observe/words.h"
 #include "reparto/inspect.h"
 
 #include <errno.h>

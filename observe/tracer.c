@@ -9,11 +9,10 @@
  */
 #include "actors/mail/trace.h"
 #include "actors/table/runtime.h"
-#include "observe/words.h"
-
 #include "loop/base/os.h"
 #include "loop/process/socket.h"
 #include "loop/system.h"
+#include "observe/words.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,9 +2,6 @@
  *
  * runtime.c - a system with actors in it: the root comes first and, when it has ended, all is over.
  */
-#include "actors/table/runtime.h"
-#include "reparto/embed.h"
-
 #include "actors/cast/plan.h"
 #include "actors/life/life.h"
 #include "actors/mail/hands.h"
@@ -14,6 +11,7 @@
 #include "actors/table/meter.h"
 #include "actors/table/post.h"
 #include "actors/table/reports.h"
+#include "actors/table/runtime.h"
 #include "actors/table/talk.h"
 #include "actors/table/where.h"
 #include "actors/table/why.h"
@@ -22,6 +20,7 @@
 #include "loop/visit.h"
 #include "loop/watch/stall.h"
 #include "observe/words.h"
+#include "reparto/embed.h"
 
 #include <errno.h>
 #include <string.h>

@@ -12,10 +12,9 @@
  * under the loop that goes through it, and a member that has to be waited for holds up the group, the group's
  * mailbox its publishers, all by what mailboxes do anyway.
  */
-#include "actors/table/runtime.h"
 #include "actors/life/life.h"
 #include "actors/mail/mail.h"
-
+#include "actors/table/runtime.h"
 #include "loop/base/map.h"
 #include "reparto/group.h"
 

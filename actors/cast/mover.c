@@ -9,12 +9,11 @@
  * Nothing goes to and fro: who has been moved rests, who may not be moved is not asked again for long, a pair
  * is brought together only where there is room for it, and load must have been uneven for a while.
  */
-#include "actors/life/move.h"
 #include "actors/life/life.h"
+#include "actors/life/move.h"
 #include "actors/table/look.h"
 #include "actors/table/runtime.h"
 #include "actors/table/talk.h"
-
 #include "loop/system.h"
 #include "reparto/mover.h"
 

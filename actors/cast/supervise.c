@@ -4,7 +4,6 @@
  */
 #include "actors/cast/supervisor.h"
 #include "actors/life/life.h"
-
 #include "loop/rest.h"
 
 #include <errno.h>

@@ -15,6 +15,7 @@
  * It traps: being stopped is a message too, and the children are stopped in order by the same step().
  */
 #include "actors/cast/supervisor.h"
+
 #include "actors/life/life.h"
 #include "actors/mail/trace.h"
 #include "actors/table/post.h"

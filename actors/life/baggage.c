@@ -10,8 +10,8 @@
  *
  * All else is reached by its address, or is memory, which any loop may free.
  */
-#include "actors/life/move.h"
 #include "actors/life/life.h"
+#include "actors/life/move.h"
 #include "actors/mail/mail.h"
 #include "actors/table/runtime.h"
 

@@ -19,7 +19,6 @@
 #include "actors/table/runtime.h"
 #include "actors/table/where.h"
 #include "actors/table/why.h"
-
 #include "loop/here.h"
 #include "loop/scope.h"
 

@@ -12,8 +12,8 @@
  * children and timers, which are all gone before its successor begins: nothing has to be fenced, on
  * whichever loop it lives, and nobody has to look it up anew.
  */
-#include "actors/mail/hands.h"
 #include "actors/life/life.h"
+#include "actors/mail/hands.h"
 #include "actors/mail/mail.h"
 #include "actors/mail/token.h"
 #include "actors/table/post.h"

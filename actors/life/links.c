@@ -12,8 +12,8 @@
  * end that asked for it, UNLINK names those its sender knew, and a half stays while it has a number left. So
  * either both halves are there or none, once everything has arrived.
  */
-#include "actors/mail/trace.h"
 #include "actors/life/life.h"
+#include "actors/mail/trace.h"
 #include "actors/table/post.h"
 #include "actors/table/reports.h"
 #include "actors/table/runtime.h"

@@ -5,8 +5,8 @@
  * The RP_DOWN is made when the monitor is set up, so that it cannot fail to be sent. It travels in the
  * ring behind everything its actor has sent, and needs no room in the watcher's mailbox.
  */
-#include "actors/mail/trace.h"
 #include "actors/life/life.h"
+#include "actors/mail/trace.h"
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"

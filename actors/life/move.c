@@ -3,12 +3,12 @@
  * move.c - the steps of a move, each on the loop that takes it. What they are for: move.h.
  */
 #include "actors/life/move.h"
+
 #include "actors/life/life.h"
 #include "actors/mail/mail.h"
 #include "actors/mail/trace.h"
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
-
 #include "loop/here.h"
 #include "loop/rest.h"
 #include "loop/system.h"

@@ -3,9 +3,9 @@
  * signal.c - what loops ask of each other beside messages. Signals travel in the same rings and so in
  * order with the messages, need no room in any mailbox, and cannot be refused.
  */
-#include "actors/mail/trace.h"
 #include "actors/life/life.h"
 #include "actors/mail/mail.h"
+#include "actors/mail/trace.h"
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "actors/table/where.h"

@@ -16,7 +16,6 @@
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "actors/table/why.h"
-
 #include "loop/held.h"
 #include "loop/here.h"
 #include "loop/rest.h"

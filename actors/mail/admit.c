@@ -2,8 +2,8 @@
  *
  * admit.c - a message meets a busy actor: into its mailbox, or what the policy says when that is full.
  */
-#include "actors/table/runtime.h"
 #include "actors/mail/mail.h"
+#include "actors/table/runtime.h"
 
 #include <errno.h>
 

@@ -7,8 +7,8 @@
  * the loop's reserve, and is delivered anew in the next round, or a millisecond later if nothing happens before. Half
  * of the reserve is for signals alone: what finds the other half spent is dropped after all.
  */
-#include "actors/table/runtime.h"
 #include "actors/table/post.h"
+#include "actors/table/runtime.h"
 
 enum { FOR_SIGNALS = 128 };
 

@@ -14,7 +14,6 @@
 #include "actors/table/meter.h"
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
-
 #include "loop/rest.h"
 #include "loop/scope.h"
 

@@ -12,8 +12,8 @@
  * of the next where something was too long (stint.h): so the first of a burst of slow messages goes by unseen, and it
  * costs nothing else. After a while without another one an actor is as all others.
  */
-#include "actors/mail/trace.h"
 #include "actors/mail/mail.h"
+#include "actors/mail/trace.h"
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
 

@@ -16,10 +16,10 @@
  * the table only while it is not empty. Pony's muting stops a sender altogether and can deadlock on
  * messages to others; here it waits only where it sends to the full one.
  */
-#include "actors/table/runtime.h"
 #include "actors/mail/mail.h"
 #include "actors/table/edge.h"
 #include "actors/table/post.h"
+#include "actors/table/runtime.h"
 
 #include <errno.h>
 

@@ -2,7 +2,6 @@
 #include "actors/mail/hands.h"
 
 #include "actors/mail/handled.h"
-
 #include "actors/mail/mail.h"
 #include "actors/mail/token.h"
 #include "actors/table/reports.h"

@@ -15,7 +15,6 @@
 #include "actors/table/meter.h"
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
-
 #include "loop/here.h"
 #include "mailbox/sync/park.h"
 

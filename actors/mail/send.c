@@ -8,15 +8,14 @@
  */
 #include "actors/mail/hands.h"
 #include "actors/mail/mail.h"
-#include "actors/table/meter.h"
-#include "reparto/dead.h"
 #include "actors/mail/token.h"
 #include "actors/mail/trace.h"
+#include "actors/table/meter.h"
 #include "actors/table/runtime.h"
 #include "actors/table/window.h"
 #include "loop/here.h"
-
 #include "loop/rest.h"
+#include "reparto/dead.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -11,8 +11,8 @@
  * How long a line is in time is known by its pace: of one message at a time, the marked one, it is known how long it
  * stood and how many were taken meanwhile (mailbox.h).
  */
-#include "actors/table/runtime.h"
 #include "actors/mail/mail.h"
+#include "actors/table/runtime.h"
 
 enum {
     INTERVAL = 20, PATIENCE = 2, /* targets */

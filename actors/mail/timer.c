@@ -13,8 +13,8 @@
  * is busy, in the actor's own. Never in the mailbox: stopping it takes it out of whichever list, so that
  * after rp_timer_stop the message cannot come; and a periodic one has at most one message waiting.
  */
-#include "actors/mail/token.h"
 #include "actors/mail/mail.h"
+#include "actors/mail/token.h"
 #include "actors/mail/trace.h"
 #include "actors/table/runtime.h"
 #include "loop/here.h"

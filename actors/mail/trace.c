@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/mail/trace.h"
-#include "actors/mail/mail.h"
 
+#include "actors/mail/mail.h"
 #include "loop/base/format.h"
 
 #include <inttypes.h>

@@ -7,7 +7,6 @@
  * has just sent somewhere does not show in that loop's load yet, so it is remembered for a while and added.
  */
 #include "actors/table/actor.h"
-
 #include "loop/system.h"
 
 #include <errno.h>

@@ -2,8 +2,9 @@
  *
  * post.c - what must not fail to be sent: signals, and what was made beforehand. A reserve is for when there is no memory.
  */
-#include "actors/table/runtime.h"
 #include "actors/table/post.h"
+
+#include "actors/table/runtime.h"
 
 #include <string.h>
 

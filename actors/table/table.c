@@ -3,7 +3,6 @@
  * table.c - a loop's actors, by slot.
  */
 #include "actors/table/runtime.h"
-
 #include "loop/base/os.h"
 #include "loop/system.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/table/where.h"
-#include "actors/table/post.h"
 
+#include "actors/table/post.h"
 #include "loop/system.h"
 
 #include <string.h>

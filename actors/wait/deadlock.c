@@ -25,7 +25,6 @@
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
 #include "actors/wait/rights.h"
-
 #include "mailbox/sync/holder.h"
 
 #include <errno.h>

@@ -8,7 +8,6 @@
  * what the actor has to answer, or fail and so end the others' waits: nothing is said of those.
  */
 #include "actors/wait/rights.h"
-
 #include "loop/held.h"
 #include "loop/scope.h"
 

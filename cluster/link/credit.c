@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/link/credit.h"
 
-#include "cluster/link/room.h"
 #include "actors/mail/mail.h"
+#include "cluster/link/room.h"
 
 #include <errno.h>
 

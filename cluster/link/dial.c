@@ -10,11 +10,10 @@
  * over: so a lookup that hangs is not begun again by the next that wants the same. An address has little time while
  * others follow, and twice as much in each round, so that one that swallows everything does not hide the next.
  */
+#include "actors/table/cause.h"
 #include "cluster/link/hole.h"
 #include "cluster/link/resolve.h"
 #include "cluster/wire/url.h"
-
-#include "actors/table/cause.h"
 #include "loop/rest.h"
 #include "loop/scope.h"
 #include "loop/trace.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/link/link.h"
 
+#include "actors/life/life.h"
+#include "actors/table/post.h"
 #include "cluster/link/hole.h"
 #include "loop/base/os.h"
 #include "loop/report.h"
 #include "loop/trace.h"
 #include "loop/world/sim.h"
-#include "actors/life/life.h"
-#include "actors/table/post.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -2,11 +2,10 @@
  *
  * listen.c - where a process listens: at which address, whether it may without a secret, and what is wrong otherwise.
  */
+#include "actors/table/reports.h"
 #include "cluster/link/cluster.h"
 #include "cluster/link/resolve.h"
 #include "cluster/wire/url.h"
-
-#include "actors/table/reports.h"
 #include "loop/report.h"
 #include "loop/world/sim.h"
 

@@ -3,10 +3,9 @@
  * asked.c - what went over a link and is to be answered: calls, and tokens. The peer replies by the number that each
  * was given; one that has not been answered when the link ends is answered then.
  */
-#include "cluster/remote/remote.h"
-
 #include "actors/mail/ask.h"
 #include "actors/table/post.h"
+#include "cluster/remote/remote.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,11 +2,10 @@
  *
  * incoming.c - messages and replies that come by a link, and the types by which they are read.
  */
-#include "cluster/remote/remote.h"
-
 #include "actors/mail/mail.h"
 #include "actors/mail/token.h"
 #include "actors/table/post.h"
+#include "cluster/remote/remote.h"
 
 #include <errno.h>
 #include <string.h>

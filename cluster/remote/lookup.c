@@ -2,10 +2,9 @@
  *
  * lookup.c - names over links: what is asked of a peer, and what a peer asks.
  */
-#include "cluster/remote/remote.h"
-
 #include "actors/mail/ask.h"
 #include "actors/table/cause.h"
+#include "cluster/remote/remote.h"
 #include "loop/rest.h"
 
 #include <errno.h>

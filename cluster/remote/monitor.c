@@ -2,11 +2,10 @@
  *
  * monitor.c - monitors across links: of actors of the peer, of the peer itself, and by actors of the peer.
  */
-#include "cluster/remote/remote.h"
-
 #include "actors/life/life.h"
 #include "actors/mail/trace.h"
 #include "actors/table/post.h"
+#include "cluster/remote/remote.h"
 #include "loop/here.h"
 
 #include <errno.h>

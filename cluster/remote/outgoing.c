@@ -6,9 +6,9 @@
  * senders to that actor wait, and nobody else. What is written waits in the link's queue, whose length is bounded too:
  * then all its senders wait. Replies and signals need neither.
  */
+#include "actors/mail/mail.h"
 #include "cluster/remote/remote.h"
 #include "loop/report.h"
-#include "actors/mail/mail.h"
 
 #include <assert.h>
 #include <errno.h>

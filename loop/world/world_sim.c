@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/world/sim.h"
-
 #include "loop/overflow.h"
 #include "loop/process/handler.h"
 #include "loop/system.h"
+#include "loop/world/sim.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "mailbox/sync/holder.h"
 
-#include "mailbox/sync/queue.h"
-
 #include "loop/system.h"
+#include "mailbox/sync/queue.h"
 
 static const struct kind {
     const char *wait;
