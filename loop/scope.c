@@ -16,7 +16,7 @@ enum {
     FUEL = 256 /* and of all of them, when a rp_join has lasted */
 };
 
-const char rp__for_task[] = "join", rp__for_scope[] = "scope";
+const char rp__for_task[] = "join", rp__for_scope[] = "scope", rp__for_sleep[] = "sleep";
 
 /* ---- what a program gets wrong -------------------------------------------------------------------
  * A scope that is left open has tasks, a timer and a place in a list that are on a stack which somebody else uses by now.

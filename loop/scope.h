@@ -75,7 +75,7 @@ struct rp_task {
     char text[RP__WHY]; /* why it was cancelled, unless that is constant */
 };
 
-extern const char rp__for_task[], rp__for_scope[]; /* what rp_join and rp_scope_close wait for */
+extern const char rp__for_task[], rp__for_scope[], rp__for_sleep[]; /* what rp_join, rp_scope_close and rp_sleep wait for: compared by address */
 
 void rp__stop_self(rp_self *self, const char *why); /* every wait of it and its tasks ends: -ECANCELED */
 

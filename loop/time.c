@@ -3,6 +3,7 @@
  * time.c - now, and sleeping.
  */
 #include "loop/loop.h"
+#include "loop/scope.h"
 
 #include <errno.h>
 
@@ -29,6 +30,6 @@ int rp_sleep(rp_self *me, rp_time until)
 {
     if (until <= rp_now(me))
         return rp_yield(me);
-    int rc = rp__park(me, "sleep", 0, nothing_to_undo, until);
+    int rc = rp__park(me, rp__for_sleep, 0, nothing_to_undo, until);
     return rc == -ETIMEDOUT ? 0 : rc;
 }

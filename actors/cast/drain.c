@@ -20,7 +20,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 enum {
     ROOM = 32,             /* records that one look brings, */
@@ -54,12 +53,12 @@ static bool rests(const rp_self *co)
 {
     if (drains(co))
         return true;
-    static const char *const peaceful[] = {"message", "message of a type", "sleep", "scope", "join", "name"};
+    static const char *const peaceful[] = {rp__for_message, rp__for_message_of, rp__for_sleep, rp__for_scope, rp__for_task, rp__for_name};
     if (co->state != RP__PARKED || rp__at_call(co) || co->waits_node || !co->waits)
         return false;
     bool rest = co->cancel == rp__leave_line;
     for (unsigned i = 0; i < sizeof peaceful / sizeof *peaceful && !rest; i++)
-        rest = strcmp(co->waits, peaceful[i]) == 0;
+        rest = co->waits == peaceful[i];
     return rest;
 }
 

@@ -12,6 +12,7 @@
 #include "actors/mail/handled.h"
 #include "actors/mail/hands.h"
 #include "actors/mail/mail.h"
+#include "actors/table/edge.h"
 #include "actors/table/meter.h"
 #include "actors/table/post.h"
 #include "actors/table/runtime.h"
@@ -111,7 +112,7 @@ static int recv_slowly(rp_self *me, rp_msg **ret, rp_time deadline)
     if (rc != 0)
         return rp__rested(me, rc);
     me->actor->flags |= RP__A_RECV;
-    rc = rp__park(me, "message", 0, leave_recv, deadline);
+    rc = rp__park(me, rp__for_message, 0, leave_recv, deadline);
     if (rc == 0)
         *ret = me->hand[0];
     return rc;
@@ -164,7 +165,7 @@ RP__NOIPA int rp_recv(rp_self *me, rp_msg **ret, rp_time deadline)
         if (rp__timer_armed(&next->timer))
             rp__timer_stop(&l->wheel, &next->timer);
     }
-    me->waits = "message";
+    me->waits = rp__for_message;
     me->cancel = leave_recv;
     me->since = l->now;
     me->state = RP__PARKED;
@@ -227,7 +228,7 @@ int rp_recv_of(rp_self *me, const rp_type *const *types, rp_msg **ret, rp_time d
             return rp__rested(me, rc);
         a->box->wanted = types;
         a->box->waiter = me;
-        rc = rp__park(me, "message of a type", *types, leave_recv_of, deadline);
+        rc = rp__park(me, rp__for_message_of, *types, leave_recv_of, deadline);
         if (rc != 0)
             return rc;
     }

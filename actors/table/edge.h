@@ -8,6 +8,9 @@
 #include "actors/table/actor.h"
 #include "loop/system.h"
 
+/* What else actors wait for, of others and of nobody known: compared by address. */
+extern const char rp__for_message[], rp__for_message_of[], rp__for_name[];
+
 /* Waits as rp__park does, for an actor: -EDEADLK when that waits for this one in turn. */
 enum rp__edge { RP__EDGE_NONE, RP__EDGE_CALL, RP__EDGE_ROOM };
 bool rp__holds(const struct rp__actor *a, uint64_t asker, uint64_t call); /* so that the asker waits for a; call 0: for room */

@@ -11,8 +11,6 @@
 #include "loop/held.h"
 #include "loop/scope.h"
 
-#include <string.h>
-
 /* The task that `co` waits for, the only one it has; NULL: it does not, or has more. */
 static rp_self *only_task(const rp_self *co)
 {
@@ -24,8 +22,8 @@ static rp_self *only_task(const rp_self *co)
     if (n != 1 || co->state != RP__PARKED || !co->waits)
         return 0;
     rp_self *task = RP__OF(rp_self, sibling, with->tasks.next);
-    bool closes = strcmp(co->waits, "scope") == 0;
-    bool joins = strcmp(co->waits, "join") == 0 && ((const rp_task *)co->waits_on)->self == task;
+    bool closes = co->waits == rp__for_scope;
+    bool joins = co->waits == rp__for_task && ((const rp_task *)co->waits_on)->self == task;
     return closes || joins ? task : 0;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "actors/mail/ask.h"
 #include "actors/table/cause.h"
+#include "actors/table/edge.h"
 #include "cluster/remote/remote.h"
 #include "loop/rest.h"
 
@@ -92,7 +93,7 @@ int rp_lookup(rp_self *me, rp_node node, const char *name, rp_ref *ret, rp_time 
     if (rc == 1) {
         if (s.k)
             rp__link_touch(l, s.k);
-        rc = rp__park(me, "name", name, leave_search, deadline);
+        rc = rp__park(me, rp__for_name, name, leave_search, deadline);
     }
     me->got = 0;
     rc = rp__rested(me, rc);
