@@ -46,6 +46,8 @@ static void on_woken(uv_poll_t *h, int status, int events)
         uv_poll_stop(h); /* the flag is the parent's too */
         return;
     }
+    uv_idle_start(&w->idle, poll_only); /* by a wake of between our prepare and the poll, which has used it up: a host that
+                                           polls by itself is to come back at once */
     if (w->edge)
         return;
     rp__os_flag_lower(w->flag); /* libuv asks for its level; it has asked now, and will not again */

@@ -604,3 +604,61 @@ TEST(embed, a_signal_handler_may_quit)
     check_eq(rp_system_close(sys), 0);
     signal(SIGTERM, SIG_DFL);
 }
+
+/* ---- a wake that the host's own iteration uses up ------------------------------------------------- */
+
+enum { WAKES = 200 };
+
+struct prepared {
+    rp_queue *queue;
+    unsigned put;
+    _Atomic unsigned got;
+};
+
+static int take_all(rp_self *me, void *arg)
+{
+    struct prepared *s = arg;
+    int rc = 0, item;
+    while (rc == 0 && s->got < WAKES)
+        if ((rc = rp_queue_get(me, s->queue, &item, RP_FOREVER)) == 0)
+            s->got++;
+    return rc;
+}
+
+/* Behind our prepare, which has taken its turn, and before the poll of the same iteration, which sees the wake. */
+static void put_one(uv_prepare_t *h)
+{
+    struct prepared *s = h->data;
+    int item = 0;
+    if (s->put == s->got && s->put < WAKES && rp_queue_try_put(s->queue, &item) == 0)
+        s->put++;
+}
+
+TEST(embed, a_host_that_polls_by_itself_misses_no_wake)
+{
+    struct prepared s = {.put = 0};
+    struct end e = {0};
+    uv_loop_t uv;
+    uv_prepare_t first;
+    check_eq(uv_loop_init(&uv), 0);
+    check_eq(rp_queue_new(sizeof(int), 4, NULL, &s.queue), 0);
+    uv_prepare_init(&uv, &first);
+    first.data = &s;
+    uv_prepare_start(&first, put_one);
+    uv_unref((uv_handle_t *)&first);
+    attach(&uv, take_all, &s, 1, &e);
+    struct pollfd fd = {.fd = uv_backend_fd(&uv), .events = POLLIN};
+    while (e.times == 0) {
+        uv_run(&uv, UV_RUN_NOWAIT);
+        int due = uv_backend_timeout(&uv);
+        check(e.times > 0 || due >= 0 || s.put == s.got || poll(&fd, 1, 5000) > 0, "it would sleep for ever after %u wakes", s.put);
+        if (e.times == 0 && due != 0)
+            (void)poll(&fd, 1, due);
+    }
+    check_eq(e.result, 0);
+    check_eq(s.got, WAKES);
+    uv_close((uv_handle_t *)&first, NULL);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    check_eq(uv_loop_close(&uv), 0);
+    rp_queue_free(s.queue);
+}
